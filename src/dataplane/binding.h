@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The binding table: (IPv4 address, first..last port) -> (client IPv6, TEP IPv6), with a lease end.
+ *
+ * One table serves both directions. A 16-8-8 trie over the address finds the address entry: either the one
+ * record of an exclusive address, or a page of 64 slots, one per 1,024 ports. A slot is a record, or a
+ * sub-page of 1,024 slots where ranges do not fill the block. The 64-octet record is read last; each
+ * step is prefetched over the burst.
+ *
+ * One writer (the control thread), any number of readers (workers), no locks. A reader sees a binding whole
+ * or not at all. What the writer takes out is reused only after every registered reader has reported
+ * a quiescent state (rte_rcu_qsbr). Ends are seconds of the table's own clock, compared by the reader, so
+ * that a lease stops forwarding in time even if the writer is busy (S1).
+ */
+#pragma once
+
+#include "common/port_range.h"
+
+#include <netinet/in.h>
+#include <rte_common.h>
+#include <rte_rcu_qsbr.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dp_bindings;
+
+/* The packed form that workers read. Addresses in the order they have on the wire. */
+struct dp_binding {
+	struct in6_addr tep_v6; /* outer source towards the client ... */
+	struct in6_addr client_v6; /* ... and outer destination: 32 octets as in the IPv6 header */
+	rte_be32_t v4_be;
+	uint16_t first; /* host order */
+	uint16_t last;
+	uint32_t end_s; /* table seconds at which it ends; DP_BINDING_ENDLESS never */
+	uint32_t serial; /* of the announcement that last named it (re-levelling) */
+	uint8_t is_static;
+	uint8_t spare[15];
+} __rte_aligned(64);
+static_assert(sizeof(struct dp_binding) == 64);
+
+#define DP_BINDING_ENDLESS UINT32_MAX
+
+struct dp_bindings_params {
+	uint32_t max_bindings; /* 1..2^28: records */
+	uint32_t max_readers; /* workers */
+	int socket; /* NUMA node, or SOCKET_ID_ANY */
+};
+
+/* What a worker looks up: an IPv4 address and a port or query identifier. */
+struct dp_binding_key {
+	uint32_t v4; /* host order */
+	uint16_t port; /* host order */
+	bool has_port; /* false: only an exclusive binding matches (S37) */
+};
+
+struct dp_bindings_usage {
+	uint32_t bindings;
+	uint32_t exclusive;
+	uint32_t addresses;
+	uint32_t max_bindings;
+	uint64_t bytes; /* all tables counted */
+};
+
+/* NULL + rte_errno. */
+struct dp_bindings *dp_bindings_create(const struct dp_bindings_params *params);
+void dp_bindings_destroy(struct dp_bindings *table);
+
+/* --- readers: any worker ------------------------------------------------------------------------ */
+
+/* The quiescent state variable: a reader registers its id, goes online, and reports once per loop. */
+struct rte_rcu_qsbr *dp_bindings_qsbr(struct dp_bindings *table);
+
+/*
+ * Finds n bindings at once (n up to 64); found[i] is NULL where there is none, or where it has ended at
+ * now_s. A result is valid until the reader's next quiescent report.
+ */
+void dp_bindings_lookup_bulk(const struct dp_bindings *table, const struct dp_binding_key *keys,
+	uint32_t n, uint32_t now_s, const struct dp_binding **found);
+
+/* --- the writer: the control thread only --------------------------------------------------------- */
+
+/*
+ * Adds a binding (v4_be, first, last, both IPv6 addresses, end_s, serial, is_static are taken). The same
+ * range of the same holder again is a renewal: ends and serial are updated. Returns 0; -EEXIST when any of
+ * its ports belongs to another range; -ENOSPC when the table is full; -ENOMEM; -EINVAL.
+ */
+int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding);
+
+/* Removes exactly this range. Returns 0, or -ENOENT. Readers stop finding it at once. */
+int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range ports);
+
+/* The binding that holds the port now, or NULL; for the writer's own use and for dstmctl. */
+const struct dp_binding *dp_bindings_find(
+	const struct dp_bindings *table, uint32_t v4, uint16_t port);
+
+/* Calls visit for up to limit records from *cursor on (0: from the start), and moves *cursor on. Returns
+ * false when the end was reached. visit may remove the binding that it is given. */
+bool dp_bindings_walk(struct dp_bindings *table, uint32_t *cursor, uint32_t limit,
+	void (*visit)(void *arg, const struct dp_binding *binding), void *arg);
+
+/* Removes up to limit bindings that had ended at now_s, from where the last call stopped; gives freed
+ * memory back once readers have moved on. Returns how many were removed. */
+uint32_t dp_bindings_sweep(struct dp_bindings *table, uint32_t now_s, uint32_t limit);
+
+void dp_bindings_usage(const struct dp_bindings *table, struct dp_bindings_usage *usage);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The data plane as its owner sees it: made from parameters, started, read, stopped.
+ *
+ * Workers run on EAL worker lcores, one queue pair each on every port. All pointers in the parameters are
+ * borrowed and must outlive it. Only the control thread calls these.
+ */
+#pragma once
+
+#include "dataplane/binding.h"
+#include "dataplane/counters.h"
+#include "dataplane/nexthop.h"
+#include "dataplane/punt.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DP_TEP_ADDRESSES_MAX 16
+#define DP_LOCAL_V4_MAX      64
+
+struct dp_datapath;
+
+struct dp_datapath_params {
+	uint16_t port_v6; /* DPDK port number of the IPv6 side ... */
+	uint16_t port_v4; /* ... and of the IPv4 side; may be the same one */
+	uint32_t n_workers;
+	uint32_t n_tep_v6;
+	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* our tunnel addresses */
+	uint8_t hop_limit; /* outer hop limit (S9) */
+	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
+	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
+	uint32_t idle_sleep_us; /* how long a worker sleeps after 64 empty polls; 0: never */
+	struct dp_bindings *bindings;
+	struct dp_nexthops *nexthops;
+	struct dp_punt *punt; /* NULL: neighbor: static, what is for the host is dropped */
+};
+
+/* NULL + rte_errno. */
+struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params);
+void dp_datapath_destroy(struct dp_datapath *datapath);
+
+/* Launches the workers. 0 or -errno. */
+int dp_datapath_start(struct dp_datapath *datapath);
+/* Asks the workers to stop, waits for them, frees what they still hold. */
+void dp_datapath_stop(struct dp_datapath *datapath);
+
+/* IPv4 addresses of this router: packets to them that no binding holds go to the host. 0 or -ENOSPC. */
+int dp_datapath_set_local_v4(struct dp_datapath *datapath, const uint32_t *v4, uint32_t n);
+
+/* Seconds of the binding table's clock now; lease ends are in this unit. */
+uint32_t dp_datapath_now_s(const struct dp_datapath *datapath);
+
+/* Sums of all workers; torn only between counters, never inside one. */
+void dp_datapath_counters(const struct dp_datapath *datapath, struct dp_counters *sum);
+/* One worker's own. */
+void dp_datapath_worker_counters(
+	const struct dp_datapath *datapath, uint32_t worker, struct dp_counters *counters);
+/* TSC of the last loop in which any worker received a packet: for --exit-on-idle. */
+uint64_t dp_datapath_last_rx_tsc(const struct dp_datapath *datapath);

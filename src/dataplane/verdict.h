@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Where a packet goes. A stage works on packets whose verdict is DP_CONTINUE and leaves one of these; drops
+ * carry their named reason (counters.h).
+ */
+#pragma once
+
+enum dp_verdict {
+	DP_CONTINUE, /* the next stage of its journey */
+	DP_TX, /* to the port that nexthop chose */
+	DP_PUNT, /* to the host: the TAP twin of the port it came from */
+	DP_RESOLVE, /* to the control thread: its next hop has no link-layer address yet */
+	DP_DROP, /* counted under its reason and freed */
+};

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * One TSP connection, either side: handshake, authentication, then messages both ways.
+ *
+ * The initiator opens (a client to its server; the server to a TEP), the responder answers. Both hand
+ * whole, checked messages up. A connection is owned by whoever created it; callbacks run on the event
+ * loop's thread and may call tsp_conn_close, never destroy memory under the caller: a closed
+ * connection frees itself after its "closed" callback returned.
+ *
+ * Limits (tsp_conn_limits) hold from the first octet: time to authenticate, time to complete a
+ * message, length, failed attempts, what may wait in the output. Over a limit the peer gets its code, where
+ * the protocol has one, and a clean close.
+ */
+#pragma once
+
+#include "common/addr.h"
+#include "tsp/tsp_msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct ssl_ctx_st;
+struct tsp_conn;
+
+enum tsp_mechanism {
+	TSP_MECHANISM_ANONYMOUS = 1 << 0,
+	TSP_MECHANISM_DIGEST_MD5 = 1 << 1,
+	TSP_MECHANISM_SCRAM_SHA_256 = 1 << 2,
+};
+
+enum tsp_close_reason {
+	TSP_CLOSE_LOCAL, /* tsp_conn_close */
+	TSP_CLOSE_PEER, /* end of stream */
+	TSP_CLOSE_CONNECT, /* could not connect */
+	TSP_CLOSE_AUTH, /* authentication failed or refused */
+	TSP_CLOSE_TIMEOUT, /* a limit of time */
+	TSP_CLOSE_PROTOCOL, /* malformed, too long, version */
+	TSP_CLOSE_ERROR, /* socket error */
+};
+
+struct tsp_conn_limits {
+	uint32_t auth_timeout_s; /* 30 */
+	uint32_t message_timeout_s; /* 10: to complete a message once it began */
+	uint32_t idle_timeout_s; /* 0: none */
+	uint32_t auth_attempts; /* 3 */
+	uint32_t output_max; /* octets waiting to be sent before the peer is dropped */
+};
+extern const struct tsp_conn_limits tsp_conn_default_limits;
+
+/* How the responder finds a password: returns true and fills password (NUL-terminated) for a user. */
+typedef bool (*tsp_password_fn)(void *arg, const char *user, char *password, size_t size);
+
+struct tsp_auth {
+	uint32_t mechanisms; /* enum tsp_mechanism bits that are allowed */
+	/* Initiator: who it says it is. NULL user: ANONYMOUS. */
+	const char *user;
+	const char *password;
+	/* Responder: whom it believes. */
+	tsp_password_fn find_password;
+	void *find_password_arg;
+	const char *realm; /* NULL: "dstm" */
+};
+
+struct tsp_conn_ops {
+	/* Authenticated: messages may be sent. */
+	void (*ready)(struct tsp_conn *conn, void *arg);
+	/*
+	 * One message. A body that does not parse never gets here: the responder has answered it
+	 * with its code, the initiator closes.
+	 */
+	void (*message)(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg);
+	/* The last callback; conn is invalid afterwards. why is a sentence for the log. */
+	void (*closed)(
+		struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg);
+};
+
+struct tsp_conn_params {
+	struct event_base *base;
+	const struct tsp_conn_ops *ops;
+	void *arg;
+	const struct tsp_auth *auth; /* borrowed for the life of the connection */
+	struct tsp_conn_limits limits;
+	enum tsp_generation generation; /* initiator: what it announces */
+	bool send_ok_to_v1; /* responder: "OK ..." instead of "200 Success" to VERSION 1.x */
+	struct ssl_ctx_st *tls; /* TLS from the first octet; NULL: plain TCP */
+};
+
+/* Initiator: connects and goes on by itself. NULL + errno. */
+struct tsp_conn *tsp_conn_connect(
+	const struct tsp_conn_params *params, const struct addr_endpoint *peer);
+/* Responder: takes over an accepted socket. NULL + errno, and fd is still the caller's. */
+struct tsp_conn *tsp_conn_accept(
+	const struct tsp_conn_params *params, int fd, const struct addr_endpoint *peer);
+
+/* Queues a message. Returns 0, -ENOTCONN before ready or after close, -ENOSPC, -ENOBUFS (output_max). */
+int tsp_conn_send(struct tsp_conn *conn, const struct tsp_msg *msg);
+
+/* Flushes what is queued, closes, calls closed(TSP_CLOSE_LOCAL) from the event loop. */
+void tsp_conn_close(struct tsp_conn *conn);
+
+/* Replaces arg of the callbacks. */
+void tsp_conn_set_arg(struct tsp_conn *conn, void *arg);
+
+const struct addr_endpoint *tsp_conn_peer(const struct tsp_conn *conn);
+enum tsp_generation tsp_conn_generation(const struct tsp_conn *conn);
+/* Authenticated name; "" for ANONYMOUS. */
+const char *tsp_conn_user(const struct tsp_conn *conn);
+/* The local IPv6 address of the connected socket: what an initiator on this host is reached by. */
+int tsp_conn_local(const struct tsp_conn *conn, struct in6_addr *addr);
