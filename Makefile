@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A thin face on meson and the scripts in tools/. Every target installs what it lacks (as root).
+
+BUILD ?= build/gcc
+LAB ?= config/lab/shared-address.yaml
+
+.PHONY: all build check bench clean install lab lint packages
+
+all: build
+
+packages:
+	@tools/install-packages
+
+build: packages
+	@tools/build $(BUILD)
+
+# Everything that CI runs: two compilers, unit, packet, system and lab tests, sanitizers, fuzzers.
+check: packages
+	@tools/check
+
+# The main job on the screen: make lab LAB=config/lab/host-mode.yaml HOLD=1
+lab: build
+	@DSTM_BUILD=$(BUILD) HOLD=$(HOLD) tools/lab $(LAB)
+
+# The data plane beside dpdk-testpmd on the same ports.
+bench: packages
+	@tools/bench
+
+lint: packages
+	@tools/lint
+
+install: build
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf build
