@@ -16,7 +16,9 @@
 
 #include "common/port_range.h"
 
+#include <assert.h>
 #include <netinet/in.h>
+#include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_rcu_qsbr.h>
 #include <stdbool.h>
