@@ -4,7 +4,7 @@
  *
  * An adjacency is one way out: a port, two MAC addresses and a state. With neighbor: static each port has
  * one adjacency and no route is looked up. With neighbor: kernel the control thread mirrors the host's routes
- * and neighbours into rte_fib and rte_fib6, whose next hops are adjacency numbers. One writer (control),
+ * and neighbours into rte_fib and rte_lpm6, whose next hops are adjacency numbers. One writer (control),
  * many readers; an adjacency's fields change only through dp_adjacency_set, which publishes it whole (a
  * new number, the routes moved over, the old one reused after a grace period).
  */
@@ -62,7 +62,8 @@ void dp_nexthops_lookup_v6(const struct dp_nexthops *nexthops,
 void dp_nexthops_set_static_v4(struct dp_nexthops *nexthops, const struct dp_adjacency *adjacency);
 void dp_nexthops_set_static_v6(struct dp_nexthops *nexthops, const struct dp_adjacency *adjacency);
 
-/* Points a prefix at an adjacency value (equal values share one number). 0, -ENOSPC, -ENOMEM, -EINVAL. */
+/* Points a prefix at an adjacency value (equal values share one number). 0, -ENOSPC, -ENOMEM,
+ * -EINVAL (an IPv4 prefix other than the default that reaches 255.255.255.255). */
 int dp_nexthops_route_v4_set(struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix,
 	const struct dp_adjacency *adjacency);
 int dp_nexthops_route_v6_set(struct dp_nexthops *nexthops, const struct addr_v6_prefix *prefix,
