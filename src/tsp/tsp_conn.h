@@ -17,6 +17,7 @@
 #include "tsp/tsp_msg.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct event_base;
@@ -45,7 +46,7 @@ struct tsp_conn_limits {
 	uint32_t message_timeout_s; /* 10: to complete a message once it began */
 	uint32_t idle_timeout_s; /* 0: none */
 	uint32_t auth_attempts; /* 3 */
-	uint32_t output_max; /* octets waiting to be sent before the peer is dropped */
+	uint32_t output_max; /* octets waiting to be sent before the peer is dropped; 256 KiB */
 };
 extern const struct tsp_conn_limits tsp_conn_default_limits;
 
@@ -64,13 +65,15 @@ struct tsp_auth {
 };
 
 struct tsp_conn_ops {
-	/* Authenticated: messages may be sent. */
+	/* Authenticated: messages may be sent. May be NULL. */
 	void (*ready)(struct tsp_conn *conn, void *arg);
 	/*
 	 * One message. A body that does not parse never gets here: the responder has answered it
 	 * with its code, the initiator closes.
 	 */
 	void (*message)(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg);
+	/* The output ran empty after having held something. May be NULL. */
+	void (*drained)(struct tsp_conn *conn, void *arg);
 	/* The last callback; conn is invalid afterwards. why is a sentence for the log. */
 	void (*closed)(
 		struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg);
@@ -95,8 +98,13 @@ struct tsp_conn *tsp_conn_connect(
 struct tsp_conn *tsp_conn_accept(
 	const struct tsp_conn_params *params, int fd, const struct addr_endpoint *peer);
 
-/* Queues a message. Returns 0, -ENOTCONN before ready or after close, -ENOSPC, -ENOBUFS (output_max). */
+/*
+ * Queues a message. Returns 0, -ENOTCONN before ready or after close, -ENOSPC, or -ENOBUFS: output_max is
+ * passed and the peer dropped. Who sends without end watches tsp_conn_queued and goes on in drained().
+ */
 int tsp_conn_send(struct tsp_conn *conn, const struct tsp_msg *msg);
+/* Octets that wait to be sent. */
+size_t tsp_conn_queued(const struct tsp_conn *conn);
 
 /* Flushes what is queued, closes, calls closed(TSP_CLOSE_LOCAL) from the event loop. */
 void tsp_conn_close(struct tsp_conn *conn);

@@ -13,12 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TSP_PORT           3653
-#define TSP_MESSAGE_MAX    8192 /* octets behind Content-length that we accept */
-#define TSP_SEND_MAX       4096 /* octets that we ever send in one message */
-#define TSP_PARTY_V6_MAX   4
-#define TSP_BROKERS_MAX    8
-#define TSP_LIFETIME_MAX_S INT32_MAX
+#define TSP_PORT               3653
+#define TSP_MESSAGE_MAX        8192 /* octets behind Content-length that we accept */
+#define TSP_SEND_MAX           4096 /* octets that we ever send in one message */
+#define TSP_PARTY_V6_MAX       4
+#define TSP_BROKERS_MAX        8
+#define TSP_LIFETIME_MAX_S     INT32_MAX
+#define TSP_LIFETIME_DEFAULT_S 1440 /* where a message names none (R104) */
 
 enum tsp_action {
 	TSP_ACTION_NONE, /* a bare status line without XML */
@@ -85,7 +86,8 @@ struct tsp_msg {
 	enum tsp_action action;
 	enum tsp_sync sync;
 	bool has_lifetime;
-	bool wants_keepalive;
+	bool wants_keepalive; /* a request asks for a keepalive target; an answer names server.v4 */
+	bool loose_v6; /* as received: an address had eight groups and "::" (D4) */
 	uint32_t lifetime_s; /* 1..TSP_LIFETIME_MAX_S */
 	struct tsp_party client;
 	struct tsp_party server;
@@ -95,16 +97,23 @@ struct tsp_msg {
 
 /* The number on the wire for a status, by generation (D6). */
 uint16_t tsp_code(enum tsp_status status, enum tsp_generation generation);
-/* The status that a received number means; unknown numbers: TSP_STATUS_MALFORMED. */
+/*
+ * The status that a received number means; unknown numbers: TSP_STATUS_MALFORMED. Where one number
+ * has two meanings (301 and 310 to VERSION 2.x) it is the first: POOL_EXHAUSTED, TEP_ERROR. A
+ * redirection (number + 1000) reads as the number without it.
+ */
 enum tsp_status tsp_status_from_code(uint16_t code, enum tsp_generation generation);
 /* The text behind the code on the status line: "Success", "Address pool exhausted". */
 const char *tsp_status_text(enum tsp_status status);
 
 /* Builds a party from a lease: v4 and v6 and ranges (none for an exclusive address). */
 void tsp_party_from_lease(struct tsp_party *party, const struct lease *lease);
+/* The tunnel end: the first global address, wherever it stands (R83); false when there is none. */
+bool tsp_party_global_v6(const struct tsp_party *party, struct in6_addr *addr);
 /*
  * The other way: address, ranges (exclusive when there are none) and the global IPv6 address of
- * client, TEP address from server. lifetime_s becomes an end behind now_ms. Returns 0 or the status
- * that names what is wrong.
+ * client, TEP address from server, which must be there. lifetime_s (absent: the default of R104)
+ * becomes an end behind now_ms; a delete ends now. Returns TSP_STATUS_NONE (0) or the status that
+ * names what is wrong, and then leaves *lease alone.
  */
 enum tsp_status tsp_msg_to_lease(const struct tsp_msg *msg, int64_t now_ms, struct lease *lease);

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tsp/tsp_conn_impl.h"
+#include "tsp/tsp_xml.h"
+
+#include "common/log.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <openssl/ssl.h>
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define INPUT_MAX    16384 /* octets read ahead */
+#define DRAIN_TIME_S 1 /* how long the peer may take to see our end of stream */
+#define HEADER_ROOM  32 /* "Content-length: 4096" and its end */
+
+const struct tsp_conn_limits tsp_conn_default_limits = {
+	.auth_timeout_s = 30,
+	.message_timeout_s = 10,
+	.idle_timeout_s = 0,
+	.auth_attempts = 3,
+	.output_max = 256 * 1024,
+};
+
+static struct evbuffer *output(const struct tsp_conn *conn)
+{
+	return bufferevent_get_output(conn->bev);
+}
+
+/* One deadline at a time; 0 seconds: none. */
+static void arm(struct tsp_conn *conn, uint32_t seconds)
+{
+	struct timeval delay = {.tv_sec = seconds};
+
+	if (seconds == 0)
+		evtimer_del(conn->timer);
+	else
+		evtimer_add(conn->timer, &delay);
+}
+
+/* The only place where a connection goes away; called by the timer alone. */
+static void finish(struct tsp_conn *conn)
+{
+	struct ssl_st *ssl = bufferevent_openssl_get_ssl(conn->bev);
+
+	conn->params.ops->closed(conn, conn->reason, conn->why, conn->params.arg);
+	if (ssl != NULL)
+		SSL_shutdown(ssl);
+	bufferevent_free(conn->bev);
+	event_free(conn->timer);
+	if (conn->pause != NULL)
+		event_free(conn->pause);
+	tsp_sasl_destroy(conn->sasl);
+	tsp_frame_free(&conn->frame);
+	free(conn);
+}
+
+static void finish_soon(struct tsp_conn *conn)
+{
+	event_active(conn->timer, EV_TIMEOUT, 0);
+}
+
+/*
+ * The last words are in the kernel. A socket that is closed with unread input resets the stream, and
+ * the peer may lose them: so a responder shuts its end and waits for the peer's.
+ */
+static void end_output(struct tsp_conn *conn)
+{
+	struct ssl_st *ssl = bufferevent_openssl_get_ssl(conn->bev);
+
+	if (!conn->is_responder || conn->reason == TSP_CLOSE_PEER || conn->is_draining)
+		return finish_soon(conn);
+	conn->is_draining = true;
+	if (ssl != NULL)
+		SSL_shutdown(ssl);
+	shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
+	bufferevent_enable(conn->bev, EV_READ);
+	arm(conn, DRAIN_TIME_S);
+}
+
+static bool enter_closing(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why)
+{
+	if (conn->state == TSP_CONN_CLOSING)
+		return false;
+	conn->state = TSP_CONN_CLOSING;
+	conn->reason = reason;
+	conn->why = why;
+	if (conn->pause != NULL)
+		evtimer_del(conn->pause);
+	return true;
+}
+
+void tsp_conn_end(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why)
+{
+	bool was_connecting = conn->state == TSP_CONN_CONNECTING;
+
+	if (!enter_closing(conn, reason, why))
+		return;
+	if (was_connecting)
+		finish_soon(conn);
+	else if (evbuffer_get_length(output(conn)) == 0)
+		end_output(conn);
+	else
+		arm(conn, conn->params.limits.message_timeout_s);
+}
+
+/* Ends a connection that can carry no more words. */
+static void drop(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why)
+{
+	enter_closing(conn, reason, why);
+	finish_soon(conn);
+}
+
+void tsp_conn_put_line(struct tsp_conn *conn, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	evbuffer_add_vprintf(output(conn), format, args);
+	va_end(args);
+	evbuffer_add(output(conn), "\r\n", 2);
+}
+
+void tsp_conn_become_ready(struct tsp_conn *conn, bool swallow_token)
+{
+	conn->state = TSP_CONN_READY;
+	tsp_frame_begin_messages(&conn->frame, swallow_token);
+	arm(conn, conn->params.limits.idle_timeout_s);
+	if (conn->params.ops->ready != NULL)
+		conn->params.ops->ready(conn, conn->params.arg);
+}
+
+int tsp_conn_send(struct tsp_conn *conn, const struct tsp_msg *msg)
+{
+	char body[TSP_SEND_MAX];
+	int len;
+
+	if (conn->state != TSP_CONN_READY)
+		return -ENOTCONN;
+	len = tsp_xml_write(msg, conn->generation, body, sizeof(body));
+	if (len < 0)
+		return len;
+	if (tsp_conn_queued(conn) + len + HEADER_ROOM > conn->params.limits.output_max) {
+		drop(conn, TSP_CLOSE_TIMEOUT, "the peer does not read what we send");
+		return -ENOBUFS;
+	}
+	evbuffer_add_printf(output(conn), "Content-length: %d\r\n", len);
+	evbuffer_add(output(conn), body, len);
+	if (msg->status != TSP_STATUS_NONE && conn->owed > 0)
+		conn->owed--;
+	if (conn->is_half_closed && conn->owed == 0)
+		tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
+	return 0;
+}
+
+/* True for a message that an answer is due to. */
+static bool is_request(const struct tsp_msg *msg)
+{
+	return msg->action == TSP_ACTION_CREATE || msg->action == TSP_ACTION_DELETE ||
+	       msg->action == TSP_ACTION_QUERY;
+}
+
+static void answer_error(struct tsp_conn *conn, enum tsp_status status)
+{
+	struct tsp_msg msg = {.status = status};
+
+	tsp_conn_send(conn, &msg);
+}
+
+static void on_body(struct tsp_conn *conn)
+{
+	struct tsp_msg msg;
+	enum tsp_status status;
+	const char *why;
+
+	status = tsp_xml_parse(conn->frame.buf, conn->frame.len, conn->generation, &msg, &why);
+	if (status != TSP_STATUS_OK && !conn->is_responder)
+		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, why);
+	if (status != TSP_STATUS_OK) {
+		conn->owed++;
+		return answer_error(conn, status);
+	}
+	if (conn->is_responder && is_request(&msg))
+		conn->owed++;
+	conn->params.ops->message(conn, &msg, conn->params.arg);
+}
+
+/* The place of the next message is lost: say so and close. */
+static void on_frame_error(struct tsp_conn *conn)
+{
+	if (conn->is_responder && conn->state == TSP_CONN_READY)
+		answer_error(conn, TSP_STATUS_MALFORMED);
+	else if (conn->is_responder)
+		tsp_conn_put_line(conn, "%u %s", tsp_code(TSP_STATUS_MALFORMED, TSP_GENERATION_2),
+			tsp_status_text(TSP_STATUS_MALFORMED));
+	tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, conn->frame.why);
+}
+
+static void on_frame(struct tsp_conn *conn, enum tsp_frame_event event)
+{
+	switch (event) {
+	case TSP_FRAME_MORE:
+		break;
+	case TSP_FRAME_LINE:
+		if (conn->is_responder)
+			tsp_responder_line(conn, conn->frame.buf);
+		else
+			tsp_initiator_line(conn, conn->frame.buf);
+		break;
+	case TSP_FRAME_BODY:
+		on_body(conn);
+		break;
+	case TSP_FRAME_ERROR:
+		on_frame_error(conn);
+		break;
+	}
+}
+
+/* A responder whose answers are not read reads no more requests. */
+static void throttle(struct tsp_conn *conn)
+{
+	if (!conn->is_responder || tsp_conn_queued(conn) < conn->params.limits.output_max / 2)
+		return;
+	conn->is_throttled = true;
+	bufferevent_disable(conn->bev, EV_READ);
+}
+
+static bool is_listening(const struct tsp_conn *conn)
+{
+	return (conn->state == TSP_CONN_HANDSHAKE || conn->state == TSP_CONN_READY) &&
+	       !conn->is_throttled;
+}
+
+/*
+ * A message has its time from its first octet on, however slowly the others come; stray octets between
+ * messages keep no idle connection alive. While we do not read, the clock of the output runs instead.
+ */
+static void keep_time(struct tsp_conn *conn, bool had_message)
+{
+	bool is_partial = tsp_frame_is_partial(&conn->frame) && !conn->is_throttled;
+
+	if (conn->state != TSP_CONN_READY || conn->is_half_closed)
+		return;
+	if (is_partial == conn->is_message_timed && !had_message)
+		return;
+	conn->is_message_timed = is_partial;
+	arm(conn, is_partial ? conn->params.limits.message_timeout_s
+			     : conn->params.limits.idle_timeout_s);
+}
+
+static void consume(struct tsp_conn *conn)
+{
+	struct evbuffer *input = bufferevent_get_input(conn->bev);
+	enum tsp_frame_event event;
+	struct evbuffer_iovec chunk;
+	bool had_message = false;
+
+	while (is_listening(conn) && evbuffer_peek(input, -1, NULL, &chunk, 1) > 0) {
+		if (conn->state == TSP_CONN_HANDSHAKE && conn->pause != NULL) {
+			tsp_responder_succeed(conn);
+			continue;
+		}
+		evbuffer_drain(
+			input, tsp_frame_push(&conn->frame, chunk.iov_base, chunk.iov_len, &event));
+		had_message |= event == TSP_FRAME_BODY;
+		on_frame(conn, event);
+		throttle(conn);
+	}
+	keep_time(conn, had_message);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+	struct tsp_conn *conn = arg;
+
+	if (conn->state == TSP_CONN_CLOSING)
+		evbuffer_drain(input, evbuffer_get_length(input));
+	else
+		consume(conn);
+}
+
+/* The output ran empty. */
+static void on_write(struct bufferevent *bev, void *arg)
+{
+	struct tsp_conn *conn = arg;
+
+	if (conn->state == TSP_CONN_CLOSING) {
+		if (!conn->is_draining)
+			end_output(conn);
+		return;
+	}
+	if (conn->is_throttled) {
+		conn->is_throttled = false;
+		bufferevent_enable(bev, EV_READ);
+		consume(conn);
+	}
+	if (conn->state == TSP_CONN_READY && conn->params.ops->drained != NULL)
+		conn->params.ops->drained(conn, conn->params.arg);
+}
+
+static void on_connected(struct tsp_conn *conn)
+{
+	if (conn->state != TSP_CONN_CONNECTING)
+		return;
+	conn->state = TSP_CONN_HANDSHAKE;
+	if (!conn->is_responder)
+		tsp_initiator_start(conn);
+}
+
+static void on_end_of_stream(struct tsp_conn *conn)
+{
+	if (conn->state == TSP_CONN_CLOSING) {
+		if (evbuffer_get_length(output(conn)) == 0)
+			finish_soon(conn);
+		return;
+	}
+	if (conn->is_responder && conn->state == TSP_CONN_READY && conn->owed > 0) {
+		conn->is_half_closed = true;
+		return arm(conn, conn->params.limits.message_timeout_s);
+	}
+	tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
+}
+
+static void on_socket_error(struct tsp_conn *conn)
+{
+	const char *why = strerrordesc_np(EVUTIL_SOCKET_ERROR());
+	bool is_tls = bufferevent_get_openssl_error(conn->bev) != 0;
+
+	if (conn->state != TSP_CONN_CONNECTING)
+		drop(conn, TSP_CLOSE_ERROR, is_tls ? "TLS failed" : why);
+	else if (conn->is_responder)
+		drop(conn, TSP_CLOSE_PROTOCOL, "TLS handshake failed");
+	else
+		drop(conn, TSP_CLOSE_CONNECT, is_tls ? "TLS handshake failed" : why);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct tsp_conn *conn = arg;
+
+	if (what & BEV_EVENT_CONNECTED)
+		on_connected(conn);
+	else if (what & BEV_EVENT_EOF)
+		on_end_of_stream(conn);
+	else if (what & BEV_EVENT_TIMEOUT)
+		drop(conn, TSP_CLOSE_TIMEOUT, "the peer does not read what we send");
+	else if (what & BEV_EVENT_ERROR)
+		on_socket_error(conn);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *arg)
+{
+	struct tsp_conn *conn = arg;
+
+	switch (conn->state) {
+	case TSP_CONN_CLOSING:
+		return finish(conn);
+	case TSP_CONN_CONNECTING:
+		return drop(conn, conn->is_responder ? TSP_CLOSE_TIMEOUT : TSP_CLOSE_CONNECT,
+			"no connection in time");
+	case TSP_CONN_HANDSHAKE:
+		return tsp_conn_end(conn, TSP_CLOSE_TIMEOUT, "not authenticated in time");
+	case TSP_CONN_READY:
+		if (conn->is_half_closed)
+			return tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
+		return tsp_conn_end(conn, TSP_CLOSE_TIMEOUT,
+			conn->is_message_timed ? "a message was not completed in time"
+					       : "idle for too long");
+	}
+}
+
+/* What was written leaves at once; a peer whose host is gone is noticed. */
+static void set_socket_options(int fd)
+{
+	const struct {
+		int level, name, value;
+	} options[] = {
+		{IPPROTO_TCP, TCP_NODELAY, 1},
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, 30},
+		{IPPROTO_TCP, TCP_KEEPINTVL, 10},
+		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			sizeof(options[i].value));
+}
+
+static struct bufferevent *create_bufferevent(
+	const struct tsp_conn_params *params, int fd, enum bufferevent_ssl_state tls_state)
+{
+	struct bufferevent *bev;
+	struct ssl_st *ssl;
+
+	if (params->tls == NULL)
+		return bufferevent_socket_new(params->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	ssl = SSL_new(params->tls);
+	if (ssl == NULL)
+		return NULL;
+	bev = bufferevent_openssl_socket_new(
+		params->base, fd, ssl, tls_state, BEV_OPT_CLOSE_ON_FREE);
+	if (bev != NULL)
+		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+static struct tsp_conn *create(const struct tsp_conn_params *params, int fd, bool is_responder,
+	const struct addr_endpoint *peer)
+{
+	struct timeval stalled = {.tv_sec = params->limits.message_timeout_s};
+	struct tsp_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL)
+		goto fail;
+	conn->params = *params;
+	conn->peer = *peer;
+	conn->is_responder = is_responder;
+	conn->state = TSP_CONN_CONNECTING;
+	conn->generation = is_responder ? 0 : params->generation;
+	tsp_frame_init(&conn->frame);
+	set_socket_options(fd);
+	conn->timer = evtimer_new(params->base, on_timer, conn);
+	if (conn->timer == NULL)
+		goto fail;
+	conn->bev = create_bufferevent(
+		params, fd, is_responder ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING);
+	if (conn->bev == NULL)
+		goto fail;
+	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_MAX);
+	if (params->limits.message_timeout_s > 0)
+		bufferevent_set_timeouts(conn->bev, NULL, &stalled);
+	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+	arm(conn, params->limits.auth_timeout_s);
+	return conn;
+fail:
+	if (conn != NULL && conn->timer != NULL)
+		event_free(conn->timer);
+	free(conn);
+	errno = ENOMEM;
+	return NULL;
+}
+
+struct tsp_conn *tsp_conn_connect(
+	const struct tsp_conn_params *params, const struct addr_endpoint *peer)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 sa;
+	struct tsp_conn *conn;
+
+	if (fd < 0)
+		return NULL;
+	conn = create(params, fd, false, peer);
+	if (conn == NULL) {
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
+	}
+	addr_endpoint_to_sockaddr(peer, &sa);
+	if (bufferevent_socket_connect(conn->bev, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		drop(conn, TSP_CLOSE_CONNECT, "cannot connect");
+	return conn;
+}
+
+struct tsp_conn *tsp_conn_accept(
+	const struct tsp_conn_params *params, int fd, const struct addr_endpoint *peer)
+{
+	struct tsp_conn *conn;
+
+	if (evutil_make_socket_nonblocking(fd) < 0)
+		return NULL;
+	conn = create(params, fd, true, peer);
+	if (conn != NULL && params->tls == NULL)
+		on_connected(conn);
+	return conn;
+}
+
+void tsp_conn_close(struct tsp_conn *conn)
+{
+	tsp_conn_end(conn, TSP_CLOSE_LOCAL, "closed");
+}
+
+void tsp_conn_set_arg(struct tsp_conn *conn, void *arg)
+{
+	conn->params.arg = arg;
+}
+
+size_t tsp_conn_queued(const struct tsp_conn *conn)
+{
+	return evbuffer_get_length(output(conn));
+}
+
+const struct addr_endpoint *tsp_conn_peer(const struct tsp_conn *conn)
+{
+	return &conn->peer;
+}
+
+enum tsp_generation tsp_conn_generation(const struct tsp_conn *conn)
+{
+	return conn->generation;
+}
+
+const char *tsp_conn_user(const struct tsp_conn *conn)
+{
+	return conn->user;
+}
+
+int tsp_conn_local(const struct tsp_conn *conn, struct in6_addr *addr)
+{
+	struct sockaddr_in6 sa;
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(bufferevent_getfd(conn->bev), (struct sockaddr *)&sa, &len) < 0)
+		return -errno;
+	*addr = sa.sin6_addr;
+	return 0;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The inside of a connection, shared by its life (tsp_conn.c) and the two handshakes
+ * (tsp_responder.c, tsp_initiator.c). Nobody else includes this.
+ *
+ * States go downwards only:
+ *
+ *	CONNECTING -> HANDSHAKE -> READY -> CLOSING
+ *
+ * Only the event loop frees a connection: every way to end one is tsp_conn_end, which remembers the
+ * reason, and finish(), which runs from a timer or a buffer event once the last words have left.
+ */
+#pragma once
+
+#include "tsp/tsp_conn.h"
+#include "tsp/tsp_frame.h"
+#include "tsp/tsp_sasl.h"
+
+struct bufferevent;
+struct event;
+
+enum tsp_conn_state {
+	TSP_CONN_CONNECTING, /* TCP or TLS are not up yet */
+	TSP_CONN_HANDSHAKE, /* lines; step says which is due */
+	TSP_CONN_READY, /* messages */
+	TSP_CONN_CLOSING, /* flushing, then waiting for the peer's end */
+};
+
+/* Which line of the handshake is due from the peer. */
+enum tsp_step {
+	TSP_STEP_VERSION, /* responder: VERSION=, initiator: the capabilities */
+	TSP_STEP_AUTHENTICATE, /* responder: AUTHENTICATE */
+	TSP_STEP_TOKEN, /* a SASL token */
+	TSP_STEP_SUCCESS, /* initiator: the success line; responder: the pause before it */
+};
+
+struct tsp_conn {
+	struct tsp_conn_params params;
+	struct addr_endpoint peer;
+	struct bufferevent *bev;
+	struct event *timer; /* the one deadline that holds now */
+	struct event *pause; /* responder: between the last token and the success line */
+	struct tsp_frame frame;
+	struct tsp_sasl *sasl;
+	enum tsp_conn_state state;
+	enum tsp_step step;
+	enum tsp_generation generation;
+	enum tsp_close_reason reason;
+	const char *why;
+	bool is_responder;
+	bool is_half_closed; /* the peer sent its last octet, we still owe it answers */
+	bool is_draining; /* CLOSING: our end is shut, the peer's is awaited */
+	bool is_message_timed; /* the timer runs for a message under way */
+	bool is_throttled; /* responder: not reading until the output has drained */
+	uint32_t failures; /* of authentication */
+	uint32_t owed; /* responder: requests without an answer yet */
+	char user[TSP_USER_MAX + 1];
+};
+
+/* Sends a line of the handshake; CR LF is added. */
+void tsp_conn_put_line(struct tsp_conn *conn, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The handshake is over: frames from now on, ready() is called. */
+void tsp_conn_become_ready(struct tsp_conn *conn, bool swallow_token);
+/* Ends the connection: what is queued leaves, then closed(reason, why) comes from the event loop. */
+void tsp_conn_end(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why);
+
+/* A line for the side that the connection is. */
+void tsp_responder_line(struct tsp_conn *conn, const char *line);
+void tsp_initiator_line(struct tsp_conn *conn, const char *line);
+/* TCP and TLS are up. */
+void tsp_initiator_start(struct tsp_conn *conn);
+/* Octets came, or time passed, in the pause before the success line: the line leaves now. */
+void tsp_responder_succeed(struct tsp_conn *conn);
