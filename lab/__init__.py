@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs a network described in YAML on one machine, out of namespaces, and checks what happens in it.
+
+    yaml_lines  YAML values that remember where they stand       (knows nothing of labs)
+    labfile     the format of a lab file: its keys, its errors
+    netns       one network namespace: make, enter, remove, find what a killed run left
+    topology    links, addresses and routes of a lab file, in namespaces
+    program     one program in one namespace: start, readiness, dstmctl, end
+    capture     tcpdump on an interface, and reading it back
+    run         a lab that is up: all of the above, and its way down in every case
+    steps       what a lab does and checks, one function per kind of step
+    screen      what the reader sees
+    web, fetch  the HTTP server and the HTTP client that run inside
+
+docs/lab.md is the manual.
+"""

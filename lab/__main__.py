@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""tools/lab [--check] FILE: runs a lab file. With HOLD=1 in the environment it stays up until Enter.
+
+Exit codes: 0 all checks hold, 1 not all of them, 2 the file or the command line is bad.
+"""
+
+import os
+import signal
+import sys
+
+from lab.netns import CommandFailed
+from lab.program import DAEMONS, ROOT
+from lab.run import Lab, check_file
+from lab.screen import Screen
+from lab.yaml_lines import BadFile
+
+
+def main() -> int:
+    arguments = [one for one in sys.argv[1:] if one != "--check"]
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    try:
+        if "--check" in sys.argv:
+            check_file(arguments[0])
+            return 0
+        if os.geteuid() != 0:
+            print("lab: network namespaces need root", file=sys.stderr)
+            return 2
+        return run(arguments[0])
+    except BadFile as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+
+
+def run(path: str) -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    screen = Screen()
+    try:
+        lab = Lab(path, screen)
+        screen.line(f"{lab.spec.title}\npackets and logs: {lab.folder.relative_to(ROOT)}\n")
+        with lab:
+            lab.run_steps()
+            screen.table()
+            if os.environ.get("HOLD") in ("1", "yes"):
+                hold(lab)
+    except CommandFailed as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nlab: interrupted; everything is taken down", file=sys.stderr)
+        return 1
+    return 0 if screen.all_hold else 1
+
+
+def hold(lab: Lab):
+    """Prints how to enter the nodes and ask the daemons, and waits for Enter or SIGINT."""
+    lab.screen.line("\nThe lab stays up. A shell on a node:")
+    for node in lab.nodes.values():
+        lab.screen.line(f"  ip netns exec {node.id} bash")
+    lab.screen.line("Ask a daemon:")
+    for program in lab.programs.values():
+        if program.spec.run in DAEMONS:
+            command = [part for part in program.ctl_command("show") if part != "--json"]
+            lab.screen.line(f"  {' '.join(command)}")
+    lab.screen.line("Enter ends it.")
+    try:
+        sys.stdin.readline()
+    except KeyboardInterrupt:
+        lab.screen.line()
+
+
+def _interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the reader of a lab run sees: lines as things happen, live figures, a table at the end.
+
+The same lines go to the file `screen.log` of the run. Live figures are one line that is written over on a
+terminal, and plain lines elsewhere.
+"""
+
+import sys
+import threading
+import time
+
+
+class Screen:
+    def __init__(self, quiet: bool = False):
+        self._quiet = quiet
+        self._terminal = sys.stdout.isatty() and not quiet
+        self._began = time.monotonic()
+        self._log = None
+        self._live_shown = False
+        self._lock = threading.RLock()
+        self.results: list[tuple[str, bool, str]] = []
+
+    def keep_in(self, path):
+        self._log = open(path, "w", buffering=1, encoding="utf-8")
+
+    def line(self, text: str = ""):
+        with self._lock:
+            self._wipe_live()
+            if self._log:
+                self._log.write(text + "\n")
+            if not self._quiet:
+                print(text, flush=True)
+
+    def say(self, subject: str, text: str):
+        for number, part in enumerate(text.splitlines()):
+            subject_once = subject if number == 0 else ""
+            self.line(f"{time.monotonic() - self._began:6.1f} s  {subject_once:<10} {part}")
+
+    def live(self, subject: str, text: str):
+        if not self._terminal:
+            self.say(subject, text)
+            return
+        with self._lock:
+            sys.stdout.write(f"\r\033[K{time.monotonic() - self._began:6.1f} s  {subject:<10} {text}")
+            sys.stdout.flush()
+            self._live_shown = True
+
+    def check(self, what: str, holds: bool, figure: str):
+        """Notes a check for the table, and says it."""
+        self.results.append((what, bool(holds), figure))
+        self.say("ok" if holds else "NOT OK", f"{what}: {figure}")
+
+    @property
+    def all_hold(self) -> bool:
+        return all(holds for _, holds, _ in self.results)
+
+    def table(self):
+        if not self.results:
+            return
+        width = max(len(what) for what, _, _ in self.results)
+        self.line()
+        self.line(f"{'check':<{width}}  result  figure")
+        self.line(f"{'-' * width}  ------  {'-' * 40}")
+        for what, holds, figure in self.results:
+            self.line(f"{what:<{width}}  {'ok' if holds else 'NOT OK':<6}  {figure}")
+        failed = sum(not holds for _, holds, _ in self.results)
+        self.line()
+        self.line(f"all {len(self.results)} checks hold" if not failed
+                  else f"{failed} of {len(self.results)} checks do NOT hold")
+
+    def close(self):
+        with self._lock:
+            self._wipe_live()
+            if self._log:
+                self._log.close()
+                self._log = None
+
+    def _wipe_live(self):
+        if self._live_shown:
+            sys.stdout.write("\r\033[K")
+            self._live_shown = False
+
+
+class Meter:
+    """Live figures of a dstm-tep while a `with` block runs: what went through per second."""
+
+    PERIOD_S = 1
+
+    def __init__(self, screen: Screen, tep):
+        self._screen, self._tep = screen, tep
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        before, at = self._sample(), time.monotonic()
+        while not self._stop.wait(self.PERIOD_S):
+            now, later = self._sample(), time.monotonic()
+            if before and now:
+                self._screen.live(self._tep.name, ", ".join(
+                    self._rate(side, before[side], now[side], later - at) for side in now))
+            before, at = now, later
+
+    def _sample(self) -> dict | None:
+        try:
+            return {port["side"]: port for port in self._tep.ctl("show")["ports"]}
+        except Exception:  # a figure less; the step itself reports what is wrong
+            return None
+
+    @staticmethod
+    def _rate(side: str, before: dict, now: dict, seconds: float) -> str:
+        def per_second(key):
+            return (now[key] - before[key]) / seconds
+
+        packets = f"{per_second('rx_packets'):,.0f} in {per_second('tx_packets'):,.0f} out packets/s"
+        megabits = (f"{per_second('rx_bytes') * 8 / 1e6:.1f} in "
+                    f"{per_second('tx_bytes') * 8 / 1e6:.1f} out Mb/s")
+        return f"IP{side}: {packets}, {megabits}"
