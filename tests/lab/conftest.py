@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """End-to-end tests: every module brings up a lab of its own, in namespaces, with the real daemons."""
 
+import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from lab import netns  # noqa: E402
-from lab.run import remove_dead_runs  # noqa: E402
+from lab import netns, steps  # noqa: E402
+from lab.run import Lab, remove_dead_runs  # noqa: E402
+
+SHARED_ADDRESS = ROOT / "config/lab/shared-address.yaml"
+HOST_MODE = ROOT / "config/lab/host-mode.yaml"
 
 
 def pytest_collection_modifyitems(items):
@@ -29,3 +35,37 @@ def nothing_is_left_behind():
     yield
     assert netns.present(os.getpid()) == []
     assert not Path("/run", netns.prefix(os.getpid())).exists()
+
+
+def derived(tmp_path_factory, path: Path, change) -> str:
+    """A copy of a lab file, its content changed by change(content)."""
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    copy = tmp_path_factory.mktemp("lab") / path.name
+    copy.write_text(yaml.safe_dump(content, sort_keys=False))
+    return str(copy)
+
+
+def run_steps(lab, *kinds: str):
+    """The steps of these kinds, in the order of the file; every check in them must hold."""
+    for kind, arguments in lab.spec.steps:
+        if kind in kinds:
+            steps.FUNCTIONS[kind](lab, arguments)
+    assert lab.screen.all_hold, lab.screen.results
+
+
+@contextlib.contextmanager
+def lab_with_leases(path):
+    """A lab whose daemons run and whose clients hold their leases."""
+    with Lab(str(path)) as lab:
+        run_steps(lab, "start", "teps_connected", "leases")
+        yield lab
+
+
+def wait_until(condition, timeout_s: float, what: str):
+    """The first true value of condition(); fails when there is none in time."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
+        time.sleep(0.02)
+    return value
