@@ -87,7 +87,9 @@ class Program:
             self._process.wait(END_TIMEOUT_S)
 
     def stop(self) -> int:
-        """SIGTERM: a clean end. Returns the exit code."""
+        """SIGTERM: a clean end. Returns the exit code; 0 when it was never started."""
+        if self._process is None:
+            return 0
         if self.running:
             self._process.send_signal(signal.SIGTERM)
         try:

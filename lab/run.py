@@ -110,9 +110,13 @@ class Lab:
     def down(self):
         """Ends everything: clients first, so that they give back what they hold; then by force."""
         with _undisturbed():
-            self._down()
+            try:
+                self._end_programs_and_captures()
+            finally:
+                _remove_run(os.getpid())
+                self.screen.close()
 
-    def _down(self):
+    def _end_programs_and_captures(self):
         for one in self.programs.values():
             if one.spec.run == "dstm-client":
                 _ignore_failure(one.stop)
@@ -120,8 +124,6 @@ class Lab:
             _ignore_failure(capture.end)
         for one in reversed(self.programs.values()):
             _ignore_failure(one.stop)
-        _remove_run(os.getpid())
-        self.screen.close()
 
 
 @contextlib.contextmanager

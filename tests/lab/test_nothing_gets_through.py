@@ -76,7 +76,7 @@ OUTWARD = {
         lambda held: tunnelled(CLIENT1, udp(held["v4"], held["one"][0], 9), SECOND_TEP_V6),
         "wrong_tep"),
     "a protocol without ports": (
-        lambda held: tunnelled(CLIENT1, gre(held["v4"])), "no_binding_v6"),
+        lambda held: tunnelled(CLIENT1, gre(held["v4"])), "no_port_v6"),
 }
 
 
@@ -119,20 +119,24 @@ def test_outward_nothing_gets_through_with(lab, held, client1_wire, what):
 
 
 INWARD = {
-    "a port that nobody holds": lambda held: udp(WEB, 9, unheld_port(held), held["v4"]),
-    "a well-known port": lambda held: tcp(WEB, 9, 80, held["v4"]),
-    "an address that nobody holds": lambda held: udp(WEB, 9, 2000, "198.51.100.9"),
-    "a protocol without ports": lambda held: gre(WEB, held["v4"]),
+    "a port that nobody holds": (
+        lambda held: udp(WEB, 9, unheld_port(held), held["v4"]), "no_binding_v4"),
+    "a well-known port": (lambda held: tcp(WEB, 9, 80, held["v4"]), "no_binding_v4"),
+    "an echo identifier that nobody holds": (
+        lambda held: echo(WEB, unheld_port(held), held["v4"]), "no_binding_v4"),
+    "an address that nobody holds": (lambda held: udp(WEB, 9, 2000, "198.51.100.9"), "no_binding_v4"),
+    "a protocol without ports": (lambda held: gre(WEB, held["v4"]), "no_port_v4"),
 }
 
 
 @pytest.mark.parametrize("what", INWARD)
 def test_inward_nothing_gets_through_to(lab, held, web_wire, what):
     """S3."""
+    make, counter = INWARD[what]
     before = drops(lab)
     capture = lab.capture("inward", "core", "border", "ip6 proto 4")
-    web_wire.send(INWARD[what](held), COUNT)
-    assert dropped_since(lab, before) == {"no_binding_v4": COUNT}
+    web_wire.send(make(held), COUNT)
+    assert dropped_since(lab, before) == {counter: COUNT}
     assert capture.stop().count() == 0
 
 
