@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/classify.h"
+
+#include "dataplane/ipv4.h"
+
+#include <rte_prefetch.h>
+
+#define PREFETCH_AHEAD 4
+
+static const uint8_t v4_reasons[IPV4_N_FAULTS] = {
+	[IPV4_TRUNCATED] = DP_DROP_V4_TRUNCATED,
+	[IPV4_BAD_VERSION] = DP_DROP_V4_BAD_VERSION,
+	[IPV4_BAD_HEADER_LENGTH] = DP_DROP_V4_BAD_HEADER_LENGTH,
+	[IPV4_BAD_LENGTH] = DP_DROP_V4_BAD_LENGTH,
+	[IPV4_BAD_CHECKSUM] = DP_DROP_V4_BAD_CHECKSUM,
+};
+
+static const uint8_t inner_reasons[IPV4_N_FAULTS] = {
+	[IPV4_TRUNCATED] = DP_DROP_INNER_TRUNCATED,
+	[IPV4_BAD_VERSION] = DP_DROP_INNER_BAD_VERSION,
+	[IPV4_BAD_HEADER_LENGTH] = DP_DROP_INNER_BAD_HEADER_LENGTH,
+	[IPV4_BAD_LENGTH] = DP_DROP_INNER_BAD_LENGTH,
+	[IPV4_BAD_CHECKSUM] = DP_DROP_INNER_BAD_CHECKSUM,
+};
+
+static bool is_our_tunnel_address(const struct dp_ctx *ctx, const uint8_t *v6)
+{
+	for (uint32_t i = 0; i < ctx->n_tep_v6; i++)
+		if (memcmp(&ctx->tep_v6[i], v6, sizeof(ctx->tep_v6[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Keeps what later stages need of a sound IPv4 header; false: dropped. */
+static inline bool take_v4(
+	struct dp_pkt *p, struct rte_ipv4_hdr *v4, uint32_t room, const uint8_t *reasons)
+{
+	enum ipv4_fault fault = ipv4_check(v4, room);
+
+	if (unlikely(fault != IPV4_SOUND)) {
+		dp_pkt_drop(p, reasons[fault]);
+		return false;
+	}
+	p->v4 = v4;
+	p->v4_len = rte_be_to_cpu_16(v4->total_length);
+	p->l4_offset = ipv4_header_len(v4);
+	return true;
+}
+
+/* IPv6 to a tunnel address of ours with another next header than 4. */
+static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint8_t next_header)
+{
+	switch (next_header) {
+	case IPPROTO_FRAGMENT:
+		dp_pkt_drop(p, DP_DROP_V6_FRAGMENT);
+		break;
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+		dp_pkt_drop(p, DP_DROP_V6_EXTENSION);
+		break;
+	default:
+		dp_pkt_to_host(ctx, p);
+	}
+}
+
+static inline void classify_v6(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t room)
+{
+	struct rte_ipv6_hdr *v6 = rte_pktmbuf_mtod_offset(
+		p->m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
+	uint32_t payload_len;
+
+	if (unlikely(room < sizeof(*v6))) {
+		dp_pkt_drop(p, DP_DROP_V6_TRUNCATED);
+		return;
+	}
+	if (unlikely((rte_be_to_cpu_32(v6->vtc_flow) >> 28) != 6)) {
+		dp_pkt_drop(p, DP_DROP_V6_BAD_VERSION);
+		return;
+	}
+	payload_len = rte_be_to_cpu_16(v6->payload_len);
+	if (unlikely(payload_len > room - sizeof(*v6))) {
+		dp_pkt_drop(p, DP_DROP_V6_BAD_LENGTH);
+		return;
+	}
+	if (unlikely(!is_our_tunnel_address(ctx, v6->dst_addr))) {
+		dp_pkt_to_host(ctx, p);
+		return;
+	}
+	if (unlikely(v6->proto != IPPROTO_IPIP)) {
+		classify_not_tunnel(ctx, p, v6->proto);
+		return;
+	}
+	p->from_v6 = true;
+	p->v6 = v6;
+	if (take_v4(p, (struct rte_ipv4_hdr *)(v6 + 1), payload_len, inner_reasons) &&
+		unlikely(ipv4_is_fragment(p->v4)))
+		dp_pkt_drop(p, DP_DROP_INNER_FRAGMENT);
+}
+
+static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t room)
+{
+	struct rte_ipv4_hdr *v4 = rte_pktmbuf_mtod_offset(
+		p->m, struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
+	uint32_t dst;
+
+	if (!take_v4(p, v4, room, v4_reasons))
+		return;
+	dst = rte_be_to_cpu_32(v4->dst_addr);
+	if (unlikely(dst >> 24 >= 224)) /* multicast and broadcast: the router's own protocols */
+		dp_pkt_to_host(ctx, p);
+	else if (unlikely(dp_v4_is_martian(rte_be_to_cpu_32(v4->src_addr))))
+		dp_pkt_drop(p, DP_DROP_V4_MARTIAN);
+	else if (unlikely(ipv4_is_fragment(v4)))
+		dp_pkt_unclaimed(ctx, p, DP_DROP_V4_FRAGMENT);
+}
+
+static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t side)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+	uint32_t len = p->m->data_len;
+
+	p->v4 = NULL;
+	p->v6 = NULL;
+	p->verdict = DP_CONTINUE;
+	p->from_v6 = false;
+	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
+		dp_pkt_drop(p, DP_DROP_FRAME_SHORT);
+		return;
+	}
+	if (unlikely(p->m->nb_segs != 1)) {
+		dp_pkt_drop(p, DP_DROP_FRAME_SEGMENTED);
+		return;
+	}
+	if (unlikely(!rte_is_same_ether_addr(&ether->dst_addr, &ctx->macs[side]) &&
+		     !rte_is_multicast_ether_addr(&ether->dst_addr))) {
+		dp_pkt_drop(p, DP_DROP_NOT_OUR_MAC);
+		return;
+	}
+	switch (ether->ether_type) {
+	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
+		classify_v6(ctx, p, len - RTE_ETHER_HDR_LEN);
+		break;
+	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
+		classify_v4(ctx, p, len - RTE_ETHER_HDR_LEN);
+		break;
+	case RTE_BE16(RTE_ETHER_TYPE_VLAN):
+	case RTE_BE16(RTE_ETHER_TYPE_QINQ):
+		dp_pkt_drop(p, DP_DROP_VLAN);
+		break;
+	default:
+		dp_pkt_to_host(ctx, p);
+	}
+}
+
+void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
+{
+	for (uint32_t i = 0; i < RTE_MIN(burst->n, PREFETCH_AHEAD); i++)
+		rte_prefetch0(rte_pktmbuf_mtod(burst->pkts[i].m, void *));
+	for (uint32_t i = 0; i < burst->n; i++) {
+		if (i + PREFETCH_AHEAD < burst->n)
+			rte_prefetch0(rte_pktmbuf_mtod(burst->pkts[i + PREFETCH_AHEAD].m, void *));
+		classify_one(ctx, &burst->pkts[i], side);
+	}
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Every counter of the data plane, listed once.
+ *
+ * A row is (id, public name, sentence). Drops come first: a packet that goes nowhere is counted under
+ * exactly one of them, with its octets. The names are what dstmctl, statistics files and
+ * docs/counters.md show (dstm-tep --list-counters prints that page). Names with _v6 or inner_ speak of
+ * packets that came through a tunnel, names with _v4 or v4_ of packets that came from the IPv4 side.
+ *
+ * Each packet that was received or came from the host is in the end in one of: a drop, tx, punted, resolve.
+ */
+#pragma once
+
+#include <rte_common.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DP_DROP_ROWS(X)                                                                            \
+	X(FRAME_SHORT, "frame_short", "The frame ends inside its Ethernet header.")                \
+	X(FRAME_SEGMENTED, "frame_segmented", "The frame is longer than one packet buffer.")       \
+	X(NOT_OUR_MAC, "not_our_mac", "The frame is for another station's MAC address.")           \
+	X(VLAN, "vlan", "The frame has a VLAN tag.")                                               \
+	X(NO_HOST, "no_host",                                                                      \
+		"The packet is for the router itself (ARP, ND, ping, routing), and with "          \
+		"neighbor: "                                                                       \
+		"static there is no host behind it.")                                              \
+	X(V6_TRUNCATED, "v6_truncated", "The frame ends inside its IPv6 header.")                  \
+	X(V6_BAD_VERSION, "v6_bad_version", "The version in the IPv6 header is not 6.")            \
+	X(V6_BAD_LENGTH, "v6_bad_length", "The IPv6 payload length goes beyond the frame.")        \
+	X(V6_FRAGMENT, "v6_fragment", "A fragment of an IPv6 packet to a tunnel address.")         \
+	X(V6_EXTENSION, "v6_extension",                                                            \
+		"An extension header stands before the payload of a packet to a tunnel address.")  \
+	X(INNER_TRUNCATED, "inner_truncated", "The tunnelled packet ends inside its IPv4 header.") \
+	X(INNER_BAD_VERSION, "inner_bad_version", "The version in the inner header is not 4.")     \
+	X(INNER_BAD_HEADER_LENGTH, "inner_bad_header_length",                                      \
+		"The inner header length is under 20 octets or beyond the inner packet.")          \
+	X(INNER_BAD_LENGTH, "inner_bad_length",                                                    \
+		"The inner total length goes beyond the payload of the outer header.")             \
+	X(INNER_BAD_CHECKSUM, "inner_bad_checksum", "The inner header checksum is wrong.")         \
+	X(INNER_FRAGMENT, "inner_fragment", "A fragment of an inner IPv4 packet.")                 \
+	X(INNER_L4_TRUNCATED, "inner_l4_truncated",                                                \
+		"The inner packet ends inside its TCP, UDP or ICMP header.")                       \
+	X(INNER_ICMP_TYPE, "inner_icmp_type",                                                      \
+		"An ICMP message from a client that is neither a query, a reply nor an error.")    \
+	X(INNER_ICMP_ERROR, "inner_icmp_error",                                                    \
+		"An ICMP error from a client that does not quote a packet to that client, or is "  \
+		"damaged.")                                                                        \
+	X(NO_BINDING_V6, "no_binding_v6",                                                          \
+		"No binding holds the inner source address and port or identifier.")               \
+	X(NO_PORT_V6, "no_port_v6",                                                                \
+		"A protocol without ports from a client that does not hold the whole address.")    \
+	X(SPOOFED_CLIENT, "spoofed_client",                                                        \
+		"The outer source is not the client that holds the inner source address and "      \
+		"port.")                                                                           \
+	X(WRONG_TEP, "wrong_tep",                                                                  \
+		"The outer destination is ours, but not the tunnel address of the binding.")       \
+	X(INNER_MARTIAN, "inner_martian",                                                          \
+		"The inner destination is no unicast address (0/8, 127/8, multicast, 240/4).")     \
+	X(INNER_TTL_EXPIRED, "inner_ttl_expired", "The inner TTL would reach 0 here.")             \
+	X(TOO_BIG_V4, "too_big_v4", "The inner packet is longer than mtu_v4.")                     \
+	X(OUTER_CE, "outer_ce",                                                                    \
+		"Congestion was marked on the way for a packet that cannot carry the mark "        \
+		"(RFC 6040).")                                                                     \
+	X(V4_TRUNCATED, "v4_truncated", "The frame ends inside its IPv4 header.")                  \
+	X(V4_BAD_VERSION, "v4_bad_version", "The version in the IPv4 header is not 4.")            \
+	X(V4_BAD_HEADER_LENGTH, "v4_bad_header_length",                                            \
+		"The IPv4 header length is under 20 octets or beyond the packet.")                 \
+	X(V4_BAD_LENGTH, "v4_bad_length", "The IPv4 total length goes beyond the frame.")          \
+	X(V4_BAD_CHECKSUM, "v4_bad_checksum", "The IPv4 header checksum is wrong.")                \
+	X(V4_FRAGMENT, "v4_fragment", "A fragment of an IPv4 packet.")                             \
+	X(V4_MARTIAN, "v4_martian",                                                                \
+		"The IPv4 source is no unicast address (0/8, 127/8, multicast, 240/4).")           \
+	X(V4_L4_TRUNCATED, "v4_l4_truncated",                                                      \
+		"The IPv4 packet ends inside its TCP, UDP or ICMP header.")                        \
+	X(V4_ICMP_TYPE, "v4_icmp_type",                                                            \
+		"An ICMP message from the IPv4 side that is neither a query, a reply nor an "      \
+		"error.")                                                                          \
+	X(V4_ICMP_ERROR, "v4_icmp_error",                                                          \
+		"An ICMP error from the IPv4 side that does not quote a packet from its "          \
+		"destination, or is damaged.")                                                     \
+	X(NO_BINDING_V4, "no_binding_v4",                                                          \
+		"No binding holds the destination address and port or identifier.")                \
+	X(NO_PORT_V4, "no_port_v4",                                                                \
+		"A protocol without ports to an address that no client holds as a whole.")         \
+	X(V4_TTL_EXPIRED, "v4_ttl_expired", "The TTL would reach 0 here.")                         \
+	X(TOO_BIG_V6, "too_big_v6", "The packet and its outer header are longer than mtu_v6.")     \
+	X(NO_HEADROOM, "no_headroom", "The packet buffer has no room for the outer header.")       \
+	X(NO_ROUTE, "no_route", "There is no route to the packet's destination.")                  \
+	X(NO_NEXTHOP, "no_nexthop",                                                                \
+		"The next hop has no MAC address, and no host can ask for it.")                    \
+	X(PUNT_FULL, "punt_full", "The ring to the host is full.")                                 \
+	X(TX_FULL, "tx_full", "The port took no more packets.")                                    \
+	X(TX_NO_PORT, "tx_no_port", "The next hop names a port that is not ours.")
+
+#define DP_COUNT_ROWS(X)                                                                           \
+	X(RX, "rx", "Frames received from the ports.")                                             \
+	X(TUNNEL_RECEIVED, "tunnel_received", "IPv6 packets received that carry IPv4 to us.")      \
+	X(V4_RECEIVED, "v4_received", "IPv4 packets received from the IPv4 side to be looked up.") \
+	X(DECAPSULATED, "decapsulated",                                                            \
+		"Packets taken out of a tunnel and sent towards the IPv4 side; inner octets.")     \
+	X(ENCAPSULATED, "encapsulated",                                                            \
+		"Packets put into a tunnel; octets with the outer header.")                        \
+	X(ECN_ODD, "ecn_odd",                                                                      \
+		"Packets with a combination of inner and outer ECN that RFC 6040 calls to "        \
+		"attention; forwarded.")                                                           \
+	X(PUNTED, "punted", "Frames handed to the host.")                                          \
+	X(RESOLVE, "resolve", "Packets handed to the host to find their next hop's MAC address.")  \
+	X(FROM_HOST, "from_host", "Frames from the host to be sent.")                              \
+	X(TX, "tx", "Frames sent.")
+
+enum dp_counter {
+#define X(id, name, text) DP_DROP_##id,
+	DP_DROP_ROWS(X)
+#undef X
+	DP_N_DROPS,
+	DP_COUNT_FIRST = DP_N_DROPS - 1,
+#define X(id, name, text) DP_COUNT_##id,
+	DP_COUNT_ROWS(X)
+#undef X
+	DP_N_COUNTERS,
+};
+
+/* One worker's, or a sum. Frames with their Ethernet header, but for decapsulated and encapsulated. */
+struct dp_counters {
+	uint64_t packets[DP_N_COUNTERS];
+	uint64_t bytes[DP_N_COUNTERS];
+	uint64_t busy_cycles; /* TSC cycles of the loops that found packets */
+	uint64_t idle_loops; /* loops that found none */
+	uint64_t busy_loops;
+} __rte_cache_aligned;
+
+struct dp_counter_info {
+	const char *name;
+	const char *text;
+};
+
+extern const struct dp_counter_info dp_counter_info[DP_N_COUNTERS];
+
+static inline bool dp_counter_is_drop(enum dp_counter counter)
+{
+	return (unsigned int)counter < DP_N_DROPS;
+}
+
+static inline void dp_count(
+	struct dp_counters *counters, enum dp_counter counter, uint64_t packets, uint64_t bytes)
+{
+	counters->packets[counter] += packets;
+	counters->bytes[counter] += bytes;
+}
+
+void dp_counters_add(struct dp_counters *sum, const struct dp_counters *one);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/datapath.h"
+
+#include "common/clock.h"
+#include "dataplane/worker.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <string.h>
+
+#define CLOCK_PERIOD_MS 20 /* how old a worker's second may be */
+
+struct dp_datapath {
+	struct dp_datapath_params params;
+	struct dp_local_v4 local[2]; /* the one in use, and the one to write next */
+	const struct dp_local_v4 *local_v4; /* which one workers read */
+	atomic_bool stop;
+	bool running;
+	struct dp_worker *workers[RTE_MAX_LCORE];
+	unsigned int lcores[RTE_MAX_LCORE];
+};
+
+static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
+{
+	const struct dp_datapath_params *params = &datapath->params;
+
+	ctx->bindings = params->bindings;
+	ctx->nexthops = params->nexthops;
+	ctx->punt = params->punt;
+	ctx->local_v4 = &datapath->local_v4;
+	ctx->mtu_v6 = params->mtu_v6;
+	ctx->mtu_v4 = params->mtu_v4;
+	ctx->hop_limit = params->hop_limit;
+	ctx->ports[0] = params->port_v6;
+	ctx->ports[1] = params->port_v4;
+	for (uint32_t side = 0; side < DP_SIDES; side++)
+		rte_eth_macaddr_get(ctx->ports[side], &ctx->macs[side]);
+	ctx->n_tep_v6 = params->n_tep_v6;
+	memcpy(ctx->tep_v6, params->tep_v6, sizeof(ctx->tep_v6));
+}
+
+static struct dp_worker *worker_create(
+	struct dp_datapath *datapath, uint32_t id, unsigned int lcore)
+{
+	const struct dp_datapath_params *params = &datapath->params;
+	struct dp_worker *worker = rte_zmalloc_socket("dp_worker", sizeof(*worker),
+		RTE_CACHE_LINE_SIZE, (int)rte_lcore_to_socket_id(lcore));
+
+	if (worker == NULL)
+		return NULL;
+	ctx_init(&worker->ctx, datapath);
+	worker->clock_cycles = rte_get_tsc_hz() / 1000 * CLOCK_PERIOD_MS;
+	worker->id = id;
+	worker->n_sides = params->port_v6 == params->port_v4 ? 1 : DP_SIDES;
+	worker->idle_sleep_us = params->idle_sleep_us;
+	worker->readers[0] = dp_bindings_qsbr(params->bindings);
+	worker->readers[1] = dp_nexthops_qsbr(params->nexthops);
+	worker->stop = &datapath->stop;
+	return worker;
+}
+
+struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params)
+{
+	struct dp_datapath *datapath;
+	unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
+
+	if (params->n_workers == 0 || params->n_workers > rte_lcore_count() - 1 ||
+		params->n_tep_v6 > DP_TEP_ADDRESSES_MAX) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	datapath = rte_zmalloc("dp_datapath", sizeof(*datapath), RTE_CACHE_LINE_SIZE);
+	if (datapath == NULL)
+		return NULL;
+	datapath->params = *params;
+	datapath->local_v4 = &datapath->local[0];
+	for (uint32_t i = 0; i < params->n_workers; i++) {
+		datapath->lcores[i] = lcore;
+		datapath->workers[i] = worker_create(datapath, i, lcore);
+		if (datapath->workers[i] == NULL) {
+			dp_datapath_destroy(datapath);
+			rte_errno = ENOMEM;
+			return NULL;
+		}
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+	}
+	return datapath;
+}
+
+void dp_datapath_destroy(struct dp_datapath *datapath)
+{
+	if (datapath == NULL)
+		return;
+	dp_datapath_stop(datapath);
+	for (uint32_t i = 0; i < datapath->params.n_workers; i++)
+		rte_free(datapath->workers[i]);
+	rte_free(datapath);
+}
+
+int dp_datapath_start(struct dp_datapath *datapath)
+{
+	atomic_store(&datapath->stop, false);
+	datapath->running = true;
+	for (uint32_t i = 0; i < datapath->params.n_workers; i++) {
+		struct dp_worker *worker = datapath->workers[i];
+		int rc;
+
+		worker->ctx.now_s = dp_datapath_now_s(datapath);
+		worker->last_rx_tsc = rte_rdtsc();
+		rc = rte_eal_remote_launch(dp_worker_run, worker, datapath->lcores[i]);
+		if (rc != 0) {
+			dp_datapath_stop(datapath);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+void dp_datapath_stop(struct dp_datapath *datapath)
+{
+	if (!datapath->running)
+		return;
+	atomic_store(&datapath->stop, true);
+	for (uint32_t i = 0; i < datapath->params.n_workers; i++)
+		rte_eal_wait_lcore(datapath->lcores[i]);
+	datapath->running = false;
+}
+
+int dp_datapath_set_local_v4(struct dp_datapath *datapath, const uint32_t *v4, uint32_t n)
+{
+	struct dp_local_v4 *next = &datapath->local[datapath->local_v4 == &datapath->local[0]];
+
+	if (n > DP_LOCAL_V4_MAX)
+		return -ENOSPC;
+	next->n = n;
+	memcpy(next->v4, v4, n * sizeof(*v4));
+	__atomic_store_n(&datapath->local_v4, next, __ATOMIC_RELEASE);
+	/* Afterwards nobody reads the other one, and the next call may write it. */
+	rte_rcu_qsbr_synchronize(
+		dp_bindings_qsbr(datapath->params.bindings), RTE_QSBR_THRID_INVALID);
+	return 0;
+}
+
+uint32_t dp_datapath_now_s(const struct dp_datapath *datapath)
+{
+	return (uint32_t)(clock_boot_ms() / 1000);
+}
+
+void dp_datapath_worker_counters(
+	const struct dp_datapath *datapath, uint32_t worker, struct dp_counters *counters)
+{
+	memset(counters, 0, sizeof(*counters));
+	dp_counters_add(counters, &datapath->workers[worker]->ctx.counters);
+}
+
+void dp_datapath_counters(const struct dp_datapath *datapath, struct dp_counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (uint32_t i = 0; i < datapath->params.n_workers; i++)
+		dp_counters_add(sum, &datapath->workers[i]->ctx.counters);
+}
+
+uint64_t dp_datapath_last_rx_tsc(const struct dp_datapath *datapath)
+{
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < datapath->params.n_workers; i++) {
+		uint64_t tsc = __atomic_load_n(
+			&datapath->workers[i]->last_rx_tsc, __ATOMIC_RELAXED);
+
+		last = RTE_MAX(last, tsc);
+	}
+	return last;
+}

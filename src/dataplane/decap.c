@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/decap.h"
+
+#include "dataplane/ipv4.h"
+
+#define ECN_MASK 3
+#define ECN_DROP 0x80 /* no ECN value: the packet must not go on */
+#define ECN_ODD  0x40 /* beside the value: worth an operator's attention */
+
+enum ecn {
+	NOT_ECT,
+	ECT_1,
+	ECT_0,
+	CE
+};
+
+/* RFC 6040, figure 4: [inner][outer] -> what the packet carries on. */
+static const uint8_t ecn_out[4][4] = {
+	[NOT_ECT] = {NOT_ECT, NOT_ECT | ECN_ODD, NOT_ECT | ECN_ODD, ECN_DROP},
+	[ECT_1] = {ECT_1, ECT_1, ECT_1 | ECN_ODD, CE},
+	[ECT_0] = {ECT_0, ECT_1, ECT_0, CE},
+	[CE] = {CE, CE | ECN_ODD, CE, CE},
+};
+
+static inline bool same_v6(const uint8_t *a, const struct in6_addr *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+/* The holder check; true: the packet is the client's own. */
+static inline bool is_holder(
+	struct dp_pkt *p, const struct dp_binding_key *key, const struct dp_binding *binding)
+{
+	if (unlikely(binding == NULL)) {
+		dp_pkt_drop(p, key->has_port ? DP_DROP_NO_BINDING_V6 : DP_DROP_NO_PORT_V6);
+		return false;
+	}
+	if (unlikely(!same_v6(p->v6->src_addr, &binding->client_v6))) {
+		dp_pkt_drop(p, DP_DROP_SPOOFED_CLIENT);
+		return false;
+	}
+	if (unlikely(!same_v6(p->v6->dst_addr, &binding->tep_v6))) {
+		dp_pkt_drop(p, DP_DROP_WRONG_TEP);
+		return false;
+	}
+	return true;
+}
+
+/* May it be forwarded to the IPv4 side? */
+static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	if (unlikely(dp_v4_is_martian(rte_be_to_cpu_32(p->v4->dst_addr)))) {
+		dp_pkt_drop(p, DP_DROP_INNER_MARTIAN);
+		return false;
+	}
+	if (unlikely(p->v4->time_to_live <= 1)) {
+		dp_pkt_drop(p, DP_DROP_INNER_TTL_EXPIRED);
+		return false;
+	}
+	if (unlikely(p->v4_len > ctx->mtu_v4)) {
+		dp_pkt_drop(p, DP_DROP_TOO_BIG_V4);
+		return false;
+	}
+	return true;
+}
+
+static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	uint8_t outer_tos = (uint8_t)(rte_be_to_cpu_32(p->v6->vtc_flow) >> 20);
+	uint8_t ecn = ecn_out[p->v4->type_of_service & ECN_MASK][outer_tos & ECN_MASK];
+	uint16_t stripped;
+
+	if (unlikely(ecn & (ECN_DROP | ECN_ODD))) {
+		if (ecn & ECN_DROP) {
+			dp_pkt_drop(p, DP_DROP_OUTER_CE);
+			return;
+		}
+		dp_count(&ctx->counters, DP_COUNT_ECN_ODD, 1, p->m->pkt_len);
+	}
+	ipv4_forward(p->v4, (outer_tos & ~ECN_MASK) | (ecn & ECN_MASK));
+	stripped = (uint8_t *)p->v4 - rte_pktmbuf_mtod(p->m, uint8_t *) - RTE_ETHER_HDR_LEN;
+	p->m->data_off += stripped;
+	p->m->data_len = RTE_ETHER_HDR_LEN + p->v4_len;
+	p->m->pkt_len = p->m->data_len;
+}
+
+void dp_decap(struct dp_ctx *ctx, struct dp_burst *burst)
+{
+	uint64_t packets = 0, bytes = 0;
+
+	for (uint32_t i = 0; i < burst->n; i++) {
+		struct dp_pkt *p = &burst->pkts[i];
+
+		if (p->verdict != DP_CONTINUE || !p->from_v6)
+			continue;
+		if (!is_holder(p, &burst->keys[i], burst->bindings[i]) || !is_forwardable(ctx, p))
+			continue;
+		strip(ctx, p);
+		if (likely(p->verdict == DP_CONTINUE)) {
+			packets++;
+			bytes += p->v4_len;
+		}
+	}
+	dp_count(&ctx->counters, DP_COUNT_DECAPSULATED, packets, bytes);
+}

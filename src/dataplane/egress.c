@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/egress.h"
+
+#include "dataplane/nexthop.h"
+
+/* Packets of one family on their way out, in the order of the burst. */
+struct departures {
+	uint32_t n;
+	struct dp_pkt *pkts[DP_BURST];
+	const struct dp_adjacency *adjacencies[DP_BURST];
+};
+
+static void write_ether(struct dp_pkt *p, const void *macs, rte_be16_t ether_type)
+{
+	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, struct rte_ether_hdr *);
+
+	memcpy(ether, macs, 2 * RTE_ETHER_ADDR_LEN);
+	ether->ether_type = ether_type;
+}
+
+/* Whatever is not simply sent. */
+static void depart_otherwise(const struct dp_ctx *ctx, struct dp_pkt *p,
+	const struct dp_adjacency *adjacency, rte_be16_t ether_type)
+{
+	struct rte_ether_addr macs[2] = {0};
+
+	switch (adjacency->state) {
+	case DP_ADJ_PENDING:
+	case DP_ADJ_GLEAN:
+		if (ctx->punt == NULL) {
+			dp_pkt_drop(p, DP_DROP_NO_NEXTHOP);
+			return;
+		}
+		p->verdict = DP_RESOLVE;
+		break;
+	case DP_ADJ_LOCAL:
+		macs[0] = ctx->macs[adjacency->port == ctx->ports[0] ? 0 : 1];
+		macs[1] = macs[0];
+		dp_pkt_to_host(ctx, p);
+		break;
+	default:
+		dp_pkt_drop(p, DP_DROP_NO_ROUTE);
+		return;
+	}
+	p->m->port = adjacency->port;
+	write_ether(p, macs, ether_type);
+}
+
+static inline void depart(
+	const struct dp_ctx *ctx, const struct departures *out, rte_be16_t ether_type)
+{
+	for (uint32_t i = 0; i < out->n; i++) {
+		const struct dp_adjacency *adjacency = out->adjacencies[i];
+
+		if (unlikely(adjacency->state != DP_ADJ_RESOLVED)) {
+			depart_otherwise(ctx, out->pkts[i], adjacency, ether_type);
+			continue;
+		}
+		out->pkts[i]->verdict = DP_TX;
+		out->pkts[i]->m->port = adjacency->port;
+		write_ether(out->pkts[i], adjacency, ether_type);
+	}
+}
+
+static void depart_v4(const struct dp_ctx *ctx, struct departures *out)
+{
+	uint32_t addresses[DP_BURST];
+
+	if (out->n == 0)
+		return;
+	for (uint32_t i = 0; i < out->n; i++)
+		addresses[i] = rte_be_to_cpu_32(out->pkts[i]->v4->dst_addr);
+	dp_nexthops_lookup_v4(ctx->nexthops, addresses, out->n, out->adjacencies);
+	depart(ctx, out, RTE_BE16(RTE_ETHER_TYPE_IPV4));
+}
+
+static void depart_v6(
+	const struct dp_ctx *ctx, struct departures *out, const struct in6_addr *const *addresses)
+{
+	if (out->n == 0)
+		return;
+	dp_nexthops_lookup_v6(ctx->nexthops, addresses, out->n, out->adjacencies);
+	depart(ctx, out, RTE_BE16(RTE_ETHER_TYPE_IPV6));
+}
+
+void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst)
+{
+	const struct in6_addr *clients[DP_BURST];
+	struct departures v4, v6;
+
+	v4.n = 0;
+	v6.n = 0;
+	for (uint32_t i = 0; i < burst->n; i++) {
+		struct dp_pkt *p = &burst->pkts[i];
+
+		if (p->verdict != DP_CONTINUE)
+			continue;
+		if (p->from_v6) {
+			v4.pkts[v4.n++] = p;
+		} else {
+			clients[v6.n] = &burst->bindings[i]->client_v6;
+			v6.pkts[v6.n++] = p;
+		}
+	}
+	depart_v4(ctx, &v4);
+	depart_v6(ctx, &v6, clients);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/encap.h"
+
+#include "dataplane/ipv4.h"
+
+static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p,
+	const struct dp_binding_key *key, const struct dp_binding *binding)
+{
+	if (unlikely(binding == NULL)) {
+		dp_pkt_unclaimed(
+			ctx, p, key->has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);
+		return false;
+	}
+	if (unlikely(p->v4->time_to_live <= 1)) {
+		dp_pkt_drop(p, DP_DROP_V4_TTL_EXPIRED);
+		return false;
+	}
+	if (unlikely(p->v4_len + sizeof(struct rte_ipv6_hdr) > ctx->mtu_v6)) {
+		dp_pkt_drop(p, DP_DROP_TOO_BIG_V6);
+		return false;
+	}
+	if (unlikely(rte_pktmbuf_headroom(p->m) < sizeof(struct rte_ipv6_hdr))) {
+		dp_pkt_drop(p, DP_DROP_NO_HEADROOM);
+		return false;
+	}
+	return true;
+}
+
+static inline void wrap(
+	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding *binding)
+{
+	struct rte_ipv6_hdr *v6 = (struct rte_ipv6_hdr *)p->v4 - 1;
+	uint8_t tos = p->v4->type_of_service;
+
+	ipv4_forward(p->v4, tos);
+	p->m->data_off -= sizeof(*v6);
+	p->m->data_len = RTE_ETHER_HDR_LEN + sizeof(*v6) + p->v4_len;
+	p->m->pkt_len = p->m->data_len;
+	v6->vtc_flow = rte_cpu_to_be_32(6U << 28 | (uint32_t)tos << 20);
+	v6->payload_len = rte_cpu_to_be_16(p->v4_len);
+	v6->proto = IPPROTO_IPIP;
+	v6->hop_limits = ctx->hop_limit;
+	memcpy(v6->src_addr, &binding->tep_v6, sizeof(v6->src_addr));
+	memcpy(v6->dst_addr, &binding->client_v6, sizeof(v6->dst_addr));
+	p->v6 = v6;
+}
+
+void dp_encap(struct dp_ctx *ctx, struct dp_burst *burst)
+{
+	uint64_t packets = 0, bytes = 0;
+
+	for (uint32_t i = 0; i < burst->n; i++) {
+		struct dp_pkt *p = &burst->pkts[i];
+
+		if (p->verdict != DP_CONTINUE || p->from_v6)
+			continue;
+		if (!is_forwardable(ctx, p, &burst->keys[i], burst->bindings[i]))
+			continue;
+		wrap(ctx, p, burst->bindings[i]);
+		packets++;
+		bytes += p->v4_len + sizeof(struct rte_ipv6_hdr);
+	}
+	dp_count(&ctx->counters, DP_COUNT_ENCAPSULATED, packets, bytes);
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the stages of the packet path share: a packet's context, a burst of them, and the worker's own
+ * view of the data plane.
+ *
+ * A stage is a function over a burst. It works on the packets whose verdict is still DP_CONTINUE, and
+ * either leaves that or sets another one; whoever has another verdict rests untouched until the end
+ * of the journey, where worker.c sends, punts or drops it. So a stage never frees, sends or logs.
+ */
+#pragma once
+
+#include "dataplane/binding.h"
+#include "dataplane/counters.h"
+#include "dataplane/datapath.h"
+#include "dataplane/verdict.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define DP_BURST 32
+#define DP_SIDES 2 /* ports: the IPv6 side and the IPv4 side; one-armed: the same one twice */
+
+struct dp_pkt {
+	struct rte_mbuf *m;
+	struct rte_ipv4_hdr *v4; /* the IPv4 header: inner one of a tunnel packet */
+	struct rte_ipv6_hdr *v6; /* the outer header, as received or as written; NULL: none (yet) */
+	uint16_t v4_len; /* its total length, checked against the frame */
+	uint8_t l4_offset; /* octets of the IPv4 header with its options */
+	uint8_t verdict; /* enum dp_verdict */
+	uint8_t reason; /* enum dp_counter, with DP_DROP */
+	bool from_v6; /* came through a tunnel */
+};
+static_assert(sizeof(struct dp_pkt) == 32);
+static_assert(DP_N_DROPS <= UINT8_MAX);
+
+struct dp_burst {
+	uint32_t n;
+	struct dp_pkt pkts[DP_BURST];
+	struct dp_binding_key keys[DP_BURST]; /* written by l4_id for every packet */
+	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */
+};
+
+/* IPv4 addresses of this router; replaced as a whole. */
+struct dp_local_v4 {
+	uint32_t n;
+	uint32_t v4[DP_LOCAL_V4_MAX]; /* host order */
+};
+
+/* A worker's view: read-mostly settings, then its own counters on cache lines of their own. */
+struct dp_ctx {
+	const struct dp_bindings *bindings;
+	const struct dp_nexthops *nexthops;
+	struct dp_punt *punt; /* NULL: no host behind this router */
+	const struct dp_local_v4 *const *local_v4; /* read with dp_is_local_v4 */
+	uint32_t now_s; /* of the binding table's clock */
+	uint32_t mtu_v6;
+	uint32_t mtu_v4;
+	uint8_t hop_limit;
+	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first */
+	struct rte_ether_addr macs[DP_SIDES];
+	uint32_t n_tep_v6;
+	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX];
+	struct dp_counters counters;
+} __rte_cache_aligned;
+
+static inline void dp_pkt_drop(struct dp_pkt *p, enum dp_counter reason)
+{
+	p->verdict = DP_DROP;
+	p->reason = reason;
+}
+
+/* For the router itself: to the host, where there is one. */
+static inline void dp_pkt_to_host(const struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	if (ctx->punt != NULL)
+		p->verdict = DP_PUNT;
+	else
+		dp_pkt_drop(p, DP_DROP_NO_HOST);
+}
+
+static inline bool dp_is_local_v4(const struct dp_ctx *ctx, uint32_t v4)
+{
+	const struct dp_local_v4 *local = __atomic_load_n(ctx->local_v4, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < local->n; i++)
+		if (local->v4[i] == v4)
+			return true;
+	return false;
+}
+
+/*
+ * A packet from the IPv4 side that no binding can claim: the host's if the address is ours, else
+ * dropped for the reason given.
+ */
+static inline void dp_pkt_unclaimed(
+	const struct dp_ctx *ctx, struct dp_pkt *p, enum dp_counter reason)
+{
+	if (dp_is_local_v4(ctx, rte_be_to_cpu_32(p->v4->dst_addr)))
+		dp_pkt_to_host(ctx, p);
+	else
+		dp_pkt_drop(p, reason);
+}
+
+/* 0/8, 127/8, multicast and 240/4: neither a source nor a destination of forwarded packets. */
+static inline bool dp_v4_is_martian(uint32_t v4)
+{
+	uint8_t top = v4 >> 24;
+
+	return top == 0 || top == 127 || top >= 224;
+}
+
+/* The only free in the packet path. */
+static inline void dp_drop(struct dp_ctx *ctx, struct rte_mbuf *m, enum dp_counter reason)
+{
+	dp_count(&ctx->counters, reason, 1, m->pkt_len);
+	rte_pktmbuf_free(m);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * READ FIRST: a packet's journey.
+ *
+ * A worker polls its queue on every port and takes what is there, at most 32 frames at once, through the
+ * whole path before it looks at the next ones (run to completion). Each frame gets a context (struct
+ * dp_pkt) with one verdict. A stage works on all frames of the burst whose verdict is DP_CONTINUE and
+ * may set another; where a packet can go is written on top of each stage's header.
+ *
+ *	dp_classify		frame -> tunnel packet, IPv4 packet, the host's, or not ours; headers proven sound
+ *	dp_l4_id		the client's address and port or identifier in it: the key
+ *	dp_bindings_lookup_bulk	key -> binding; one table for both directions
+ *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
+ *	dp_encap		from IPv4: TTL, outer header on
+ *	dp_egress		next hop, Ethernet header
+ *	deliver			by verdict: transmit buffer, host, or dp_drop
+ *
+ *	client ==IPv6==> classify > l4_id > lookup > decap > egress > tx --IPv4--> server
+ *	client <=IPv6=== tx < egress < encap < lookup < l4_id < classify <--IPv4-- server
+ *
+ * A packet to a destination that another of our bindings holds takes no short cut: it leaves by the IPv4 side, and
+ * the router there returns it.
+ *
+ * Every frame ends in exactly one place: sent, handed to the host (punted, resolve), or dropped under a name
+ * with its octets counted. dp_drop is the only free.
+ *
+ * Between bursts a worker owns nothing of the tables: it reports a quiescent state to their writers once a
+ * loop, so pointers into them live no longer than the burst. A worker never logs, allocates, locks or makes a
+ * system call for a packet (drivers may); what it writes no other thread writes.
+ */
+#include "dataplane/worker.h"
+
+#include "common/clock.h"
+#include "dataplane/classify.h"
+#include "dataplane/decap.h"
+#include "dataplane/egress.h"
+#include "dataplane/encap.h"
+#include "dataplane/l4_id.h"
+#include "dataplane/punt.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <unistd.h>
+
+#define IDLE_LOOPS 64 /* empty polls before the first sleep */
+#define TX_TRIES   16 /* software ports may be full for a moment */
+
+/* Verdicts that are the host's, collected over a burst. */
+struct host_batch {
+	uint32_t n;
+	struct rte_mbuf *packets[DP_BURST];
+};
+
+void dp_worker_flush(struct dp_worker *worker, uint32_t side)
+{
+	struct dp_ctx *ctx = &worker->ctx;
+	struct dp_tx_buffer *tx = &worker->tx[side];
+	uint64_t bytes = 0, unsent = 0;
+	uint32_t sent = 0;
+
+	for (uint32_t i = 0; i < tx->n; i++)
+		bytes += tx->packets[i]->pkt_len;
+	for (uint32_t tries = 0; sent < tx->n && tries < TX_TRIES; tries++)
+		sent += rte_eth_tx_burst(
+			ctx->ports[side], worker->id, tx->packets + sent, tx->n - sent);
+	for (uint32_t i = sent; i < tx->n; i++) {
+		unsent += tx->packets[i]->pkt_len;
+		dp_drop(ctx, tx->packets[i], DP_DROP_TX_FULL);
+	}
+	dp_count(&ctx->counters, DP_COUNT_TX, sent, bytes - unsent);
+	tx->n = 0;
+}
+
+static inline void transmit(struct dp_worker *worker, struct rte_mbuf *m)
+{
+	uint32_t side = m->port == worker->ctx.ports[0] ? 0 : 1;
+	struct dp_tx_buffer *tx = &worker->tx[side];
+
+	if (unlikely(m->port != worker->ctx.ports[side])) {
+		dp_drop(&worker->ctx, m, DP_DROP_TX_NO_PORT);
+		return;
+	}
+	if (tx->n == DP_BURST)
+		dp_worker_flush(worker, side);
+	tx->packets[tx->n++] = m;
+}
+
+static void hand_to_host(
+	struct dp_ctx *ctx, const struct host_batch *batch, enum dp_punt_reason reason)
+{
+	enum dp_counter counter = reason == DP_PUNT_HOST ? DP_COUNT_PUNTED : DP_COUNT_RESOLVE;
+	uint64_t bytes[DP_BURST]; /* once handed over, a packet must not be read */
+	uint32_t taken;
+
+	for (uint32_t i = 0; i < batch->n; i++)
+		bytes[i] = batch->packets[i]->pkt_len;
+	taken = dp_punt_to_host(
+		ctx->punt, (struct rte_mbuf **)(uintptr_t)batch->packets, batch->n, reason);
+	for (uint32_t i = 0; i < taken; i++)
+		dp_count(&ctx->counters, counter, 1, bytes[i]);
+	for (uint32_t i = taken; i < batch->n; i++)
+		dp_drop(ctx, batch->packets[i], DP_DROP_PUNT_FULL);
+}
+
+/* The end of the journey: every packet to where its verdict says. */
+static inline void deliver(struct dp_worker *worker, const struct dp_burst *burst)
+{
+	struct host_batch host, resolve;
+
+	host.n = 0;
+	resolve.n = 0;
+	for (uint32_t i = 0; i < burst->n; i++) {
+		const struct dp_pkt *p = &burst->pkts[i];
+
+		if (likely(p->verdict == DP_TX))
+			transmit(worker, p->m);
+		else if (p->verdict == DP_PUNT)
+			host.packets[host.n++] = p->m;
+		else if (p->verdict == DP_RESOLVE)
+			resolve.packets[resolve.n++] = p->m;
+		else
+			dp_drop(&worker->ctx, p->m, p->reason);
+	}
+	if (unlikely(host.n != 0))
+		hand_to_host(&worker->ctx, &host, DP_PUNT_HOST);
+	if (unlikely(resolve.n != 0))
+		hand_to_host(&worker->ctx, &resolve, DP_PUNT_RESOLVE);
+}
+
+void dp_worker_process(
+	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n)
+{
+	struct dp_ctx *ctx = &worker->ctx;
+	struct dp_burst burst;
+	uint64_t bytes = 0;
+
+	burst.n = n;
+	for (uint32_t i = 0; i < n; i++) {
+		burst.pkts[i].m = packets[i];
+		bytes += packets[i]->pkt_len;
+	}
+	dp_count(&ctx->counters, DP_COUNT_RX, n, bytes);
+
+	dp_classify(ctx, &burst, side);
+	dp_l4_id(ctx, &burst);
+	dp_bindings_lookup_bulk(ctx->bindings, burst.keys, n, ctx->now_s, burst.bindings);
+	dp_decap(ctx, &burst);
+	dp_encap(ctx, &burst);
+	dp_egress(ctx, &burst);
+	deliver(worker, &burst);
+}
+
+/* What the host sends, ready with its Ethernet header. */
+static uint32_t send_from_host(struct dp_worker *worker)
+{
+	struct rte_mbuf *packets[DP_BURST];
+	uint32_t n = dp_punt_from_host(worker->ctx.punt, packets, DP_BURST);
+
+	for (uint32_t i = 0; i < n; i++) {
+		dp_count(&worker->ctx.counters, DP_COUNT_FROM_HOST, 1, packets[i]->pkt_len);
+		transmit(worker, packets[i]);
+	}
+	return n;
+}
+
+static uint32_t poll_ports(struct dp_worker *worker)
+{
+	struct rte_mbuf *packets[DP_BURST];
+	uint32_t total = 0;
+
+	for (uint32_t side = 0; side < worker->n_sides; side++) {
+		uint32_t n = rte_eth_rx_burst(
+			worker->ctx.ports[side], worker->id, packets, DP_BURST);
+
+		if (n != 0)
+			dp_worker_process(worker, side, packets, n);
+		total += n;
+	}
+	return total;
+}
+
+static void read_clock(struct dp_worker *worker, uint64_t tsc)
+{
+	if (likely(tsc - worker->clock_tsc < worker->clock_cycles))
+		return;
+	worker->clock_tsc = tsc;
+	worker->ctx.now_s = (uint32_t)(clock_boot_ms() / 1000);
+}
+
+static void tell_writers(const struct dp_worker *worker)
+{
+	for (uint32_t i = 0; i < RTE_DIM(worker->readers); i++)
+		rte_rcu_qsbr_quiescent(worker->readers[i], worker->id);
+}
+
+int dp_worker_run(void *arg)
+{
+	struct dp_worker *worker = arg;
+	struct dp_counters *counters = &worker->ctx.counters;
+	uint64_t start = rte_rdtsc(), end;
+	uint32_t empty_polls = 0;
+
+	for (uint32_t i = 0; i < RTE_DIM(worker->readers); i++) {
+		rte_rcu_qsbr_thread_register(worker->readers[i], worker->id);
+		rte_rcu_qsbr_thread_online(worker->readers[i], worker->id);
+	}
+	while (!atomic_load_explicit(worker->stop, memory_order_relaxed)) {
+		uint32_t received, host = 0;
+
+		read_clock(worker, start);
+		received = poll_ports(worker);
+		if (worker->id == 0 && worker->ctx.punt != NULL)
+			host = send_from_host(worker);
+		for (uint32_t side = 0; side < worker->n_sides; side++)
+			if (worker->tx[side].n != 0)
+				dp_worker_flush(worker, side);
+		tell_writers(worker);
+
+		end = rte_rdtsc();
+		if (received != 0)
+			worker->last_rx_tsc = end;
+		if (received + host != 0) {
+			counters->busy_cycles += end - start;
+			counters->busy_loops++;
+			empty_polls = 0;
+		} else {
+			counters->idle_loops++;
+			if (++empty_polls >= IDLE_LOOPS && worker->idle_sleep_us != 0)
+				usleep(worker->idle_sleep_us);
+		}
+		start = end;
+	}
+	for (uint32_t i = 0; i < RTE_DIM(worker->readers); i++) {
+		rte_rcu_qsbr_thread_offline(worker->readers[i], worker->id);
+		rte_rcu_qsbr_thread_unregister(worker->readers[i], worker->id);
+	}
+	return 0;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * One worker: an lcore with its queue pair on each port, its counters, and nothing that it shares by
+ * writing. worker.c is where to start reading the packet path.
+ */
+#pragma once
+
+#include "dataplane/pkt_ctx.h"
+
+#include <rte_rcu_qsbr.h>
+#include <stdatomic.h>
+
+/* Packets waiting for one port; sent when full and at the end of every loop. */
+struct dp_tx_buffer {
+	uint32_t n;
+	struct rte_mbuf *packets[DP_BURST];
+};
+
+struct dp_worker {
+	struct dp_ctx ctx;
+	struct dp_tx_buffer tx[DP_SIDES];
+	uint64_t last_rx_tsc; /* of the last loop that received a packet */
+	uint64_t clock_tsc; /* when ctx.now_s was read */
+	uint64_t clock_cycles; /* how long it stands */
+	uint32_t id; /* worker number: its queue on every port, its number as a reader */
+	uint32_t n_sides; /* 1: one-armed */
+	uint32_t idle_sleep_us;
+	struct rte_rcu_qsbr *readers[2]; /* of the bindings and of the next hops */
+	const atomic_bool *stop;
+} __rte_cache_aligned;
+
+/* Runs until *stop; for rte_eal_remote_launch. Sends or counts what it still held. */
+int dp_worker_run(void *worker);
+
+/* One burst from the port of this side through the whole path, up to the transmit buffers. */
+void dp_worker_process(
+	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n);
+
+/* Empties the transmit buffer of a side into its port. */
+void dp_worker_flush(struct dp_worker *worker, uint32_t side);
