@@ -8,6 +8,9 @@
  * and tags are refused. Everything is checked first and assigned last: on an error the output struct
  * is all zero.
  *
+ * A section that is absent counts as an empty one: its defaults are set and its required keys missed.
+ * Where a row has "present", the section is optional as a whole: absent, only its defaults are set.
+ *
  *	struct port_config { struct config_pos pos; char *device; uint32_t mtu; };
  *	static const struct config_key port_keys[] = {
  *		{CONFIG_POS, offsetof(struct port_config, pos)},
@@ -71,7 +74,7 @@ struct config_key {
 	size_t offset; /* of the field in the section's struct */
 	const char *name; /* key in the file */
 	bool required; /* absent: an error. Otherwise value, or zero where value is NULL */
-	const char *value; /* default, as text of a scalar */
+	const char *value; /* default, as text of a scalar; of a LIST: its one item */
 	uint32_t min, max; /* U32, STRING, LIST; for STRING and LIST a max of 0 is "no limit" */
 	const char *const *choices; /* CHOICE: ends with NULL */
 	const struct config_section *section; /* SECTION, and LIST of sections */

@@ -452,10 +452,29 @@ fail:
 	return NULL;
 }
 
+/* A socket to connect from, bound where the caller says. Returns it, or -1 + errno. */
+static int open_socket(const struct in6_addr *local)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 sa = {.sin6_family = AF_INET6};
+
+	if (fd < 0 || local == NULL)
+		return fd;
+	sa.sin6_addr = *local;
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
 struct tsp_conn *tsp_conn_connect(
 	const struct tsp_conn_params *params, const struct addr_endpoint *peer)
 {
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = open_socket(params->local);
 	struct sockaddr_in6 sa;
 	struct tsp_conn *conn;
 

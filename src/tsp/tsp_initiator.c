@@ -75,9 +75,11 @@ static void on_capabilities(struct tsp_conn *conn, const char *line)
 	char host[ADDR_V6_STRLEN + 2], addr[ADDR_V6_STRLEN];
 	enum tsp_mechanism mechanism;
 
-	if (strncasecmp(line, "CAPABILITY", 10) != 0 || strchr(" \t", line[10]) == NULL)
+	if (strncmp(line, "302", 3) == 0)
 		return tsp_conn_end(
-			conn, TSP_CLOSE_PROTOCOL, "the peer does not support our version");
+			conn, TSP_CLOSE_VERSION, "the peer does not support our version");
+	if (strncasecmp(line, "CAPABILITY", 10) != 0 || strchr(" \t", line[10]) == NULL)
+		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, "the peer names no capabilities");
 	if (!has_capability(line, "TUNNEL", "V4V6"))
 		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, "the peer has no v4v6 tunnels");
 	mechanism = choose_mechanism(auth, line);

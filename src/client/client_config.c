@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "client/client_config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct cl_config, name)
+
+static const char *const modes[] = {[CL_MODE_NAPT] = "napt", [CL_MODE_HOST] = "host", NULL};
+
+static const struct config_key keys[] = {
+	{CONFIG_POS, FIELD(pos)},
+	{CONFIG_ENDPOINT, FIELD(server), "server", .required = true},
+	{CONFIG_U32, FIELD(generation), "generation", .value = "2", .min = 1, .max = 2},
+	{CONFIG_STRING, FIELD(user), "user", .min = 1, .max = 63},
+	{CONFIG_STRING, FIELD(password), "password", .min = 1, .max = 127},
+	{CONFIG_CHOICE, FIELD(mode), "mode", .value = "napt", .choices = modes},
+	{CONFIG_U32, FIELD(ports), "ports", .value = "0", .max = 65536},
+	{CONFIG_BOOL, FIELD(exclusive), "exclusive", .value = "false"},
+	{CONFIG_U32, FIELD(lifetime_s), "lifetime_s", .value = "0", .max = TSP_LIFETIME_MAX_S},
+	{CONFIG_STRING, FIELD(device), "device", .value = "dstm0", .min = 1, .max = 15},
+	{CONFIG_U32, FIELD(mtu), "mtu", .value = "1460", .min = 512, .max = 65495},
+	{CONFIG_BOOL, FIELD(default_route), "default_route", .value = "true"},
+	{CONFIG_V6, FIELD(v6), "v6", .present = FIELD(has_v6)},
+	{CONFIG_V4, FIELD(inner_v4), "inner_v4", .value = "192.0.0.2"},
+	{CONFIG_U32, FIELD(retry_min_s), "retry_min_s", .value = "1", .min = 1, .max = 3600},
+	{CONFIG_U32, FIELD(retry_max_s), "retry_max_s", .value = "60", .min = 1, .max = 86400},
+	{CONFIG_STRING, FIELD(socket), "socket", .min = 1, .max = 107},
+	{CONFIG_STRING, FIELD(state), "state", .value = "/run/dstm/client.state", .min = 1,
+		.max = 4000},
+	{CONFIG_END},
+};
+
+static const struct config_section section = {.keys = keys, .size = sizeof(struct cl_config)};
+
+/* The name becomes that of an nftables table and stands in its rules. */
+static bool is_device_name(const char *name)
+{
+	static const char first[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t head = strspn(name, first);
+
+	for (const char *p = name; *p != '\0'; p++) {
+		if (strchr(first, *p) == NULL && strchr("_-.", *p) == NULL)
+			return false;
+	}
+	return head > 0;
+}
+
+/* What no single row can say. NULL: nothing is wrong. */
+static const char *find_fault(const struct cl_config *config)
+{
+	if (config->server.port == 0)
+		return "server: port 0 cannot be connected to";
+	if (IN6_IS_ADDR_UNSPECIFIED(&config->server.addr) ||
+		IN6_IS_ADDR_MULTICAST(&config->server.addr))
+		return "server: not the address of a host";
+	if ((config->user != NULL) != (config->password != NULL))
+		return "user and password go together";
+	if (config->exclusive && config->mode != CL_MODE_HOST)
+		return "exclusive: only with mode: host";
+	if (config->exclusive && config->ports != 0)
+		return "ports: not with exclusive: true";
+	if (!is_device_name(config->device))
+		return "device: letters, digits and _ - . behind a letter or digit";
+	if (config->has_v6 && !addr_v6_is_global(&config->v6))
+		return "v6: not a global address";
+	if (config->retry_max_s < config->retry_min_s)
+		return "retry_max_s: less than retry_min_s";
+	return NULL;
+}
+
+int cl_config_load(const char *path, struct cl_config *config, struct config_error *error)
+{
+	int ret = config_load(path, &section, config, error);
+	const char *fault;
+
+	if (ret < 0)
+		return ret;
+	fault = find_fault(config);
+	if (fault != NULL) {
+		ret = config_fail(error, path, config->pos, "%s", fault);
+		cl_config_free(config);
+	}
+	return ret;
+}
+
+void cl_config_free(struct cl_config *config)
+{
+	config_free(&section, config);
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
+{
+	return addr_v6_equal(&a->server.addr, &b->server.addr) &&
+	       a->server.port == b->server.port && a->generation == b->generation &&
+	       text_equal(a->user, b->user) && text_equal(a->password, b->password) &&
+	       a->mode == b->mode && a->ports == b->ports && a->exclusive == b->exclusive &&
+	       a->lifetime_s == b->lifetime_s && text_equal(a->device, b->device) &&
+	       a->mtu == b->mtu && a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
+	       addr_v6_equal(&a->v6, &b->v6) && a->inner_v4 == b->inner_v4 &&
+	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s &&
+	       text_equal(a->socket, b->socket) && text_equal(a->state, b->state);
+}

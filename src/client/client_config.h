@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * config/client.yaml as a value.
+ */
+#pragma once
+
+#include "client/napt.h"
+#include "common/config.h"
+#include "tsp/tsp_msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cl_config {
+	struct config_pos pos;
+	struct addr_endpoint server;
+	uint32_t generation; /* enum tsp_generation */
+	char *user; /* NULL: ANONYMOUS */
+	char *password;
+	int mode; /* enum cl_mode */
+	uint32_t ports;
+	bool exclusive;
+	uint32_t lifetime_s;
+	char *device;
+	uint32_t mtu;
+	bool default_route;
+	bool has_v6;
+	struct in6_addr v6; /* with has_v6 */
+	uint32_t inner_v4;
+	uint32_t retry_min_s, retry_max_s;
+	char *socket; /* NULL: none */
+	char *state;
+};
+
+/* Returns 0, or -errno with error->text set and *config all zero. */
+int cl_config_load(const char *path, struct cl_config *config, struct config_error *error);
+void cl_config_free(struct cl_config *config);
+
+/* True when two files say the same. */
+bool cl_config_equal(const struct cl_config *a, const struct cl_config *b);

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the client counts: one row each, nowhere else.
+ *
+ *	CL_TRAFFIC(id, name, sentence)	packets and octets that passed
+ *	CL_DROP(id, name, sentence)	packets that did not, one reason each (R4)
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define CL_COUNTERS(CL_TRAFFIC, CL_DROP)                                                           \
+	CL_TRAFFIC(TX_PACKETS, "tx_packets", "IPv4 packets sent through the tunnel")               \
+	CL_TRAFFIC(TX_BYTES, "tx_bytes", "octets of the IPv4 packets sent through the tunnel")     \
+	CL_TRAFFIC(RX_PACKETS, "rx_packets", "IPv4 packets received through the tunnel")           \
+	CL_TRAFFIC(RX_BYTES, "rx_bytes", "octets of the IPv4 packets received through the tunnel") \
+	CL_DROP(TX_MALFORMED, "tx_malformed",                                                      \
+		"outgoing packet that is not IPv4 or whose headers are cut short")                 \
+	CL_DROP(TX_ADDRESS, "tx_address",                                                          \
+		"outgoing packet whose source is not the lease's IPv4 address (S18)")              \
+	CL_DROP(TX_PORT, "tx_port",                                                                \
+		"outgoing packet whose source port or identifier is outside the lease's ranges "   \
+		"(S18)")                                                                           \
+	CL_DROP(TX_PROTOCOL, "tx_protocol",                                                        \
+		"outgoing packet of a protocol without ports, while the address is shared (S37)")  \
+	CL_DROP(TX_ERROR, "tx_error",                                                              \
+		"outgoing packet that the kernel did not take: no route to the TEP, full queue")   \
+	CL_DROP(RX_OUTER_SOURCE, "rx_outer_source",                                                \
+		"tunnelled packet whose IPv6 source is not the TEP (S20)")                         \
+	CL_DROP(RX_MALFORMED, "rx_malformed",                                                      \
+		"tunnelled packet that is not IPv4 or whose headers are cut short")                \
+	CL_DROP(RX_ADDRESS, "rx_address",                                                          \
+		"tunnelled packet whose destination is not the lease's IPv4 address (S20)")        \
+	CL_DROP(RX_PORT, "rx_port",                                                                \
+		"tunnelled packet whose destination port or identifier is outside the lease's "    \
+		"ranges "                                                                          \
+		"(S20)")                                                                           \
+	CL_DROP(RX_PROTOCOL, "rx_protocol",                                                        \
+		"tunnelled packet of a protocol without ports, while the address is shared (S37)") \
+	CL_DROP(RX_ERROR, "rx_error", "tunnelled packet that the device did not take")
+
+#define CL_COUNTER_ID(id, name, text) CL_##id,
+enum cl_counter {
+	CL_COUNTERS(CL_COUNTER_ID, CL_COUNTER_ID) CL_COUNTERS_N,
+};
+
+struct cl_counters {
+	uint64_t value[CL_COUNTERS_N];
+};
+
+struct cl_counter_row {
+	const char *name;
+	const char *text; /* one sentence */
+	int is_drop;
+};
+
+/* CL_COUNTERS_N rows in the order of enum cl_counter. */
+extern const struct cl_counter_row cl_counter_rows[];

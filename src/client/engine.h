@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The lease engine: when to ask for IPv4, when to renew it, when to give it up.
+ *
+ * A pure state machine: events in, actions out, time is an argument; no socket, no clock, no memory.
+ * The caller carries out the actions of a step in their order and calls the next step with what came
+ * of them. Two things are kept apart: the state (below) and whether a connection to the server is
+ * open; a generation 1 session may stay open for the life of the lease (R102), a generation 2
+ * connection serves one request.
+ *
+ *	STOPPED --start--> CONNECTING --ready--> REQUESTING --info--> CONFIGURING --configured--> BOUND
+ *	BOUND --half the lifetime--> RENEWING --info--> BOUND; a failed renewal is tried again until the end
+ *	any failure without a lease --> BACKOFF --timer--> CONNECTING
+ *	stop, with a lease --> RELEASING --answer or timer--> STOPPED
+ *
+ * Invariants: outside STOPPED the engine waits for a deadline; a lease is held exactly in CONFIGURING,
+ * BOUND, RENEWING and RELEASING; the host is configured only with a lease that is held, and no longer
+ * than to its end (R51).
+ */
+#pragma once
+
+#include "tsp/tsp_conn.h"
+#include "tsp/tsp_msg.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CL_CONNECT_TIMEOUT_MS 35000 /* to connect and to authenticate */
+#define CL_ANSWER_TIMEOUT_MS  15000 /* to be answered */
+#define CL_RELEASE_TIMEOUT_MS 3000 /* to release, all in all */
+#define CL_NEVER              INT64_MAX
+
+enum cl_state {
+	CL_STATE_STOPPED,
+	CL_STATE_BACKOFF, /* waits before it connects again */
+	CL_STATE_CONNECTING,
+	CL_STATE_REQUESTING, /* the create is sent */
+	CL_STATE_CONFIGURING, /* the host is being set up for the lease */
+	CL_STATE_BOUND,
+	CL_STATE_RENEWING, /* the lease stands while the server is asked to extend it */
+	CL_STATE_RELEASING, /* the host is bare again, the server is told */
+};
+
+enum cl_event_type {
+	CL_EVENT_START,
+	CL_EVENT_STOP, /* release what is held and end */
+	CL_EVENT_TIMER, /* cl_engine_deadline() has come; early calls do nothing */
+	CL_EVENT_READY, /* the connection is authenticated */
+	CL_EVENT_MESSAGE,
+	CL_EVENT_CLOSED, /* the connection ended, or never began */
+	CL_EVENT_CONFIGURED, /* the action CONFIGURE succeeded */
+	CL_EVENT_FAILED, /* the action CONFIGURE failed */
+	CL_EVENT_MOVED, /* this host's IPv6 address towards the server changed */
+	CL_EVENT_UNBOUND, /* the TEP says that it has no such binding (S21) */
+};
+
+struct cl_event {
+	enum cl_event_type type;
+	struct in6_addr v6; /* READY: the tunnel end at this host, the connection's own address */
+	bool has_link_local; /* READY */
+	struct in6_addr link_local;
+	const struct tsp_msg *msg; /* MESSAGE */
+	enum tsp_close_reason reason; /* CLOSED */
+	const char *why; /* CLOSED, FAILED: a sentence for the log, or NULL */
+};
+
+enum cl_action_type {
+	CL_ACTION_CONNECT, /* open a connection of this generation */
+	CL_ACTION_CLOSE, /* flush and close it; nothing more of it reaches the engine */
+	CL_ACTION_SEND,
+	CL_ACTION_CONFIGURE, /* always the last of its step; answer with CONFIGURED or FAILED */
+	CL_ACTION_DECONFIGURE,
+	CL_ACTION_REPORT, /* engine->report is news for the log */
+	CL_ACTION_FINISHED, /* stopped as asked */
+};
+
+struct cl_action {
+	enum cl_action_type type;
+	enum tsp_generation generation; /* CONNECT */
+	struct tsp_msg msg; /* SEND */
+};
+
+#define CL_ACTIONS_MAX 8
+
+struct cl_actions {
+	uint32_t n;
+	struct cl_action items[CL_ACTIONS_MAX];
+};
+
+struct cl_engine_params {
+	enum tsp_generation generation;
+	bool exclusive; /* only a whole address will do */
+	uint32_t ports; /* how many to ask for; 0: any number */
+	uint32_t lifetime_s; /* to ask for; 0: the server's */
+	uint32_t retry_min_s, retry_max_s;
+	uint64_t seed; /* of the jitter; not 0 */
+};
+
+struct cl_engine {
+	struct cl_engine_params params;
+	enum cl_state state;
+	enum cl_conn_state {
+		CL_CONN_NONE,
+		CL_CONN_OPENING,
+		CL_CONN_READY,
+	} conn;
+	enum tsp_generation generation; /* in use: params.generation, or 1 after a 302 */
+	bool has_lease;
+	struct lease lease; /* valid while has_lease */
+	uint32_t lifetime_s; /* as last granted */
+	int64_t deadline_ms; /* of the state, CL_NEVER when stopped */
+	uint32_t failures; /* in a row */
+	uint64_t random;
+	struct in6_addr v6, link_local; /* of this connection */
+	bool has_link_local;
+	char report[256]; /* the last thing worth telling */
+	int64_t now_ms; /* of the step that runs */
+	struct cl_actions *out;
+};
+
+void cl_engine_init(struct cl_engine *engine, const struct cl_engine_params *params);
+
+/* Takes one event; *actions is overwritten. now_ms is clock_boot_ms(). */
+void cl_engine_step(struct cl_engine *engine, const struct cl_event *event, int64_t now_ms,
+	struct cl_actions *actions);
+
+/* When CL_EVENT_TIMER is due: boot clock, or CL_NEVER. */
+int64_t cl_engine_deadline(const struct cl_engine *engine);
+
+const char *cl_state_name(enum cl_state state);

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The host's side of the DTI over rtnetlink: address, MTU, up, default route.
+ *
+ * Our default route carries CL_ROUTE_PROTOCOL, so that `ip route` shows whose it is, and
+ * CL_ROUTE_METRIC, so that an IPv4 default route that the host already has stays and wins.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CL_ROUTE_PROTOCOL 77 /* rtm_protocol; free in iproute2's rt_protos */
+#define CL_ROUTE_METRIC   1024
+
+struct cl_netif_config {
+	uint32_t v4; /* the device's own address, a /32 */
+	uint32_t mtu;
+	bool default_route;
+};
+
+/* Sets up a device. Returns 0, or -errno with everything undone. */
+int cl_netif_up(const char *device, const struct cl_netif_config *config);
+
+/* Takes the address and the routes away and the device down. Returns 0 or -errno. */
+int cl_netif_down(const char *device);
+
+/* The link-local address of the interface that carries the global one. Returns 0 or -ENOENT. */
+int cl_netif_link_local(const struct in6_addr *global, struct in6_addr *link_local);
+
+/* True while an interface of this host carries the address. */
+bool cl_netif_has_v6(const struct in6_addr *addr);
+
+/*
+ * A nonblocking netlink descriptor that becomes readable when an IPv6 address of this host comes or goes.
+ * What it says need not be parsed, only read away. -errno on failure.
+ */
+int cl_netif_watch(void);

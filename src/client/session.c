@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "client/session.h"
+
+#include "client/netif.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "tsp/tsp_conn.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct cl_session {
+	struct event_base *base;
+	const struct cl_config *config;
+	struct cl_dti *dti;
+	struct cl_engine engine;
+	struct tsp_auth auth;
+	struct tsp_conn *conn; /* NULL: none that the engine knows of */
+	struct event *timer;
+	struct event *watch;
+	int watch_fd;
+	void (*finished)(void *arg);
+	void *finished_arg;
+};
+
+static void feed(struct cl_session *session, const struct cl_event *event);
+
+/* From here on the connection ends by itself, unheard. */
+static void close_conn(struct cl_session *session)
+{
+	if (session->conn == NULL)
+		return;
+	tsp_conn_set_arg(session->conn, NULL);
+	tsp_conn_close(session->conn);
+	session->conn = NULL;
+}
+
+static void on_ready(struct tsp_conn *conn, void *arg)
+{
+	struct cl_session *session = arg;
+	struct cl_event event = {.type = CL_EVENT_READY};
+
+	if (session == NULL)
+		return;
+	if (tsp_conn_local(conn, &event.v6) < 0) {
+		close_conn(session);
+		feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED,
+				      .reason = TSP_CLOSE_ERROR,
+				      .why = "the connection has no local address"});
+		return;
+	}
+	event.has_link_local = cl_netif_link_local(&event.v6, &event.link_local) == 0;
+	feed(session, &event);
+}
+
+static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
+{
+	if (arg != NULL)
+		feed(arg, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = msg});
+}
+
+static void on_closed(
+	struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg)
+{
+	struct cl_session *session = arg;
+
+	if (session == NULL)
+		return;
+	session->conn = NULL;
+	feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED, .reason = reason, .why = why});
+}
+
+static const struct tsp_conn_ops conn_ops = {
+	.ready = on_ready,
+	.message = on_message,
+	.closed = on_closed,
+};
+
+/* A lease is renewed and released from its own tunnel end, whatever the kernel would choose today. */
+static const struct in6_addr *local_v6(const struct cl_session *session)
+{
+	if (session->engine.has_lease)
+		return &session->engine.lease.client_v6;
+	return session->config->has_v6 ? &session->config->v6 : NULL;
+}
+
+/* Returns 0 or -errno. */
+static int open_conn(struct cl_session *session, enum tsp_generation generation)
+{
+	struct tsp_conn_params params = {
+		.base = session->base,
+		.ops = &conn_ops,
+		.arg = session,
+		.auth = &session->auth,
+		.limits = tsp_conn_default_limits,
+		.generation = generation,
+		.local = local_v6(session),
+	};
+
+	session->conn = tsp_conn_connect(&params, &session->config->server);
+	return session->conn != NULL ? 0 : -errno;
+}
+
+static void log_lease(const struct cl_engine *engine)
+{
+	char lease[LEASE_STRLEN], tep[ADDR_V6_STRLEN];
+
+	log_info("lease: %s through %s, %u s", lease_format(&engine->lease, lease),
+		addr_v6_format(&engine->lease.tep_v6, tep), engine->lifetime_s);
+}
+
+static void configure(struct cl_session *session)
+{
+	struct cl_event event = {.type = CL_EVENT_CONFIGURED};
+	char why[CL_DTI_WHY_LEN];
+
+	if (cl_dti_configure(session->dti, &session->engine.lease, why) < 0) {
+		event.type = CL_EVENT_FAILED;
+		event.why = why;
+	} else {
+		log_lease(&session->engine);
+	}
+	feed(session, &event);
+}
+
+static void connect_server(struct cl_session *session, enum tsp_generation generation)
+{
+	int ret = open_conn(session, generation);
+
+	if (ret < 0)
+		feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED,
+				      .reason = TSP_CLOSE_CONNECT,
+				      .why = strerror(-ret)});
+}
+
+/* CONNECT, CONFIGURE and FINISHED end a step, so what they feed back does not overtake anything. */
+static void carry_out(struct cl_session *session, const struct cl_action *action)
+{
+	int ret;
+
+	switch (action->type) {
+	case CL_ACTION_CONNECT:
+		connect_server(session, action->generation);
+		break;
+	case CL_ACTION_CLOSE:
+		close_conn(session);
+		break;
+	case CL_ACTION_SEND:
+		ret = session->conn != NULL ? tsp_conn_send(session->conn, &action->msg) : 0;
+		if (ret < 0)
+			log_warn("server: cannot send: %s", strerror(-ret));
+		break;
+	case CL_ACTION_CONFIGURE:
+		configure(session);
+		break;
+	case CL_ACTION_DECONFIGURE:
+		cl_dti_deconfigure(session->dti);
+		break;
+	case CL_ACTION_REPORT:
+		log_warn("%s", session->engine.report);
+		break;
+	case CL_ACTION_FINISHED:
+		session->finished(session->finished_arg);
+		break;
+	}
+}
+
+static void set_timer(struct cl_session *session)
+{
+	int64_t deadline_ms = cl_engine_deadline(&session->engine);
+	int64_t wait_ms = deadline_ms - clock_boot_ms();
+	struct timeval tv;
+
+	if (deadline_ms == CL_NEVER) {
+		evtimer_del(session->timer);
+		return;
+	}
+	if (wait_ms < 0)
+		wait_ms = 0;
+	tv = (struct timeval){.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+	evtimer_add(session->timer, &tv);
+}
+
+static void feed(struct cl_session *session, const struct cl_event *event)
+{
+	enum cl_state before = session->engine.state;
+	struct cl_actions actions;
+
+	cl_engine_step(&session->engine, event, clock_boot_ms(), &actions);
+	if (session->engine.state != before)
+		log_debug("engine: %s -> %s", cl_state_name(before),
+			cl_state_name(session->engine.state));
+	set_timer(session);
+	for (uint32_t i = 0; i < actions.n; i++)
+		carry_out(session, &actions.items[i]);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct cl_session *session = arg;
+
+	feed(session, &(struct cl_event){.type = CL_EVENT_TIMER});
+}
+
+/* Some IPv6 address came or went: is ours still there? */
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct cl_session *session = arg;
+	char buf[8192];
+
+	while (recv(fd, buf, sizeof(buf), 0) > 0)
+		;
+	if (session->engine.has_lease && !cl_netif_has_v6(&session->engine.lease.client_v6))
+		feed(session, &(struct cl_event){.type = CL_EVENT_MOVED});
+}
+
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed) || seed == 0)
+		seed = (uint64_t)clock_utc_ms() << 16 | (uint16_t)getpid();
+	return seed;
+}
+
+static void init_engine(struct cl_session *session)
+{
+	const struct cl_config *config = session->config;
+	struct cl_engine_params params = {
+		.generation = config->generation,
+		.exclusive = config->exclusive,
+		.ports = config->ports,
+		.lifetime_s = config->lifetime_s,
+		.retry_min_s = config->retry_min_s,
+		.retry_max_s = config->retry_max_s,
+		.seed = random_seed(),
+	};
+
+	cl_engine_init(&session->engine, &params);
+	session->auth = (struct tsp_auth){
+		.mechanisms = TSP_MECHANISM_ANONYMOUS,
+		.user = config->user,
+		.password = config->password,
+	};
+	if (config->user != NULL)
+		session->auth.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5;
+}
+
+struct cl_session *cl_session_create(struct event_base *base, const struct cl_config *config,
+	struct cl_dti *dti, void (*finished)(void *arg), void *arg)
+{
+	struct cl_session *session = calloc(1, sizeof(*session));
+
+	if (session == NULL)
+		return NULL;
+	session->base = base;
+	session->config = config;
+	session->dti = dti;
+	session->finished = finished;
+	session->finished_arg = arg;
+	init_engine(session);
+	session->watch_fd = cl_netif_watch();
+	session->timer = evtimer_new(base, on_timer, session);
+	if (session->watch_fd >= 0)
+		session->watch = event_new(
+			base, session->watch_fd, EV_READ | EV_PERSIST, on_watch, session);
+	if (session->timer == NULL || session->watch == NULL ||
+		event_add(session->watch, NULL) < 0) {
+		cl_session_destroy(session);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return session;
+}
+
+void cl_session_start(struct cl_session *session)
+{
+	feed(session, &(struct cl_event){.type = CL_EVENT_START});
+}
+
+void cl_session_stop(struct cl_session *session)
+{
+	feed(session, &(struct cl_event){.type = CL_EVENT_STOP});
+}
+
+void cl_session_destroy(struct cl_session *session)
+{
+	if (session == NULL)
+		return;
+	close_conn(session);
+	if (session->timer != NULL)
+		event_free(session->timer);
+	if (session->watch != NULL)
+		event_free(session->watch);
+	if (session->watch_fd >= 0)
+		close(session->watch_fd);
+	free(session);
+}
+
+const struct cl_engine *cl_session_engine(const struct cl_session *session)
+{
+	return &session->engine;
+}

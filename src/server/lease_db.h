@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Who holds what until when: every lease of the server, in memory.
+ *
+ * A lease goes PENDING (its range is taken, its TEP has not answered) -> ACTIVE -> RESTING (ended; the
+ * range is in quarantine, S24) -> FORMER (the range is free again, the record remembers who had it,
+ * S23) and disappears when somebody else gets the range. It belongs to the pair of client IPv6 address
+ * and authenticated user: another user at the same address holds leases of its own.
+ *
+ * Found by client and by (IPv4 address, port) in O(1), by time in O(log n), and walked by slot: a
+ * lease keeps its slot for life, so a walk may pause while leases come and go and still meets each one
+ * that was there all the time. About 270 octets a lease.
+ *
+ * No sockets, no clock, one thread. Times are clock_boot_ms().
+ */
+#pragma once
+
+#include "common/lease.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define SRV_LEASE_NEVER INT64_MAX /* a due time that does not come */
+
+enum srv_lease_state {
+	SRV_LEASE_PENDING,
+	SRV_LEASE_ACTIVE,
+	SRV_LEASE_RESTING,
+	SRV_LEASE_FORMER,
+	SRV_LEASE_STATES,
+};
+
+struct srv_job;
+struct srv_lease_port;
+struct srv_session;
+
+struct srv_lease {
+	struct lease lease; /* client, address and ranges never change */
+	enum srv_lease_state state; /* changed by srv_lease_db_set_state */
+	bool unconfirmed; /* a generation 2 client has not accepted it yet */
+	uint32_t pool; /* number of the pool that it is from */
+	uint64_t id; /* for life, also in the store; 1 and up */
+	int64_t due_ms; /* when something has to happen; changed by srv_lease_db_set_due */
+	const char *user; /* "" for ANONYMOUS */
+	struct srv_job *job; /* what is being done with it, or NULL */
+	struct srv_session *session; /* who shall hear of its end, or NULL */
+	LIST_ENTRY(srv_lease) of_session;
+
+	/* lease_db's own */
+	struct srv_lease *next_in_bucket;
+	struct srv_lease_port *ports; /* [lease.n_ranges] */
+	uint32_t heap_at;
+	uint32_t slot;
+};
+
+struct srv_lease_db;
+
+struct srv_lease_db *srv_lease_db_create(void);
+void srv_lease_db_destroy(struct srv_lease_db *db);
+
+/*
+ * Adds a lease that is due never. id 0 gives it the next one; a higher id than any before (from the store)
+ * moves the counter. user is copied. NULL + errno ENOMEM.
+ */
+struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *lease,
+	enum srv_lease_state state, const char *user, uint32_t pool, uint64_t id);
+/* Frees it; whoever had it in a list of a session has taken it out. */
+void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease);
+
+void srv_lease_db_set_state(
+	struct srv_lease_db *db, struct srv_lease *lease, enum srv_lease_state state);
+void srv_lease_db_set_due(struct srv_lease_db *db, struct srv_lease *lease, int64_t due_ms);
+/* The lease that is due next, or NULL. */
+struct srv_lease *srv_lease_db_first_due(const struct srv_lease_db *db);
+
+/* All leases of a client, of any user and in any state, in no order. */
+struct srv_lease *srv_lease_db_of_client(const struct srv_lease_db *db, const struct in6_addr *v6);
+struct srv_lease *srv_lease_db_next_of_client(const struct srv_lease *lease);
+
+/* The lease that holds the port: PENDING, ACTIVE or RESTING, of which there is one at most. */
+struct srv_lease *srv_lease_db_holder(const struct srv_lease_db *db, uint32_t v4, uint16_t port);
+/* A FORMER lease that held it. */
+struct srv_lease *srv_lease_db_former(const struct srv_lease_db *db, uint32_t v4, uint16_t port);
+
+/* The walk: slots 0 to slots-1, NULL where a slot is empty. */
+uint32_t srv_lease_db_slots(const struct srv_lease_db *db);
+struct srv_lease *srv_lease_db_at(const struct srv_lease_db *db, uint32_t slot);
+
+uint32_t srv_lease_db_count(const struct srv_lease_db *db, enum srv_lease_state state);

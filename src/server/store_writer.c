@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "server/store_writer.h"
+
+#include "common/log.h"
+
+#include <event2/event.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+/* One change on its way to the store and back. */
+struct change {
+	STAILQ_ENTRY(change) link;
+	bool is_remove;
+	int error;
+	void *token;
+	struct srv_store_record record; /* of a remove: the id alone */
+};
+STAILQ_HEAD(change_list, change);
+
+struct srv_writer {
+	struct srv_store *store; /* the thread's while it runs */
+	srv_writer_done_fn done;
+	void *arg;
+	struct event *wake;
+	int wake_fd; /* eventfd: the thread has finished a group */
+	pthread_t thread;
+	bool failing; /* event loop's: the last group failed */
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t work;
+	struct change_list queued;
+	struct change_list finished;
+	struct srv_writer_counts counts;
+	char error[SRV_STORE_ERROR_SIZE];
+	bool stop;
+};
+
+static int write_group(struct srv_store *store, struct change_list *group)
+{
+	struct change *change;
+	int ret = store->ops->begin(store);
+
+	STAILQ_FOREACH(change, group, link) {
+		if (ret < 0)
+			break;
+		ret = change->is_remove ? store->ops->remove(store, change->record.id)
+					: store->ops->put(store, &change->record);
+	}
+	if (ret == 0)
+		ret = store->ops->commit(store);
+	if (ret < 0)
+		store->ops->rollback(store);
+	return ret;
+}
+
+static void finish_group(struct srv_writer *writer, struct change_list *group, int error)
+{
+	struct change *change;
+
+	STAILQ_FOREACH(change, group, link) {
+		change->error = error;
+		writer->counts.changes += error == 0;
+	}
+	if (error == 0)
+		writer->counts.groups++;
+	else
+		writer->counts.failures++;
+	memcpy(writer->error, writer->store->error, sizeof(writer->error));
+	STAILQ_CONCAT(&writer->finished, group);
+}
+
+static void *write_loop(void *arg)
+{
+	struct srv_writer *writer = arg;
+	struct change_list group = STAILQ_HEAD_INITIALIZER(group);
+
+	pthread_mutex_lock(&writer->lock);
+	for (;;) {
+		while (STAILQ_EMPTY(&writer->queued) && !writer->stop)
+			pthread_cond_wait(&writer->work, &writer->lock);
+		if (STAILQ_EMPTY(&writer->queued))
+			break;
+		STAILQ_CONCAT(&group, &writer->queued);
+		pthread_mutex_unlock(&writer->lock);
+
+		int error = write_group(writer->store, &group);
+
+		pthread_mutex_lock(&writer->lock);
+		finish_group(writer, &group, error);
+		eventfd_write(writer->wake_fd, 1);
+	}
+	pthread_mutex_unlock(&writer->lock);
+	return NULL;
+}
+
+/* Says once that the store began to fail, and once that it works again. */
+static void report(struct srv_writer *writer, int error, const char *text)
+{
+	if (error < 0 && !writer->failing)
+		log_err("store: not written, requests are refused: %s", text);
+	else if (error == 0 && writer->failing)
+		log_info("store: written again");
+	writer->failing = error < 0;
+}
+
+static void deliver(evutil_socket_t fd, short what, void *arg)
+{
+	struct srv_writer *writer = arg;
+	struct change_list finished = STAILQ_HEAD_INITIALIZER(finished);
+	struct change *change;
+	char error[SRV_STORE_ERROR_SIZE];
+	eventfd_t ignored;
+
+	eventfd_read(fd, &ignored);
+	pthread_mutex_lock(&writer->lock);
+	STAILQ_CONCAT(&finished, &writer->finished);
+	memcpy(error, writer->error, sizeof(error));
+	pthread_mutex_unlock(&writer->lock);
+
+	while ((change = STAILQ_FIRST(&finished)) != NULL) {
+		STAILQ_REMOVE_HEAD(&finished, link);
+		report(writer, change->error, error);
+		if (change->token != NULL)
+			writer->done(writer->arg, change->token, change->error);
+		free(change);
+	}
+}
+
+/* Signals are the event loop's: the thread starts with all of them blocked. */
+static int start_thread(struct srv_writer *writer)
+{
+	sigset_t all, before;
+	int ret;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&writer->thread, NULL, write_loop, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
+static void free_changes(struct change_list *changes)
+{
+	struct change *change;
+
+	while ((change = STAILQ_FIRST(changes)) != NULL) {
+		STAILQ_REMOVE_HEAD(changes, link);
+		free(change);
+	}
+}
+
+static void release(struct srv_writer *writer)
+{
+	if (writer->wake != NULL)
+		event_free(writer->wake);
+	if (writer->wake_fd >= 0)
+		close(writer->wake_fd);
+	pthread_mutex_destroy(&writer->lock);
+	pthread_cond_destroy(&writer->work);
+	free_changes(&writer->finished);
+	free(writer);
+}
+
+struct srv_writer *srv_writer_create(
+	struct event_base *base, struct srv_store *store, srv_writer_done_fn done, void *arg)
+{
+	struct srv_writer *writer = calloc(1, sizeof(*writer));
+	int error = ENOMEM;
+
+	if (writer == NULL)
+		return NULL;
+	writer->store = store;
+	writer->done = done;
+	writer->arg = arg;
+	STAILQ_INIT(&writer->queued);
+	STAILQ_INIT(&writer->finished);
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_cond_init(&writer->work, NULL);
+	writer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (writer->wake_fd < 0) {
+		error = errno;
+		goto fail;
+	}
+	writer->wake = event_new(base, writer->wake_fd, EV_READ | EV_PERSIST, deliver, writer);
+	if (writer->wake == NULL || event_add(writer->wake, NULL) < 0)
+		goto fail;
+	error = start_thread(writer);
+	if (error == 0)
+		return writer;
+fail:
+	release(writer);
+	errno = error;
+	return NULL;
+}
+
+void srv_writer_destroy(struct srv_writer *writer)
+{
+	if (writer == NULL)
+		return;
+	pthread_mutex_lock(&writer->lock);
+	writer->stop = true;
+	pthread_cond_signal(&writer->work);
+	pthread_mutex_unlock(&writer->lock);
+	pthread_join(writer->thread, NULL);
+	writer->store->ops->close(writer->store);
+	release(writer);
+}
+
+static int enqueue(struct srv_writer *writer, struct change *change)
+{
+	if (change == NULL)
+		return -ENOMEM;
+	pthread_mutex_lock(&writer->lock);
+	STAILQ_INSERT_TAIL(&writer->queued, change, link);
+	pthread_cond_signal(&writer->work);
+	pthread_mutex_unlock(&writer->lock);
+	return 0;
+}
+
+int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record, void *token)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (change != NULL) {
+		change->token = token;
+		change->record = *record;
+	}
+	return enqueue(writer, change);
+}
+
+int srv_writer_remove(struct srv_writer *writer, uint64_t id, void *token)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (change != NULL) {
+		change->token = token;
+		change->is_remove = true;
+		change->record.id = id;
+	}
+	return enqueue(writer, change);
+}
+
+struct srv_writer_counts srv_writer_count(struct srv_writer *writer)
+{
+	struct srv_writer_counts counts;
+
+	pthread_mutex_lock(&writer->lock);
+	counts = writer->counts;
+	pthread_mutex_unlock(&writer->lock);
+	return counts;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The writer: a thread of its own between the event loop and the store, since a commit waits for the
+ * disk (R27).
+ *
+ * Changes are written in the order in which they were given. Whatever gathered while one commit was
+ * under way becomes the next group, so that a sync is shared by all who wait for it. The answers come
+ * back on the event loop's thread, in order.
+ */
+#pragma once
+
+#include "server/store.h"
+
+#include <stdint.h>
+
+struct event_base;
+struct srv_writer;
+
+/* error: 0, or -errno and nothing of this change is in the store. */
+typedef void (*srv_writer_done_fn)(void *arg, void *token, int error);
+
+struct srv_writer_counts {
+	uint64_t groups; /* committed */
+	uint64_t changes; /* in them */
+	uint64_t failures; /* groups that the store refused */
+};
+
+/*
+ * Starts the thread; store is the writer's from now on, and closed by it. done is called once for
+ * each change whose token is not NULL. NULL + errno, and store is still the caller's.
+ */
+struct srv_writer *srv_writer_create(
+	struct event_base *base, struct srv_store *store, srv_writer_done_fn done, void *arg);
+
+/* Writes what is left, without calling done, and closes the store. */
+void srv_writer_destroy(struct srv_writer *writer);
+
+/* Queue a change. Return 0 or -ENOMEM. */
+int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record, void *token);
+int srv_writer_remove(struct srv_writer *writer, uint64_t id, void *token);
+
+struct srv_writer_counts srv_writer_count(struct srv_writer *writer);
