@@ -207,6 +207,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 		if (!same_holder(record, binding))
 			return -EEXIST;
 		record->serial = binding->serial;
+		record->owner = binding->owner;
 		__atomic_store_n(&record->end_s, binding->end_s, __ATOMIC_RELAXED);
 		return 0;
 	}

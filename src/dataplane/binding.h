@@ -36,7 +36,8 @@ struct dp_binding {
 	uint32_t end_s; /* table seconds at which it ends; DP_BINDING_ENDLESS never */
 	uint32_t serial; /* of the announcement that last named it (re-levelling) */
 	uint8_t is_static;
-	uint8_t spare[15];
+	uint8_t spare[13];
+	uint16_t owner; /* server that announced it, counted from 1; 0: none */
 } __rte_aligned(64);
 static_assert(sizeof(struct dp_binding) == 64);
 
@@ -82,8 +83,8 @@ void dp_bindings_lookup_bulk(const struct dp_bindings *table, const struct dp_bi
 /* --- the writer: the control thread only --------------------------------------------------------- */
 
 /*
- * Adds a binding (v4_be, first, last, both IPv6 addresses, end_s, serial, is_static are taken). The same
- * range of the same holder again is a renewal: ends and serial are updated. Returns 0; -EEXIST when any of
+ * Adds a binding (every field but spare is taken). The same range of the same holder again is a
+ * renewal: end, serial and owner are updated. Returns 0; -EEXIST when any of
  * its ports belongs to another range; -ENOSPC when the table is full; -ENOMEM; -EINVAL.
  */
 int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding);

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/session.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "tsp/tsp_conn.h"
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STRANGERS_MAX 16 /* connections that have not authenticated */
+
+struct server {
+	const struct tep_server_params *params;
+	struct tep_sync_server sync;
+	struct session *session; /* NULL: not connected */
+	int64_t since_ms;
+};
+
+struct session {
+	struct tep_sessions *owner; /* NULL: it was destroyed */
+	struct tsp_conn *conn;
+	struct server *server; /* NULL: has not authenticated, or is closing */
+	bool is_closing;
+	TAILQ_ENTRY(session) link;
+};
+TAILQ_HEAD(session_list, session);
+
+struct tep_sessions {
+	struct tep_sessions_params params;
+	struct evconnlistener *listener;
+	struct event *resume; /* accepting after a pause */
+	struct tsp_auth auth;
+	struct session_list all; /* oldest first */
+	uint32_t n_strangers;
+	struct server servers[TEP_SERVERS_MAX];
+};
+
+static bool find_password(void *arg, const char *user, char *password, size_t size)
+{
+	const struct tep_sessions *sessions = arg;
+
+	for (uint32_t i = 0; i < sessions->params.n_servers; i++) {
+		const struct tep_server_params *server = &sessions->params.servers[i];
+
+		if (strcmp(server->name, user) == 0)
+			return snprintf(password, size, "%s", server->password) < (int)size;
+	}
+	return false;
+}
+
+static struct server *find_server(struct tep_sessions *sessions, const char *name)
+{
+	for (uint32_t i = 0; i < sessions->params.n_servers; i++) {
+		if (strcmp(sessions->servers[i].params->name, name) == 0)
+			return &sessions->servers[i];
+	}
+	return NULL;
+}
+
+/* Leaves its server and the count of strangers; what still comes in is not listened to. */
+static void detach(struct session *session)
+{
+	struct server *server = session->server;
+
+	if (session->is_closing)
+		return;
+	session->is_closing = true;
+	session->server = NULL;
+	if (server == NULL) {
+		session->owner->n_strangers--;
+		return;
+	}
+	server->session = NULL;
+	server->since_ms = clock_boot_ms();
+}
+
+static void dismiss(struct session *session)
+{
+	detach(session);
+	tsp_conn_close(session->conn);
+}
+
+static void on_ready(struct tsp_conn *conn, void *arg)
+{
+	struct session *session = arg;
+	struct server *server;
+	char peer[ADDR_ENDPOINT_STRLEN];
+
+	if (session->is_closing)
+		return;
+	server = find_server(session->owner, tsp_conn_user(conn));
+	if (server == NULL)
+		return dismiss(session);
+	if (server->session != NULL) {
+		log_info("server %s: a new session takes the place of the old one",
+			server->params->name);
+		dismiss(server->session);
+	}
+	session->owner->n_strangers--;
+	session->server = server;
+	server->session = session;
+	server->since_ms = clock_boot_ms();
+	tep_sync_session_starts(&server->sync);
+	log_info("server %s: connected from %s", server->params->name,
+		addr_endpoint_format(tsp_conn_peer(conn), peer));
+}
+
+static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
+{
+	struct session *session = arg;
+	struct tep_sessions *sessions = session->owner;
+	struct tsp_msg answer;
+	int error;
+
+	if (session->server == NULL)
+		return;
+	tep_sync_apply(&sessions->params.sync, &session->server->sync, msg,
+		sessions->params.now_s(sessions->params.now_arg), &answer);
+	error = tsp_conn_send(conn, &answer);
+	if (error == 0)
+		return;
+	log_warn("server %s: cannot answer: %s", session->server->params->name, strerror(-error));
+	dismiss(session);
+}
+
+static void on_closed(
+	struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg)
+{
+	struct session *session = arg;
+	char peer[ADDR_ENDPOINT_STRLEN];
+
+	if (session->owner != NULL) {
+		if (session->server != NULL)
+			log_info("server %s: disconnected: %s", session->server->params->name, why);
+		else if (!session->is_closing)
+			log_info("control connection from %s: closed: %s",
+				addr_endpoint_format(tsp_conn_peer(conn), peer), why);
+		detach(session);
+		TAILQ_REMOVE(&session->owner->all, session, link);
+	}
+	free(session);
+}
+
+static const struct tsp_conn_ops ops = {
+	.ready = on_ready,
+	.message = on_message,
+	.closed = on_closed,
+};
+
+/* The oldest connection without a name gives way to a new one. */
+static void make_room(struct tep_sessions *sessions)
+{
+	struct session *session;
+
+	if (sessions->n_strangers < STRANGERS_MAX)
+		return;
+	TAILQ_FOREACH(session, &sessions->all, link) {
+		if (session->server == NULL && !session->is_closing)
+			return dismiss(session);
+	}
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa,
+	int sa_len, void *arg)
+{
+	struct tep_sessions *sessions = arg;
+	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
+	const struct addr_endpoint peer = {.addr = sin6->sin6_addr, .port = ntohs(sin6->sin6_port)};
+	struct session *session = calloc(1, sizeof(*session));
+	const struct tsp_conn_params params = {
+		.base = sessions->params.base,
+		.ops = &ops,
+		.arg = session,
+		.auth = &sessions->auth,
+		.limits = tsp_conn_default_limits,
+	};
+
+	if (session != NULL)
+		session->conn = tsp_conn_accept(&params, fd, &peer);
+	if (session == NULL || session->conn == NULL) {
+		log_warn("control connection: cannot accept: %s", strerror(errno));
+		free(session);
+		close(fd);
+		return;
+	}
+	make_room(sessions);
+	session->owner = sessions;
+	sessions->n_strangers++;
+	TAILQ_INSERT_TAIL(&sessions->all, session, link);
+}
+
+/* Out of descriptors or memory: the next connections wait in the kernel for a second. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	static const struct timeval pause = {.tv_sec = 1};
+	struct tep_sessions *sessions = arg;
+
+	log_warn("control connection: cannot accept: %s", strerror(errno));
+	evconnlistener_disable(listener);
+	evtimer_add(sessions->resume, &pause);
+}
+
+static void on_resume(evutil_socket_t fd, short events, void *arg)
+{
+	struct tep_sessions *sessions = arg;
+
+	evconnlistener_enable(sessions->listener);
+}
+
+static int listen_on(struct tep_sessions *sessions)
+{
+	char text[ADDR_ENDPOINT_STRLEN];
+	struct sockaddr_in6 sa;
+
+	sessions->resume = evtimer_new(sessions->params.base, on_resume, sessions);
+	if (sessions->resume == NULL)
+		return -ENOMEM;
+	addr_endpoint_to_sockaddr(&sessions->params.listen, &sa);
+	sessions->listener = evconnlistener_new_bind(sessions->params.base, on_accept, sessions,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
+			LEV_OPT_BIND_IPV6ONLY,
+		-1, (const struct sockaddr *)&sa, sizeof(sa));
+	if (sessions->listener == NULL) {
+		int error = errno;
+
+		log_err("control %s: cannot listen: %s",
+			addr_endpoint_format(&sessions->params.listen, text), strerror(error));
+		return -error;
+	}
+	evconnlistener_set_error_cb(sessions->listener, on_accept_error);
+	return 0;
+}
+
+struct tep_sessions *tep_sessions_create(const struct tep_sessions_params *params)
+{
+	struct tep_sessions *sessions;
+	int error;
+
+	if (params->n_servers > TEP_SERVERS_MAX || params->sync.n_tep_v6 == 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	sessions = calloc(1, sizeof(*sessions));
+	if (sessions == NULL)
+		return NULL;
+	sessions->params = *params;
+	sessions->auth = (struct tsp_auth){
+		.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5,
+		.find_password = find_password,
+		.find_password_arg = sessions,
+	};
+	TAILQ_INIT(&sessions->all);
+	for (uint32_t i = 0; i < params->n_servers; i++) {
+		sessions->servers[i] = (struct server){
+			.params = &params->servers[i],
+			.sync = {.owner = (uint16_t)(i + 1)},
+			.since_ms = clock_boot_ms(),
+		};
+	}
+	error = listen_on(sessions);
+	if (error == 0)
+		return sessions;
+	if (sessions->resume != NULL)
+		event_free(sessions->resume);
+	free(sessions);
+	errno = -error;
+	return NULL;
+}
+
+/*
+ * Connections free themselves, from the event loop, once the peer has seen our end: it gets the time that
+ * a living peer needs. One that takes longer never looks at us again.
+ */
+static void wait_for_connections(struct tep_sessions *sessions)
+{
+	static const struct timeval patience = {.tv_sec = 2};
+	struct session *session;
+
+	event_base_loopexit(sessions->params.base, &patience);
+	while (!TAILQ_EMPTY(&sessions->all) && !event_base_got_exit(sessions->params.base))
+		event_base_loop(sessions->params.base, EVLOOP_ONCE);
+	TAILQ_FOREACH(session, &sessions->all, link)
+		session->owner = NULL;
+}
+
+void tep_sessions_destroy(struct tep_sessions *sessions)
+{
+	struct session *session;
+
+	if (sessions == NULL)
+		return;
+	evconnlistener_free(sessions->listener);
+	event_free(sessions->resume);
+	TAILQ_FOREACH(session, &sessions->all, link)
+		dismiss(session);
+	wait_for_connections(sessions);
+	free(sessions);
+}
+
+int tep_sessions_endpoint(const struct tep_sessions *sessions, struct addr_endpoint *endpoint)
+{
+	struct sockaddr_in6 sa;
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(evconnlistener_get_fd(sessions->listener), (struct sockaddr *)&sa, &len) <
+		0)
+		return -errno;
+	*endpoint = (struct addr_endpoint){.addr = sa.sin6_addr, .port = ntohs(sa.sin6_port)};
+	return 0;
+}
+
+uint32_t tep_sessions_status(
+	const struct tep_sessions *sessions, struct tep_server_status *rows, uint32_t max)
+{
+	uint32_t n = sessions->params.n_servers < max ? sessions->params.n_servers : max;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct server *server = &sessions->servers[i];
+
+		rows[i] = (struct tep_server_status){
+			.name = server->params->name,
+			.connected = server->session != NULL,
+			.levelling = server->sync.levelling,
+			.since_ms = server->since_ms,
+			.counts = server->sync,
+		};
+		if (server->session != NULL)
+			rows[i].peer = *tsp_conn_peer(server->session->conn);
+	}
+	return n;
+}

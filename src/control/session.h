@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The TSP sessions of DSTM servers with this TEP.
+ *
+ * Only a configured server that authenticates may speak (R86). Each has at most one session: a newer one
+ * takes the place of an older. Connections that have not authenticated yet are few, and the oldest gives way, so
+ * that a flood of them cannot lock a server out for long.
+ */
+#pragma once
+
+#include "common/addr.h"
+#include "control/sync.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct tep_sessions;
+
+#define TEP_SERVERS_MAX 16
+
+struct tep_server_params {
+	const char *name;
+	const char *password;
+};
+
+struct tep_sessions_params {
+	struct event_base *base;
+	struct addr_endpoint listen;
+	const struct tep_server_params *servers; /* borrowed, with their strings */
+	uint32_t n_servers; /* up to TEP_SERVERS_MAX */
+	struct tep_sync sync;
+	uint32_t (*now_s)(void *arg); /* the table's clock */
+	void *now_arg;
+};
+
+/* What dstmctl shows of a server. */
+struct tep_server_status {
+	const char *name;
+	bool connected;
+	bool levelling;
+	struct addr_endpoint peer; /* while connected */
+	int64_t since_ms; /* boot clock: of the last change */
+	struct tep_sync_server counts;
+};
+
+/* Listens. NULL + errno. */
+struct tep_sessions *tep_sessions_create(const struct tep_sessions_params *params);
+/* Closes all; bindings stay until their own ends. NULL is allowed. */
+void tep_sessions_destroy(struct tep_sessions *sessions);
+
+/* The endpoint it listens on, also when the kernel chose the port. 0 or -errno. */
+int tep_sessions_endpoint(const struct tep_sessions *sessions, struct addr_endpoint *endpoint);
+
+/* Fills up to max rows; returns how many. */
+uint32_t tep_sessions_status(
+	const struct tep_sessions *sessions, struct tep_server_status *rows, uint32_t max);

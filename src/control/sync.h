@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What a DSTM server may do to the binding table: create, delete, and get level. No sockets here.
+ *
+ * A binding belongs to the server that announced it last. Getting level ("list sync=begin", a create for
+ * each live binding, "list sync=end") removes what the server owned and did not name; a session that breaks off
+ * before the end removes nothing. Static bindings belong to the operator: a server can confirm one, never
+ * change or remove it.
+ */
+#pragma once
+
+#include "dataplane/binding.h"
+#include "tsp/tsp_msg.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What all servers share. Borrowed pointers. */
+struct tep_sync {
+	struct dp_bindings *table;
+	const struct in6_addr *tep_v6; /* our tunnel addresses; the first is the default */
+	uint32_t n_tep_v6;
+	uint32_t tep_v4; /* told in answers (R89), host order */
+};
+
+/* One server, for the life of the process: sessions come and go. */
+struct tep_sync_server {
+	uint16_t owner; /* 1.. */
+	bool levelling; /* between begin and end */
+	uint32_t serial; /* of the announcement now */
+	uint64_t creates; /* done */
+	uint64_t deletes; /* done */
+	uint64_t refused; /* answered with an error */
+	uint64_t levelled_out; /* bindings removed because they were not named */
+};
+
+/* A session starts: what an older one began is void. */
+void tep_sync_session_starts(struct tep_sync_server *server);
+
+/* Carries out one request at now_s of the table's clock, and says what to answer. */
+void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
+	const struct tsp_msg *request, uint32_t now_s, struct tsp_msg *answer);

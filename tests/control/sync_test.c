@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What servers may do to the binding table, against a real table.
+ */
+#include "control/sync.h"
+#include "common/addr.h"
+#include "support/eal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CLIENT     "2001:db8:1::17"
+#define OTHER      "2001:db8:1::18"
+#define TEP        "2001:db8::1"
+#define SECOND_TEP "2001:db8::2"
+#define SHARED     0xc6336407 /* 198.51.100.7 */
+#define NOW_S      1000
+#define LIFETIME_S 60
+
+struct fixture {
+	struct in6_addr tep_v6[2];
+	struct tep_sync sync;
+	struct tep_sync_server server;
+	struct tep_sync_server second;
+	struct tsp_msg answer;
+};
+
+static struct in6_addr v6(const char *text)
+{
+	struct in6_addr addr;
+
+	assert_int_equal(addr_v6_parse(text, &addr), 0);
+	return addr;
+}
+
+static int set_up(void **state)
+{
+	static const struct dp_bindings_params params = {
+		.max_bindings = 16, .max_readers = 1, .socket = SOCKET_ID_ANY};
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->tep_v6[0] = v6(TEP);
+	f->tep_v6[1] = v6(SECOND_TEP);
+	f->sync = (struct tep_sync){
+		.table = dp_bindings_create(&params),
+		.tep_v6 = f->tep_v6,
+		.n_tep_v6 = 2,
+		.tep_v4 = 0xc0000001,
+	};
+	assert_non_null(f->sync.table);
+	f->server.owner = 1;
+	f->second.owner = 2;
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	dp_bindings_destroy(f->sync.table);
+	free(f);
+	return 0;
+}
+
+/* A create or delete of up to two ranges; last 0 ends the list, no range at all is the whole address. */
+static struct tsp_msg request(
+	enum tsp_action action, const char *client, uint16_t first, uint16_t last)
+{
+	struct tsp_msg msg = {
+		.action = action,
+		.has_lifetime = true,
+		.lifetime_s = LIFETIME_S,
+		.client = {.present = true, .has_v4 = true, .v4 = SHARED, .n_v6 = 1},
+		.server = {.present = true, .n_v6 = 1},
+	};
+
+	msg.client.v6[0] = v6(client);
+	msg.server.v6[0] = v6(TEP);
+	if (last != 0) {
+		msg.client.has_ports = true;
+		msg.client.n_ranges = 1;
+		msg.client.ranges[0] = (struct port_range){.first = first, .last = last};
+	}
+	return msg;
+}
+
+static void add_range(struct tsp_msg *msg, uint16_t first, uint16_t last)
+{
+	msg->client.ranges[msg->client.n_ranges++] = (struct port_range){
+		.first = first, .last = last};
+}
+
+static enum tsp_status apply_at(struct fixture *f, struct tep_sync_server *server,
+	const struct tsp_msg *msg, uint32_t now_s)
+{
+	tep_sync_apply(&f->sync, server, msg, now_s, &f->answer);
+	return f->answer.status;
+}
+
+static enum tsp_status apply(struct fixture *f, const struct tsp_msg *msg)
+{
+	return apply_at(f, &f->server, msg, NOW_S);
+}
+
+static enum tsp_status create_range(
+	struct fixture *f, const char *client, uint16_t first, uint16_t last)
+{
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, client, first, last);
+
+	return apply(f, &msg);
+}
+
+static enum tsp_status delete_range(
+	struct fixture *f, const char *client, uint16_t first, uint16_t last)
+{
+	struct tsp_msg msg = request(TSP_ACTION_DELETE, client, first, last);
+
+	return apply(f, &msg);
+}
+
+static enum tsp_status mark(struct fixture *f, struct tep_sync_server *server, enum tsp_sync sync)
+{
+	struct tsp_msg msg = {.action = TSP_ACTION_LIST, .sync = sync};
+
+	return apply_at(f, server, &msg, NOW_S);
+}
+
+static uint32_t count(const struct fixture *f)
+{
+	struct dp_bindings_usage usage;
+
+	dp_bindings_usage(f->sync.table, &usage);
+	return usage.bindings;
+}
+
+static const struct dp_binding *find(const struct fixture *f, uint16_t port)
+{
+	return dp_bindings_find(f->sync.table, SHARED, port);
+}
+
+static void add_static(struct fixture *f, const char *client, uint16_t first, uint16_t last)
+{
+	const struct dp_binding binding = {
+		.tep_v6 = v6(TEP),
+		.client_v6 = v6(client),
+		.v4_be = rte_cpu_to_be_32(SHARED),
+		.first = first,
+		.last = last,
+		.end_s = DP_BINDING_ENDLESS,
+		.is_static = 1,
+	};
+
+	assert_int_equal(dp_bindings_add(f->sync.table, &binding), 0);
+}
+
+/* R87, R89 */
+static void create_places_every_range_and_tells_the_tunnel_addresses(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+	struct in6_addr client = v6(CLIENT);
+	const struct dp_binding *found;
+
+	add_range(&msg, 4096, 5119);
+	assert_int_equal(apply(f, &msg), TSP_STATUS_OK);
+	assert_int_equal(count(f), 2);
+	found = find(f, 5000);
+	assert_non_null(found);
+	assert_int_equal(found->first, 4096);
+	assert_int_equal(found->last, 5119);
+	assert_int_equal(found->owner, 1);
+	assert_true(addr_v6_equal(&found->client_v6, &client));
+	assert_true(addr_v6_equal(&found->tep_v6, &f->tep_v6[0]));
+	/* The second that is running does not count: up to one second more, never less. */
+	assert_int_equal(found->end_s, NOW_S + LIFETIME_S + 1);
+	assert_int_equal(f->answer.action, TSP_ACTION_INFO);
+	assert_int_equal(f->answer.lifetime_s, LIFETIME_S);
+	assert_int_equal(f->answer.server.v4, 0xc0000001);
+	assert_true(addr_v6_equal(&f->answer.server.v6[0], &f->tep_v6[0]));
+	assert_int_equal(f->answer.client.v4, SHARED);
+	assert_int_equal(f->answer.client.n_ranges, 2);
+	assert_int_equal(f->server.creates, 1);
+}
+
+static void create_without_ports_is_an_exclusive_address(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(create_range(f, CLIENT, 0, 0), TSP_STATUS_OK);
+	assert_int_equal(find(f, 0)->last, UINT16_MAX);
+	assert_int_equal(create_range(f, OTHER, 1024, 2047), TSP_STATUS_TEP_ERROR);
+}
+
+static void create_may_name_another_tunnel_address_of_ours_or_none(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	msg.server.v6[0] = v6(SECOND_TEP);
+	assert_int_equal(apply(f, &msg), TSP_STATUS_OK);
+	assert_true(addr_v6_equal(&find(f, 1024)->tep_v6, &f->tep_v6[1]));
+	assert_true(addr_v6_equal(&f->answer.server.v6[0], &f->tep_v6[1]));
+	msg = request(TSP_ACTION_CREATE, CLIENT, 2048, 3071);
+	msg.server = (struct tsp_party){0};
+	assert_int_equal(apply(f, &msg), TSP_STATUS_OK);
+	assert_true(addr_v6_equal(&find(f, 2048)->tep_v6, &f->tep_v6[0]));
+}
+
+/* R88 */
+static void create_refuses_what_is_not_a_binding_of_ours(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	msg.server.v6[0] = v6("2001:db8::3");
+	assert_int_equal(apply(f, &msg), TSP_STATUS_TEP_ERROR);
+	msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+	msg.client.has_v4 = false;
+	assert_int_equal(apply(f, &msg), TSP_STATUS_BAD_V4);
+	msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+	msg.client.v4 = 0xe0000001;
+	assert_int_equal(apply(f, &msg), TSP_STATUS_BAD_V4);
+	msg = request(TSP_ACTION_CREATE, "fe80::1", 1024, 2047);
+	assert_int_equal(apply(f, &msg), TSP_STATUS_BAD_V6);
+	msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+	msg.client = (struct tsp_party){0};
+	assert_int_equal(apply(f, &msg), TSP_STATUS_BAD_V4);
+	msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+	msg.client.n_ranges = 0;
+	assert_int_equal(apply(f, &msg), TSP_STATUS_MALFORMED);
+	assert_int_equal(count(f), 0);
+	assert_int_equal(f->server.refused, 6);
+	assert_int_equal(f->answer.action, TSP_ACTION_NONE);
+}
+
+static void the_same_create_again_is_a_renewal(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	assert_int_equal(apply(f, &msg), TSP_STATUS_OK);
+	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + 30), TSP_STATUS_OK);
+	assert_int_equal(count(f), 1);
+	assert_int_equal(find(f, 1024)->end_s, NOW_S + 30 + LIFETIME_S + 1);
+}
+
+/* A packet must never go to anyone but the holder: a second holder is refused, whoever announces it. */
+static void create_of_ports_that_another_client_holds_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, OTHER, 2000, 3000);
+	struct in6_addr client = v6(CLIENT);
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(apply(f, &msg), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(apply_at(f, &f->second, &msg, NOW_S), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(create_range(f, OTHER, 1024, 2047), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(create_range(f, OTHER, 0, 0), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(count(f), 1);
+	assert_true(addr_v6_equal(&find(f, 2000)->client_v6, &client));
+}
+
+static void create_is_all_or_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, OTHER, 5000, 5000), TSP_STATUS_OK);
+	/* One renewal, one new range, one conflict. */
+	add_range(&msg, 3000, 3010);
+	add_range(&msg, 4096, 5119);
+	assert_int_equal(apply_at(f, &f->second, &msg, NOW_S + 10), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(count(f), 2);
+	assert_null(find(f, 3000));
+	assert_int_equal(find(f, 1024)->end_s, NOW_S + LIFETIME_S + 1);
+	assert_int_equal(find(f, 1024)->owner, 1);
+}
+
+static void a_full_table_refuses_and_keeps_what_it_has(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 100, 100);
+
+	for (uint16_t port = 1; port <= 15; port++)
+		assert_int_equal(create_range(f, CLIENT, port, port), TSP_STATUS_OK);
+	add_range(&msg, 101, 101);
+	assert_int_equal(apply(f, &msg), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(count(f), 15);
+	assert_null(find(f, 100));
+}
+
+/* S1: the TEP knows the end; a sweep that is late must not keep the next holder out. */
+static void a_binding_that_ended_gives_way_before_it_is_swept(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, OTHER, 1000, 3000);
+	struct in6_addr other = v6(OTHER);
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 2500, 2500), TSP_STATUS_OK);
+	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + LIFETIME_S), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + LIFETIME_S + 1), TSP_STATUS_OK);
+	assert_int_equal(count(f), 1);
+	assert_true(addr_v6_equal(&find(f, 1024)->client_v6, &other));
+}
+
+static void the_end_never_wraps(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	msg.lifetime_s = TSP_LIFETIME_MAX_S;
+	assert_int_equal(apply_at(f, &f->server, &msg, UINT32_MAX - 5), TSP_STATUS_OK);
+	assert_int_equal(find(f, 1024)->end_s, DP_BINDING_ENDLESS - 1);
+}
+
+/* R25 */
+static void a_server_can_confirm_a_static_binding_but_not_touch_it(void **state)
+{
+	struct fixture *f = *state;
+
+	add_static(f, CLIENT, 1024, 2047);
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(find(f, 1024)->end_s, DP_BINDING_ENDLESS);
+	assert_int_equal(find(f, 1024)->owner, 0);
+	assert_int_equal(create_range(f, OTHER, 1024, 2047), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(create_range(f, OTHER, 1500, 1500), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(delete_range(f, CLIENT, 1024, 2047), TSP_STATUS_UNAVAILABLE);
+	assert_int_equal(delete_range(f, CLIENT, 0, 0), TSP_STATUS_UNAVAILABLE);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_END), TSP_STATUS_OK);
+	assert_non_null(find(f, 1024));
+}
+
+static void a_refused_create_leaves_a_static_binding_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	add_static(f, CLIENT, 1024, 2047);
+	add_static(f, OTHER, 5000, 5000);
+	add_range(&msg, 4096, 5119);
+	assert_int_equal(apply(f, &msg), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(count(f), 2);
+	assert_int_equal(find(f, 1024)->is_static, 1);
+}
+
+/* R97 */
+static void delete_removes_the_ranges_of_their_holder(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 2048, 3071), TSP_STATUS_OK);
+	assert_int_equal(delete_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(f->answer.action, TSP_ACTION_INFO);
+	assert_null(find(f, 1024));
+	assert_non_null(find(f, 2048));
+	assert_int_equal(f->server.deletes, 1);
+}
+
+static void delete_without_ports_removes_all_that_the_client_holds(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, OTHER, 2048, 3071), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 65535, 65535), TSP_STATUS_OK);
+	assert_int_equal(delete_range(f, CLIENT, 0, 0), TSP_STATUS_OK);
+	assert_int_equal(count(f), 1);
+	assert_non_null(find(f, 2048));
+}
+
+static void delete_of_what_is_not_there_is_harmless(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(delete_range(f, CLIENT, 1024, 2047), TSP_STATUS_UNAVAILABLE);
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(delete_range(f, OTHER, 1024, 2047), TSP_STATUS_UNAVAILABLE);
+	assert_int_equal(delete_range(f, CLIENT, 1024, 1500), TSP_STATUS_UNAVAILABLE);
+	assert_int_equal(delete_range(f, CLIENT, 1024, 3071), TSP_STATUS_UNAVAILABLE);
+	assert_int_equal(count(f), 1);
+	assert_int_equal(f->server.refused, 4);
+}
+
+static void getting_level_removes_what_was_not_named(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 2048, 3071), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 2048, 3071), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, OTHER, 4096, 5119), TSP_STATUS_OK);
+	assert_int_equal(count(f), 3);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_END), TSP_STATUS_OK);
+	assert_int_equal(f->answer.action, TSP_ACTION_INFO);
+	assert_int_equal(count(f), 2);
+	assert_null(find(f, 1024));
+	assert_int_equal(f->server.levelled_out, 1);
+}
+
+static void getting_level_leaves_another_servers_bindings_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->second, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->second, TSP_SYNC_END), TSP_STATUS_OK);
+	assert_non_null(find(f, 1024));
+}
+
+static void a_binding_that_a_second_server_confirms_becomes_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	assert_int_equal(apply(f, &msg), TSP_STATUS_OK);
+	assert_int_equal(apply_at(f, &f->second, &msg, NOW_S), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_END), TSP_STATUS_OK);
+	assert_non_null(find(f, 1024));
+}
+
+static void a_session_that_breaks_off_removes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	tep_sync_session_starts(&f->server);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_END), TSP_STATUS_MALFORMED);
+	assert_non_null(find(f, 1024));
+	/* The next whole announcement does. */
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_END), TSP_STATUS_OK);
+	assert_null(find(f, 1024));
+}
+
+static void what_a_tep_does_not_do_is_malformed(void **state)
+{
+	static const struct tsp_msg messages[] = {
+		{.action = TSP_ACTION_NONE, .status = TSP_STATUS_OK},
+		{.action = TSP_ACTION_INFO},
+		{.action = TSP_ACTION_QUERY},
+		{.action = TSP_ACTION_ACCEPT},
+		{.action = TSP_ACTION_REJECT},
+		{.action = TSP_ACTION_LIST},
+		{.action = TSP_ACTION_LIST, .sync = TSP_SYNC_END},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < RTE_DIM(messages); i++)
+		assert_int_equal(apply(f, &messages[i]), TSP_STATUS_MALFORMED);
+	assert_int_equal(f->server.refused, RTE_DIM(messages));
+}
+
+#define SYNC_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SYNC_TEST(create_places_every_range_and_tells_the_tunnel_addresses),
+		SYNC_TEST(create_without_ports_is_an_exclusive_address),
+		SYNC_TEST(create_may_name_another_tunnel_address_of_ours_or_none),
+		SYNC_TEST(create_refuses_what_is_not_a_binding_of_ours),
+		SYNC_TEST(the_same_create_again_is_a_renewal),
+		SYNC_TEST(create_of_ports_that_another_client_holds_is_refused),
+		SYNC_TEST(create_is_all_or_nothing),
+		SYNC_TEST(a_full_table_refuses_and_keeps_what_it_has),
+		SYNC_TEST(a_binding_that_ended_gives_way_before_it_is_swept),
+		SYNC_TEST(the_end_never_wraps),
+		SYNC_TEST(a_server_can_confirm_a_static_binding_but_not_touch_it),
+		SYNC_TEST(a_refused_create_leaves_a_static_binding_alone),
+		SYNC_TEST(delete_removes_the_ranges_of_their_holder),
+		SYNC_TEST(delete_without_ports_removes_all_that_the_client_holds),
+		SYNC_TEST(delete_of_what_is_not_there_is_harmless),
+		SYNC_TEST(getting_level_removes_what_was_not_named),
+		SYNC_TEST(getting_level_leaves_another_servers_bindings_alone),
+		SYNC_TEST(a_binding_that_a_second_server_confirms_becomes_its_own),
+		SYNC_TEST(a_session_that_breaks_off_removes_nothing),
+		SYNC_TEST(what_a_tep_does_not_do_is_malformed),
+	};
+
+	if (test_eal_start(128) < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
