@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs a network described in YAML on one machine, out of namespaces, and checks what happens in it.
+"""Runs a network described in YAML on one machine, in namespaces, and checks what happens.
 
     yaml_lines  YAML values that remember where they stand       (knows nothing of labs)
     labfile     the format of a lab file: its keys, its errors

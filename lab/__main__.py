@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""tools/lab [--check] FILE: runs a lab file. With HOLD=1 in the environment it stays up until Enter.
+"""tools/lab [--check] FILE: runs a lab file. HOLD=1 keeps it up until Enter.
 
 Exit codes: 0 all checks hold, 1 not all of them, 2 the file or the command line is bad.
 """

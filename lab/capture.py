@@ -15,10 +15,10 @@ END_TIMEOUT_S = 20
 
 
 class Capture:
-    """Started when made. Packets stand in `path`; stop() makes the file whole and the numbers known.
+    """Started when made. Packets stand in `path`; after stop() the file is whole.
 
-    Packets reach the file in blocks, at the latest after a second; that carries a bulk transfer. With
-    `prompt` each one reaches it at once, which costs more.
+    Packets reach the file in blocks, at the latest after a second; that carries a bulk transfer.
+    With `prompt` each one reaches it at once, which costs more.
     """
 
     def __init__(self, namespace: Namespace, interface: str, path: Path, filter: str = "",
@@ -41,7 +41,8 @@ class Capture:
         while "listening on" not in self._log.read_text():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.end()
-                raise CommandFailed(f"tcpdump for {self.path.name}: {self._log.read_text().strip()}")
+                raise CommandFailed(f"tcpdump for {self.path.name}: "
+                                    f"{self._log.read_text().strip()}")
             time.sleep(0.02)
 
     def stop(self):
@@ -66,7 +67,7 @@ class Capture:
         return int(re.match(r"(\d+) packet", said)[1])
 
     def packets(self, filter: str = "") -> list[tuple[float, bytes]]:
-        """(time, octets) of the packets that match: for captures that are small or a filter that is."""
+        """(time, octets) of the packets that match; not for millions of them."""
         matching = self.path.with_suffix(".filtered.pcap")
         run(["tcpdump", "-n", "-r", str(self.path), "--time-stamp-precision=nano",
              "-w", str(matching), filter], timeout=60)
@@ -76,7 +77,7 @@ class Capture:
 
 
 def read_pcap(path: Path) -> list[tuple[float, bytes]]:
-    """A capture file with nanosecond times in this machine's byte order, as tcpdump wrote it here."""
+    """A capture file with nanoseconds in this machine's byte order, as tcpdump wrote it here."""
     octets = path.read_bytes()
     if struct.unpack_from("=I", octets)[0] != 0xA1B23C4D:
         raise ValueError(f"{path}: not a pcap file with nanoseconds")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The HTTP client of a lab: many connections at once. fetch.py HOST PORT SECONDS PARALLEL PAGES BEGIN
+"""The HTTP client of a lab. fetch.py HOST PORT SECONDS PARALLEL PAGES BEGIN
 
-From BEGIN (time.time()) on, for SECONDS, PARALLEL threads open connections and fetch PAGES pages on each.
-Prints one JSON object: pages, connections, octets, failures (sentences), the addresses and the ports that
-the server saw, and the times of the first and last page.
+From BEGIN (time.time()) on, for SECONDS, PARALLEL threads open connections and fetch PAGES pages
+on each. Prints one JSON object: pages, connections, octets, failures (sentences), the addresses
+and the ports that the server saw, and the times of the first and last page.
 """
 
 import http.client
@@ -62,8 +62,8 @@ def main():
     host, port, seconds, parallel, pages = sys.argv[1], *map(int, sys.argv[2:6])
     begin = float(sys.argv[6])
     tally = Tally()
-    threads = [threading.Thread(target=fetch_until, args=(begin + seconds, host, port, pages, tally))
-               for _ in range(parallel)]
+    work = (begin + seconds, host, port, pages, tally)
+    threads = [threading.Thread(target=fetch_until, args=work) for _ in range(parallel)]
     time.sleep(max(0, begin - time.time()))
     for thread in threads:
         thread.start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The format of a lab file (docs/lab.md): what may stand in it, and that its names point somewhere."""
+"""The format of a lab file (docs/lab.md): its keys, and that its names point somewhere."""
 
 from lab import yaml_lines as y
 from lab.yaml_lines import Key
@@ -88,7 +88,8 @@ def need(where: str, condition, message: str):
 
 
 def _check_names(lab):
-    things = {"link": lab.links, "node": lab.nodes, "program": lab.programs, "capture": lab.captures}
+    things = {"link": lab.links, "node": lab.nodes, "program": lab.programs,
+              "capture": lab.captures}
     for name in y.names_in(lab):
         need(name.where, name in things[name.kind], f"no {name.kind} is called '{name}'")
 

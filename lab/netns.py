@@ -57,7 +57,8 @@ class Namespace:
         """The command line that runs command in here; the process keeps its pid."""
         return ["ip", "netns", "exec", self.id, *command]
 
-    def run(self, command: list[str], timeout: float = COMMAND_TIMEOUT_S, check: bool = True) -> str:
+    def run(self, command: list[str], timeout: float = COMMAND_TIMEOUT_S,
+            check: bool = True) -> str:
         return run(self.command(command), timeout, check)
 
     def sysctl(self, name: str, value: str):
@@ -67,7 +68,8 @@ class Namespace:
     @contextlib.contextmanager
     def inside(self):
         """The calling thread is in the namespace; a socket opened meanwhile stays there."""
-        with open("/proc/thread-self/ns/net", "rb") as home, open(f"/run/netns/{self.id}", "rb") as there:
+        there_path = f"/run/netns/{self.id}"
+        with open("/proc/thread-self/ns/net", "rb") as home, open(there_path, "rb") as there:
             _setns(there.fileno())
             try:
                 yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One program in one namespace: its configuration file, its start until it answers, dstmctl, its end."""
+"""One program in one namespace: its configuration, its start, dstmctl, its end."""
 
 import json
 import os
@@ -20,7 +20,7 @@ END_TIMEOUT_S = 10
 POLL_S = 0.05
 ROOT = Path(__file__).resolve().parent.parent
 
-# The folder of a daemon's binary in a build; the key of its control socket; keys that name files of a run.
+# Where a build has the daemon; the key of its control socket; keys that name files of a run.
 DAEMONS = {
     "dstm-tep": ("src/control", ["control", "socket"], []),
     "dstm-server": ("src/server", ["socket"], ["store"]),
@@ -33,7 +33,7 @@ def build_folder() -> Path:
 
 
 def socket_folder(pid: int) -> Path:
-    """Control sockets stand here: the path of a Unix socket holds 107 octets, a run's folder may not fit."""
+    """For control sockets: a Unix socket's path has 107 octets, a run's folder may not fit."""
     return Path("/run") / prefix(pid)
 
 
@@ -68,7 +68,7 @@ class Program:
         return time.monotonic() - began
 
     def wait_for(self, condition, timeout: float, what: str):
-        """Waits until condition() is true and returns its value; the program must not end meanwhile."""
+        """The first true value of condition(); the program must not end meanwhile."""
         deadline = time.monotonic() + timeout
         while not (value := condition()):
             if not self.running:
@@ -140,7 +140,8 @@ class Program:
         if not shutil.which(str(binary)):
             raise CommandFailed(f"{binary} is not there: build it, or say where with DSTM_BUILD")
         if self.spec.run == "dstm-tep":
-            return [str(binary), "--file-prefix", self.namespace.id, *self.spec.eal, "--", "-c", str(config)]
+            return [str(binary), "--file-prefix", self.namespace.id, *self.spec.eal,
+                    "--", "-c", str(config)]
         return [str(binary), "-c", str(config)]
 
     def _write_config(self) -> Path:

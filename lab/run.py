@@ -6,7 +6,7 @@
         lab.nodes["client1"].run(["ping", ...])
         lab.programs["tep"].ctl("bindings")
 
-Whatever ends the block, all processes and namespaces of the run go; packets and logs stay in lab.folder.
+Whatever ends the block, its processes and namespaces go; packets and logs stay in lab.folder.
 """
 
 import contextlib
@@ -66,7 +66,7 @@ class Lab:
                                     f"{len(self.captures)} captures")
 
     def start(self, name: str) -> float:
-        """Starts a program, waits until it answers, and configures the interfaces that it created."""
+        """Starts a program, waits until it answers, configures the interfaces it created."""
         running = self.programs[name]
         seconds = running.start()
         node = self.spec.nodes[running.spec.node]
@@ -81,7 +81,8 @@ class Lab:
     def capture(self, name: str, node: str, interface: str, filter: str = "") -> Capture:
         """One more capture, whose packets reach the file at once; the lab ends it if nobody did."""
         path = self.folder / f"{name}.pcap"
-        self.captures[name] = Capture(self.nodes[node], interface, path, filter, snaplen=2048, prompt=True)
+        self.captures[name] = Capture(self.nodes[node], interface, path, filter,
+                                      snaplen=2048, prompt=True)
         return self.captures[name]
 
     def client_of(self, node: str) -> program.Program:
@@ -98,7 +99,7 @@ class Lab:
         return Meter(self.screen, self.tep())
 
     def run_steps(self):
-        """All steps of the file in order; one that cannot be done ends them, as a check that fails."""
+        """All steps in order; one that cannot be done ends them, as a check that fails."""
         for kind, arguments in self.spec.steps:
             try:
                 steps.FUNCTIONS[kind](self, arguments)

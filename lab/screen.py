@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the reader of a lab run sees: lines as things happen, live figures, a table at the end.
 
-The same lines go to the file `screen.log` of the run. Live figures are one line that is written over on a
-terminal, and plain lines elsewhere.
+The same lines go to the file `screen.log` of the run. Live figures are one line that is written
+over on a terminal, and plain lines elsewhere.
 """
 
 import sys
@@ -41,7 +41,8 @@ class Screen:
             self.say(subject, text)
             return
         with self._lock:
-            sys.stdout.write(f"\r\033[K{time.monotonic() - self._began:6.1f} s  {subject:<10} {text}")
+            seconds = time.monotonic() - self._began
+            sys.stdout.write(f"\r\033[K{seconds:6.1f} s  {subject:<10} {text}")
             sys.stdout.flush()
             self._live_shown = True
 
@@ -119,7 +120,8 @@ class Meter:
         def per_second(key):
             return (now[key] - before[key]) / seconds
 
-        packets = f"{per_second('rx_packets'):,.0f} in {per_second('tx_packets'):,.0f} out packets/s"
+        packets = (f"{per_second('rx_packets'):,.0f} in "
+                   f"{per_second('tx_packets'):,.0f} out packets/s")
         megabits = (f"{per_second('rx_bytes') * 8 / 1e6:.1f} in "
                     f"{per_second('tx_bytes') * 8 / 1e6:.1f} out Mb/s")
         return f"IP{side}: {packets}, {megabits}"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a lab does and checks: one function per kind of step, and beside it the keys that it takes.
 
-A function gets the lab and its checked keys. It says what happens and notes checks on lab.screen; when it
-cannot do its work at all it raises CommandFailed, which ends the run as a failed check.
+A function gets the lab and its checked keys. It says what happens and notes checks on lab.screen;
+when it cannot do its work at all it raises CommandFailed, which ends the run as a failed check.
 """
 
 import json
@@ -17,6 +17,9 @@ from lab.yaml_lines import Key
 
 FUNCTIONS = {}
 READERS = {}
+
+NODES = y.list_of(y.name_of("node"))
+COUNTS = y.map_of(y.integer(0, 2**62))
 
 LEASE_TIMEOUT_S = 20
 CONNECT_TIMEOUT_S = 20
@@ -38,7 +41,8 @@ def start(lab, names):
     for name in names:
         seconds = lab.start(name)
         program = lab.programs[name]
-        lab.screen.say(name, f"{program.spec.run} runs on {program.spec.node}, ready after {seconds:.1f} s")
+        lab.screen.say(name, f"{program.spec.run} runs on {program.spec.node}, "
+                             f"ready after {seconds:.1f} s")
 
 
 @step(y.table(server=Key(y.name_of("program"), required=True)))
@@ -61,12 +65,12 @@ def wait_for_teps(server):
 @step(y.table(clients=Key(y.list_of(y.name_of("program")), required=True),
               shared_address=Key(y.boolean, False)))
 def leases(lab, keys):
-    """Each client obtains its lease; with shared_address, all of them on one address in ranges apart."""
+    """Each client obtains its lease; shared_address: all on one address, in ranges apart."""
     for name in keys.clients:
         lease = wait_for_lease(lab, name)
         lab.screen.check(f"{name} has a lease", True,
-                         f"{lease['v4']} {format_ports(lease['ports'])} for {lease['lifetime_s']} s, "
-                         f"{lease['mode']} mode, through {lease['tep']}")
+                         f"{lease['v4']} {format_ports(lease['ports'])}, {lease['mode']} mode, "
+                         f"{lease['lifetime_s']} s, through {lease['tep']}")
     if keys.shared_address:
         held = [lab.leases[lab.programs[name].spec.node] for name in keys.clients]
         addresses = sorted({lease["v4"] for lease in held})
@@ -77,7 +81,7 @@ def leases(lab, keys):
 
 
 def wait_for_lease(lab, name: str) -> dict:
-    """The lease that the client `name` shows, once it has one; kept in lab.leases under its node."""
+    """What the client `name` shows once it has a lease; kept in lab.leases under its node."""
     client = lab.programs[name]
 
     def bound():
@@ -93,7 +97,7 @@ def format_ports(ranges) -> str:
     return "ports " + ",".join(f"{first}-{last}" for first, last in ranges)
 
 
-@step(y.table(from_=Key(y.list_of(y.name_of("node")), required=True), to=Key(y.address, required=True),
+@step(y.table(from_=Key(NODES, required=True), to=Key(y.address, required=True),
               count=Key(y.integer(1, 1000), 5)))
 def ping(lab, keys):
     for node in keys.from_:
@@ -120,21 +124,23 @@ def ping_once(lab, node: str, to: str, count: int) -> tuple[int, str | None]:
     return answered, rtt_ms
 
 
-@step(y.table(from_=Key(y.list_of(y.name_of("node")), required=True), to=Key(y.address, required=True),
+@step(y.table(from_=Key(NODES, required=True), to=Key(y.address, required=True),
               port=Key(y.integer(1, 65535), 80), seconds=Key(y.integer(1, 3600), 3),
-              parallel=Key(y.integer(1, 512), 8), pages_per_connection=Key(y.integer(1, 10000), 20)))
+              parallel=Key(y.integer(1, 512), 8),
+              pages_per_connection=Key(y.integer(1, 10000), 20)))
 def pages(lab, keys):
     """All nodes fetch pages over HTTP at the same time; the web server says whom it saw."""
-    lab.screen.say("pages", f"{' and '.join(keys.from_)} fetch from http://{keys.to}:{keys.port}/ for "
-                            f"{keys.seconds} s, {keys.parallel} connections each at a time")
+    lab.screen.say("pages", f"{' and '.join(keys.from_)} fetch from http://{keys.to}:{keys.port}/ "
+                            f"for {keys.seconds} s, {keys.parallel} connections each at a time")
     with lab.meter():
         tallies = fetch_pages(lab, keys)
     for node, tally in tallies.items():
         rate = tally["octets"] * 8 / keys.seconds / 1e6
         failures = tally["failures"]
         lab.screen.check(f"{node} fetches pages", tally["pages"] > 0 and not failures,
-                         f"{tally['pages']} pages on {tally['connections']} connections, {rate:.0f} Mb/s, "
-                         f"{len(failures)} failures" + (f" ({failures[0]})" if failures else ""))
+                         f"{tally['pages']} pages on {tally['connections']} connections, "
+                         f"{rate:.0f} Mb/s, {len(failures)} failures"
+                         + (f" ({failures[0]})" if failures else ""))
         seen_as_leased(lab, node, tally)
     if len(tallies) > 1 and all(tally["pages"] for tally in tallies.values()):
         overlap = (min(tally["last"] for tally in tallies.values())
@@ -149,10 +155,12 @@ def seen_as_leased(lab, node: str, tally: dict):
     lease = lab.leases.get(node)
     if not lease or not tally["ports"]:
         return
-    inside = all(any(first <= port <= last for first, last in lease["ports"]) for port in tally["ports"])
-    lab.screen.check(f"the web server sees {node}'s lease", inside and tally["addresses"] == [lease["v4"]],
-                     f"{', '.join(tally['addresses'])}: {len(tally['ports'])} ports, "
-                     f"{tally['ports'][0]} to {tally['ports'][-1]} of {format_ports(lease['ports'])}")
+    ports = tally["ports"]
+    inside = all(any(first <= port <= last for first, last in lease["ports"]) for port in ports)
+    lab.screen.check(f"the web server sees {node}'s lease",
+                     inside and tally["addresses"] == [lease["v4"]],
+                     f"{', '.join(tally['addresses'])}: {len(ports)} ports, "
+                     f"{ports[0]} to {ports[-1]} of {format_ports(lease['ports'])}")
 
 
 def fetch_pages(lab, keys) -> dict[str, dict]:
@@ -160,10 +168,11 @@ def fetch_pages(lab, keys) -> dict[str, dict]:
     begin = time.time() + 1
     running = {}
     for node in keys.from_:
+        command = [sys.executable, str(ROOT / "lab/fetch.py"), keys.to, str(keys.port),
+                   str(keys.seconds), str(keys.parallel), str(keys.pages_per_connection),
+                   str(begin)]
         running[node] = subprocess.Popen(
-            lab.nodes[node].command([sys.executable, str(ROOT / "lab/fetch.py"), keys.to, str(keys.port),
-                                     str(keys.seconds), str(keys.parallel),
-                                     str(keys.pages_per_connection), str(begin)]),
+            lab.nodes[node].command(command),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     tallies = {}
     for node, process in running.items():
@@ -179,8 +188,8 @@ def fetch_pages(lab, keys) -> dict[str, dict]:
               direction=Key(y.choice("down", "up"), "down")))
 def bulk(lab, keys):
     """One TCP connection for some seconds, as fast as it goes: down is towards the node."""
-    lab.screen.say("bulk", f"{keys.from_} {'from' if keys.direction == 'down' else 'to'} {keys.to}, "
-                           f"one TCP connection, {keys.seconds} s")
+    way = "from" if keys.direction == "down" else "to"
+    lab.screen.say("bulk", f"{keys.from_} {way} {keys.to}, one TCP connection, {keys.seconds} s")
     command = ["iperf3", "-J", "-c", keys.to, "-p", str(keys.port), "-t", str(keys.seconds)]
     with lab.meter():
         said = lab.nodes[keys.from_].run(command + ["-R"] * (keys.direction == "down"),
@@ -190,13 +199,14 @@ def bulk(lab, keys):
         raise CommandFailed(f"iperf3 on {keys.from_}: {answer.get('error', 'said nothing')}")
     received, sent = answer["end"]["sum_received"], answer["end"]["sum_sent"]
     lab.screen.check(f"{keys.from_} bulk TCP {keys.direction}", received["bytes"] > 0,
-                     f"{received['bits_per_second'] / 1e6:,.0f} Mb/s over {received['seconds']:.1f} s, "
-                     f"{received['bytes'] / 1e6:,.0f} MB, {sent.get('retransmits', 0)} retransmits")
+                     f"{received['bits_per_second'] / 1e6:,.0f} Mb/s over "
+                     f"{received['seconds']:.1f} s, {received['bytes'] / 1e6:,.0f} MB, "
+                     f"{sent.get('retransmits', 0)} retransmits")
 
 
 @step(y.table(captures=Key(y.list_of(y.name_of("capture")), required=True)))
 def only_ipv6(lab, keys):
-    """Ends the captures and reads them back: nothing but IPv6, and how many packets held IPv4 inside."""
+    """Ends the captures and reads them back: nothing but IPv6; how many packets held IPv4."""
     for name in keys.captures:
         capture = lab.captures[name].stop()
         total, other = capture.count(), capture.count("not ether proto 0x86dd")
@@ -215,14 +225,15 @@ def empty(lab, keys):
 
 
 @step(y.table(program=Key(y.name_of("program"), required=True),
-              at_least=Key(y.map_of(y.integer(0, 2**62)), {}), exactly=Key(y.map_of(y.integer(0, 2**62)), {})))
+              at_least=Key(COUNTS, {}), exactly=Key(COUNTS, {})))
 def counters(lab, keys):
-    """What a daemon counted, by dstmctl."""
+    """What a daemon counted, by dstmctl; a counter that it does not have shows as -1."""
     program = lab.programs[keys.program]
     counted = program.counters()
     for name, wanted in keys.at_least.items():
-        lab.screen.check(f"{keys.program} {name} at least {wanted:,}",
-                         counted.get(name, -1) >= wanted, f"{counted.get(name, 'no such counter'):,}")
+        count = counted.get(name, -1)
+        lab.screen.check(f"{keys.program} {name} at least {wanted:,}", count >= wanted,
+                         f"{count:,}")
     for name, wanted in keys.exactly.items():
-        lab.screen.check(f"{keys.program} {name} {wanted:,}",
-                         counted.get(name) == wanted, f"{counted.get(name, 'no such counter'):,}")
+        count = counted.get(name, -1)
+        lab.screen.check(f"{keys.program} {name} {wanted:,}", count == wanted, f"{count:,}")

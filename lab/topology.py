@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Links, addresses and routes of a lab file, made in namespaces.
 
-A link with two ends is a veth pair. One with more is a bridge in a namespace of its own, called like the
-link, so that nothing on a node's side knows of it. Checksum and segmentation offloads are off on every
-veth: packets on the wire are whole and finished, as a NIC would send them.
+A link with two ends is a veth pair. One with more is a bridge in a namespace of its own, called
+like the link, so that nothing on a node's side knows of it. Checksum and segmentation offloads are
+off on every veth: packets on the wire are whole and finished, as a NIC would send them.
 """
 
 from ipaddress import ip_address, ip_interface
@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_interface
 from lab import labfile
 from lab.netns import Namespace
 
-# No duplicate address detection, no router discovery: an address works at once and nothing comes by itself.
+# No duplicate address detection, no router discovery: an address works at once.
 QUIET = {
     "net/ipv6/conf/{}/accept_dad": "0",
     "net/ipv6/conf/{}/dad_transmits": "0",
@@ -30,7 +30,8 @@ def build(lab) -> dict[str, Namespace]:
         for family, sysctl in FORWARDING.items():
             nodes[name].sysctl(sysctl, "1" if family in node.forward else "0")
     for name, link in lab.links.items():
-        _link(name, link, [(nodes[node], interface) for node, interface in labfile.ends_of(lab, name)])
+        ends = labfile.ends_of(lab, name)
+        _link(name, link, [(nodes[node], interface) for node, interface in ends])
     for name, node in lab.nodes.items():
         for interface_name, interface in node.interfaces.items():
             if interface.link is not None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The HTTP server of a lab: every page says who asked for it. web.py PORT REQUESTS_FILE
 
-The answer's headers X-Peer-Address and X-Peer-Port are the peer as this server sees it; the requests file
-gets the same, a line each: time, address, port, path.
+The answer's headers X-Peer-Address and X-Peer-Port are the peer as this server sees it; the
+requests file gets the same, a line each: time, address, port, path.
 """
 
 import sys

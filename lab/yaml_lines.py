@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """YAML read against a declared schema; every error is one sentence with file:line:column.
 
-A reader is a function that takes a YAML node and returns the checked value or raises BadFile. table() makes
-one out of a row per key; its result is a Table: the keys as attributes, and `where` for later messages.
-Texts are str that carry `where` too, so that a name that points nowhere can be reported at its place.
+A reader is a function that takes a YAML node and returns the checked value or raises BadFile.
+table() makes one out of a row per key; its result is a Table: the keys as attributes, and `where`
+for later messages. Texts are str that carry `where` too, so that a name that points nowhere can be
+reported at its place.
 """
 
 import ipaddress

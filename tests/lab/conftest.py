@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""End-to-end tests: every module brings up a lab of its own, in namespaces, with the real daemons."""
+"""End-to-end tests: every module brings up a lab of its own, with the real daemons."""
 
 import contextlib
 import os

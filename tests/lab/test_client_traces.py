@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a client changed on its host is gone after its end, also after an end by kill -9 and a new start."""
+"""What a client changed on its host is gone after its end, also when a kill -9 came before."""
 
 import re
 
@@ -23,7 +23,8 @@ def lab(tmp_path_factory):
             "routes": [{"to": "default", "via": "2001:db8:1::1"}]}
         content["programs"][NAPT] = {"node": NAPT, "run": "dstm-client",
                                      "config": {"server": "[2001:db8:53::53]:3653"}}
-        content["steps"] = [{"start": ["http", "tep", "server"]}, {"teps_connected": {"server": "server"}}]
+        content["steps"] = [{"start": ["http", "tep", "server"]},
+                            {"teps_connected": {"server": "server"}}]
 
     with Lab(derived(tmp_path_factory, HOST_MODE, with_napt)) as lab:
         run_steps(lab, "start", "teps_connected")

@@ -18,8 +18,9 @@ def test_a_client_on_a_range_has_the_address_and_keeps_to_its_ports(lab):
     lease = lab.leases["ranged"]
     first, last = lease["ports"][0]
     assert lease["mode"] == "host"
-    assert f"inet {lease['v4']}/32" in lab.nodes["ranged"].ip("address", "show", "dev", lease["device"])
-    said = lab.nodes["ranged"].run(["sysctl", "-n", "net.ipv4.ip_local_port_range"]).split()
+    node = lab.nodes["ranged"]
+    assert f"inet {lease['v4']}/32" in node.ip("address", "show", "dev", lease["device"])
+    said = node.run(["sysctl", "-n", "net.ipv4.ip_local_port_range"]).split()
     assert [int(port) for port in said] == [first, last]
 
 

@@ -42,7 +42,8 @@ def page_comes(lab, node: str) -> bool:
 
 def assert_traffic_flows_again(lab, since: float, what: str):
     for node in ("client1", "client2"):
-        wait_until(lambda: page_comes(lab, node), RECOVERY_TIMEOUT_S, f"a page on {node} after {what}")
+        wait_until(lambda: page_comes(lab, node), RECOVERY_TIMEOUT_S,
+                   f"a page on {node} after {what}")
         print(f"{what}: a page on {node} {time.monotonic() - since:.2f} s after the kill")
 
 

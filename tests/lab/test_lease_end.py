@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A lease that has ended stops at the TEP within a second: by time, or because it was given back.
 
-Packets of the lease run all the time in both directions, put on the links by hand: that a client stops
-sending proves nothing.
+Packets of the lease run all the time in both directions, put on the links by hand: that a client
+stops sending proves nothing.
 """
 
 import time
@@ -57,7 +57,8 @@ class Watch:
 
     def last_times(self) -> dict[str, float]:
         """When the last packet of each direction left the TEP."""
-        return {"outward": self._out.stop().packets()[-1][0], "inward": self._in.stop().packets()[-1][0]}
+        return {"outward": self._out.stop().packets()[-1][0],
+                "inward": self._in.stop().packets()[-1][0]}
 
 
 def seconds_left(lab, node: str) -> int | None:
@@ -66,8 +67,9 @@ def seconds_left(lab, node: str) -> int | None:
 
 
 def lease_end(lab, node: str) -> float:
-    """The wall-clock time at which the TEP's binding ends: seconds_left is rounded down, so the moment at
-    which it changes is a whole number of seconds before the end. Polled, so late by a few milliseconds."""
+    """The wall-clock time at which the TEP's binding ends: seconds_left is rounded down, so the
+    moment at which it changes is a whole number of seconds before the end. Polled, so late by a few
+    milliseconds."""
     first = seconds_left(lab, node)
     assert first, "the binding ended before its end could be measured"
     now = wait_until(lambda: (left := seconds_left(lab, node)) != first and (left, time.time()), 3,
@@ -81,7 +83,8 @@ def test_the_tep_ends_an_expired_lease_while_the_server_is_dead(lab):
         settle()
         lab.programs["server"].kill()
         end = lease_end(lab, "client1")
-        wait_until(lambda: seconds_left(lab, "client1") is None, LIFETIME_S + 5, "the binding to go")
+        wait_until(lambda: seconds_left(lab, "client1") is None, LIFETIME_S + 5,
+                   "the binding to go")
         time.sleep(max(0, end + 2 * BOUND_S - time.time()))
     for direction, last in watch.last_times().items():
         print(f"expiry, {direction}: last packet {last - end:+.3f} s after the lease's end")

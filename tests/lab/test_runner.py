@@ -39,15 +39,18 @@ BAD = [
      "7:48: '1.2.3' is not an IP address with its prefix length"),
     (GOOD + "  c: {routes: [{to: 192.0.2.1/24, via: 192.0.2.1}]}\n",
      "7:21: '192.0.2.1/24' is not a prefix or 'default'"),
-    (GOOD + "  c: {interfaces: {sixteen-letters-: {link: l}}}\n", "7:20: 'sixteen-letters-' is longer"),
+    (GOOD + "  c: {interfaces: {sixteen-letters-: {link: l}}}\n",
+     "7:20: 'sixteen-letters-' is longer"),
     (GOOD + "  c: {interfaces: {t: {created_by: p}}}\n"
      "programs: {p: {node: a, run: dstm-client, config: {}}}\n", "7:23: 'p' does not run on c"),
-    (GOOD + "programs: {p: {node: c, run: iperf3-server, port: 1}}\n", "7:22: no node is called 'c'"),
+    (GOOD + "programs: {p: {node: c, run: iperf3-server, port: 1}}\n",
+     "7:22: no node is called 'c'"),
     (GOOD + "programs: {p: {node: a, run: iperf3-server}}\n", "7:15: iperf3-server needs 'port'"),
     (GOOD + "programs: {p: {node: a, run: dstm-client}}\n", "7:15: dstm-client needs 'config'"),
     (GOOD + "programs: {p: {node: a, run: dstm-client, config: {x: 1, x: 2}}}\n",
      "7:58: 'x' stands here for the second time"),
-    (GOOD + "captures: {c: {node: a, interface: eth1}}\n", "7:15: a has no interface 'eth1' on a link"),
+    (GOOD + "captures: {c: {node: a, interface: eth1}}\n",
+     "7:15: a has no interface 'eth1' on a link"),
     (GOOD + "links: {}\n", "7:1: 'links' stands here for the second time"),
     ("name: x\ntitle: x\nnodes: {}\nlinks: {m: {mtu: 99}}\n", "4:18: a number from 1280 to 65535"),
     ("name: x\ntitle: x\nnodes: {}\nlinks: {m: {}}\n", "4:9: link 'm' has fewer than two ends"),
@@ -153,7 +156,8 @@ def test_the_next_run_removes_what_a_killed_one_left(small_lab):
     process.kill()
     process.communicate()
     assert netns.present(process.pid) == namespaces
-    inside = [pid for name in namespaces for pid in netns.run(["ip", "netns", "pids", name]).split()]
+    inside = [pid for name in namespaces
+              for pid in netns.run(["ip", "netns", "pids", name]).split()]
     assert len(inside) == 2  # iperf3 and tcpdump
     run_lab(small_lab)
     assert netns.present(process.pid) == []
