@@ -38,8 +38,9 @@ struct ctl_server *ctl_server_create(
 void ctl_server_destroy(struct ctl_server *server);
 
 /*
- * Client side, blocking, timeout_ms for the whole exchange. Returns 0 and a new reference in *result,
- * or -errno with a sentence in error (-EREMOTEIO: the daemon said no).
+ * Client side, blocking, timeout_ms for the whole exchange. arguments is borrowed and may be NULL.
+ * Returns 0 and a new reference in *result, or -errno with a sentence in error (-EREMOTEIO: the
+ * daemon said no).
  */
 int ctl_request(const char *path, const char *command, json_t *arguments, int timeout_ms,
 	json_t **result, char error[static CTL_ERROR_LEN]);

@@ -6,6 +6,7 @@
  *	-t        check the configuration and exit: 0 good, 2 bad
  *	-v        one more level of log lines
  *	-V        version
+ *	-h        usage
  */
 #pragma once
 
@@ -27,9 +28,21 @@ struct daemon_options {
 
 /*
  * Parses argv with getopt. Returns 0 to go on; otherwise 1, and *exit_code says with what main should
- * return (usage and version are printed here). program and usage_tail name the extra options, if any.
+ * return (usage and version are printed here).
  */
 int daemon_parse_options(int argc, char **argv, struct daemon_options *options, int *exit_code);
+
+/* A long option of one daemon alone: "--exit-on-idle", "--stats-period=SECONDS". */
+struct daemon_option {
+	const char *name; /* without "--"; NULL ends the table */
+	const char *value_name; /* NULL: it takes no value */
+	const char *help;
+	const char **value; /* gets the text, or "" where there is none; borrowed from argv */
+};
+
+/* The same with a table of at most 8 long options. */
+int daemon_parse_long_options(int argc, char **argv, const struct daemon_option *extra,
+	struct daemon_options *options, int *exit_code);
 
 struct daemon_signals;
 
