@@ -65,6 +65,9 @@ static const char *find_fault(const struct cl_config *config)
 		return "device: letters, digits and _ - . behind a letter or digit";
 	if (config->has_v6 && !addr_v6_is_global(&config->v6))
 		return "v6: not a global address";
+	if (config->inner_v4 >> 24 == 0 || config->inner_v4 >> 24 == 127 ||
+		config->inner_v4 >> 28 >= 14)
+		return "inner_v4: not the address of a host";
 	if (config->retry_max_s < config->retry_min_s)
 		return "retry_max_s: less than retry_min_s";
 	return NULL;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * dstm-client: gives an IPv6-only host its IPv4.
+ *
+ * One thread, one event loop. A "run" is everything that hangs on one configuration; SIGHUP with a
+ * changed file ends the run (lease released, host bare) and begins another.
+ */
+#include "client/client_config.h"
+#include "client/ctl_socket.h"
+#include "client/dti.h"
+#include "client/session.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "tsp/tsp_xml.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <string.h>
+
+struct client {
+	struct event_base *base;
+	struct daemon_options options;
+	struct cl_config config;
+	struct cl_dti *dti;
+	struct cl_session *session;
+	struct ctl_server *ctl;
+	struct cl_ctl_view view;
+	struct cl_config next; /* with restart: the run after this one */
+	bool restart;
+};
+
+/* The run's session is done; what comes next is for the loop in main. */
+static void on_finished(void *arg)
+{
+	struct client *client = arg;
+
+	event_base_loopbreak(client->base);
+}
+
+static void on_stop(void *arg)
+{
+	struct client *client = arg;
+
+	daemon_notify_stopping();
+	if (client->restart) {
+		client->restart = false;
+		cl_config_free(&client->next);
+	}
+	cl_session_stop(client->session);
+}
+
+static void on_reload(void *arg)
+{
+	struct client *client = arg;
+	struct config_error error;
+	struct cl_config next;
+
+	if (client->restart)
+		return;
+	daemon_notify_reloading();
+	if (cl_config_load(client->options.config_path, &next, &error) < 0) {
+		log_err("%s", error.text);
+		daemon_notify_ready();
+		return;
+	}
+	if (cl_config_equal(&client->config, &next)) {
+		log_info("%s: nothing changed", client->options.config_path);
+		cl_config_free(&next);
+		daemon_notify_ready();
+		return;
+	}
+	log_info("%s: changed, the lease is asked for anew", client->options.config_path);
+	client->next = next;
+	client->restart = true;
+	cl_session_stop(client->session);
+}
+
+static void end_run(struct client *client)
+{
+	ctl_server_destroy(client->ctl);
+	client->ctl = NULL;
+	cl_session_destroy(client->session);
+	client->session = NULL;
+	cl_dti_close(client->dti);
+	client->dti = NULL;
+}
+
+static int begin_run(struct client *client)
+{
+	const struct cl_config *config = &client->config;
+	char why[CL_DTI_WHY_LEN];
+
+	client->dti = cl_dti_open(client->base, config, why);
+	if (client->dti == NULL) {
+		log_err("%s", why);
+		return -1;
+	}
+	client->session = cl_session_create(client->base, config, client->dti, on_finished, client);
+	if (client->session == NULL) {
+		log_err("session: cannot be made: %s", strerror(errno));
+		return -1;
+	}
+	client->view = (struct cl_ctl_view){
+		.config = config,
+		.session = client->session,
+		.dti = client->dti,
+	};
+	if (config->socket != NULL) {
+		client->ctl = ctl_server_create(
+			client->base, config->socket, cl_ctl_commands, &client->view);
+		if (client->ctl == NULL) {
+			log_err("%s: control socket: %s", config->socket, strerror(errno));
+			return -1;
+		}
+	}
+	cl_session_start(client->session);
+	daemon_notify_ready();
+	return 0;
+}
+
+/* Run after run until one ends for good. */
+static int run(struct client *client)
+{
+	int exit_code = DAEMON_EXIT_OK;
+
+	for (;;) {
+		if (begin_run(client) < 0) {
+			exit_code = DAEMON_EXIT_FAILURE;
+			break;
+		}
+		event_base_dispatch(client->base);
+		if (!client->restart)
+			break;
+		end_run(client);
+		cl_config_free(&client->config);
+		client->config = client->next;
+		client->restart = false;
+	}
+	end_run(client);
+	return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct client client = {0};
+	struct daemon_signals *signals = NULL;
+	struct config_error error;
+	int exit_code;
+
+	if (daemon_parse_options(argc, argv, &client.options, &exit_code) != 0)
+		return exit_code;
+	if (cl_config_load(client.options.config_path, &client.config, &error) < 0) {
+		log_err("%s", error.text);
+		return DAEMON_EXIT_CONFIG;
+	}
+	exit_code = DAEMON_EXIT_OK;
+	if (client.options.check_only)
+		goto out;
+	exit_code = DAEMON_EXIT_FAILURE;
+	client.base = event_base_new();
+	if (client.base != NULL)
+		signals = daemon_signals_create(client.base, on_stop, on_reload, &client);
+	if (signals == NULL)
+		log_err("event loop: %s", strerror(errno));
+	else
+		exit_code = run(&client);
+	daemon_signals_destroy(signals);
+	if (client.base != NULL)
+		event_base_free(client.base);
+out:
+	cl_config_free(&client.config);
+	tsp_xml_cleanup();
+	return exit_code;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * config/client.yaml and what is wrong with others, sentence by sentence.
+ */
+#include "client/client_config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SERVER "server: \"[2001:db8::53]:3653\"\n"
+
+/* Loads a text as a file named "f" in the current folder, which main made. */
+static int load(const char *text, struct cl_config *config, struct config_error *error)
+{
+	FILE *file = fopen("f", "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	return cl_config_load("f", config, error);
+}
+
+static void example_shows_every_default(void **state)
+{
+	struct cl_config example, bare;
+	struct config_error error;
+
+	assert_int_equal(cl_config_load(EXAMPLE_CONFIG, &example, &error), 0);
+	assert_int_equal(load(SERVER, &bare, &error), 0);
+	assert_string_equal(example.user, "alice");
+	assert_true(example.has_v6);
+	assert_int_equal(bare.mode, CL_MODE_NAPT);
+	assert_null(bare.socket);
+	/* Apart from what the file calls an example it says what an empty one means. */
+	bare.user = example.user;
+	bare.password = example.password;
+	bare.has_v6 = true;
+	bare.v6 = example.v6;
+	bare.socket = example.socket;
+	assert_true(cl_config_equal(&bare, &example));
+	bare.user = bare.password = bare.socket = NULL;
+	cl_config_free(&bare);
+	cl_config_free(&example);
+}
+
+static void each_key_makes_a_difference(void **state)
+{
+	static const char *const lines[] = {
+		"generation: 1",
+		"user: a\npassword: b",
+		"mode: host",
+		"ports: 256",
+		"lifetime_s: 600",
+		"device: dti",
+		"mtu: 1280",
+		"default_route: false",
+		"v6: 2001:db8::1",
+		"inner_v4: 192.0.0.3",
+		"retry_min_s: 2",
+		"retry_max_s: 61",
+		"socket: /tmp/s",
+		"state: /tmp/t",
+		"mode: host\nexclusive: true",
+	};
+	struct cl_config bare, other;
+	struct config_error error;
+	char text[256];
+
+	assert_int_equal(load(SERVER, &bare, &error), 0);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(text, sizeof(text), SERVER "%s\n", lines[i]);
+		assert_int_equal(load(text, &other, &error), 0);
+		assert_false(cl_config_equal(&bare, &other));
+		cl_config_free(&other);
+	}
+	cl_config_free(&bare);
+}
+
+static void wrong_file_is_one_sentence_with_its_place(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *error;
+	} cases[] = {
+		{"mode: napt\n", "f:1:1: server: missing: this key is required"},
+		{SERVER "sever: 1\n", "f:2:1: unknown key \"sever\"; did you mean \"server\"?"},
+		{SERVER "mtu: 100\n", "f:2:6: mtu: 100 is out of range 512..65495"},
+		{SERVER "mode: nat\n", "f:2:7: mode: \"nat\" is not one of napt, host"},
+		{SERVER "generation: 3\n", "f:2:13: generation: 3 is out of range 1..2"},
+		{SERVER "device: sixteen_letters_\n",
+			"f:2:9: device: 16 characters long, expected at most 15"},
+		{SERVER "mtu: 1400\nmtu: 1400\n", "f:3:1: mtu: this key stands here twice"},
+		{"server: \"[2001:db8::53]:0\"\n", "f:1:1: server: port 0 cannot be connected to"},
+		{"server: \"[ff02::1]:3653\"\n", "f:1:1: server: not the address of a host"},
+		{"server: \"[::]:3653\"\n", "f:1:1: server: not the address of a host"},
+		{SERVER "user: alice\n", "f:1:1: user and password go together"},
+		{SERVER "password: x\n", "f:1:1: user and password go together"},
+		{SERVER "exclusive: true\n", "f:1:1: exclusive: only with mode: host"},
+		{SERVER "exclusive: true\nmode: host\nports: 5\n",
+			"f:1:1: ports: not with exclusive: true"},
+		{SERVER "device: a b\n",
+			"f:1:1: device: letters, digits and _ - . behind a letter or digit"},
+		{SERVER "device: \"a;flush\"\n",
+			"f:1:1: device: letters, digits and _ - . behind a letter or digit"},
+		{SERVER "device: ..\n",
+			"f:1:1: device: letters, digits and _ - . behind a letter or digit"},
+		{SERVER "v6: fe80::1\n", "f:1:1: v6: not a global address"},
+		{SERVER "inner_v4: 224.0.0.1\n", "f:1:1: inner_v4: not the address of a host"},
+		{SERVER "inner_v4: 0.0.0.1\n", "f:1:1: inner_v4: not the address of a host"},
+		{SERVER "retry_min_s: 9\nretry_max_s: 8\n",
+			"f:1:1: retry_max_s: less than retry_min_s"},
+	};
+	struct config_error error;
+	struct cl_config config;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(load(cases[i].text, &config, &error) < 0);
+		assert_string_equal(error.text, cases[i].error);
+		assert_null(config.state);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(example_shows_every_default),
+		cmocka_unit_test(each_key_makes_a_difference),
+		cmocka_unit_test(wrong_file_is_one_sentence_with_its_place),
+	};
+	char folder[] = "/tmp/dstm_client_config_XXXXXX";
+	int failed;
+
+	if (mkdtemp(folder) == NULL || chdir(folder) < 0)
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink("f");
+	return chdir("/") < 0 || rmdir(folder) < 0 || failed;
+}
