@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/tep.h"
+
+#include "common/log.h"
+#include "dataplane/port.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <string.h>
+
+#define HOST_RING_SIZE  1024
+#define ADJACENCIES_MAX 65536
+#define ROUTES_MAX      65536
+
+static int find_port(const char *side, const char *device, uint16_t *port)
+{
+	int rc = dp_port_find(device, port);
+
+	if (rc != 0)
+		log_err("ports.%s: there is no DPDK port %s (the EAL argument --vdev or -a makes "
+			"one)",
+			side, device);
+	return rc;
+}
+
+static int start_ports(struct tep *tep)
+{
+	const struct tep_config *config = tep->config;
+	const uint32_t mtu = RTE_MAX(config->ports.mtu_v6, config->ports.mtu_v4);
+	bool one_armed;
+	int rc = find_port("v6", config->ports.v6, &tep->ports[0]);
+
+	if (rc == 0)
+		rc = find_port("v4", config->ports.v4, &tep->ports[1]);
+	if (rc != 0)
+		return rc;
+	tep->pool = dp_port_pool_create(config->mbufs, mtu, SOCKET_ID_ANY);
+	if (tep->pool == NULL) {
+		log_err("mbufs: %u packet buffers: %s (the EAL argument -m gives memory)",
+			config->mbufs, rte_strerror(rte_errno));
+		return -rte_errno;
+	}
+	one_armed = tep->ports[0] == tep->ports[1];
+	for (uint32_t side = 0; side < (one_armed ? 1 : TEP_PORTS_MAX); side++) {
+		const struct dp_port_params params = {
+			.n_queues = config->workers,
+			.rx_descriptors = config->ports.rx_descriptors,
+			.tx_descriptors = config->ports.tx_descriptors,
+			.mtu = one_armed   ? mtu
+			       : side == 0 ? config->ports.mtu_v6
+					   : config->ports.mtu_v4,
+			.pool = tep->pool,
+		};
+		char error[DP_PORT_ERROR_LEN];
+
+		rc = dp_port_start(tep->ports[side], &params, error);
+		if (rc != 0) {
+			log_err("%s", error);
+			return rc;
+		}
+		tep->n_ports++;
+	}
+	return 0;
+}
+
+static int create_bindings(struct tep *tep)
+{
+	const struct dp_bindings_params params = {
+		.max_bindings = tep->config->bindings.max,
+		.max_readers = tep->config->workers,
+		.socket = SOCKET_ID_ANY,
+	};
+	struct config_error error;
+	int rc;
+
+	tep->bindings = dp_bindings_create(&params);
+	if (tep->bindings == NULL) {
+		log_err("bindings: no room for %u: %s", params.max_bindings,
+			rte_strerror(rte_errno));
+		return -rte_errno;
+	}
+	rc = tep_static_load(&tep->config->fixed, tep->bindings, &error);
+	if (rc != 0)
+		log_err("%s", error.text);
+	return rc;
+}
+
+/* neighbor: static: everything leaves a port to one MAC. */
+static struct dp_adjacency static_adjacency(uint16_t port, const uint8_t mac[6])
+{
+	struct dp_adjacency adjacency = {.port = port, .state = DP_ADJ_RESOLVED};
+
+	memcpy(&adjacency.dst_mac, mac, sizeof(adjacency.dst_mac));
+	rte_eth_macaddr_get(port, &adjacency.src_mac);
+	return adjacency;
+}
+
+static int create_nexthops(struct tep *tep)
+{
+	const struct tep_config_neighbor *neighbor = &tep->config->neighbor;
+	const struct dp_nexthops_params params = {
+		.fib = neighbor->mode == TEP_NEIGHBOR_KERNEL,
+		.max_adjacencies = ADJACENCIES_MAX,
+		.max_routes = ROUTES_MAX,
+		.max_readers = tep->config->workers,
+		.socket = SOCKET_ID_ANY,
+	};
+
+	tep->nexthops = dp_nexthops_create(&params);
+	if (tep->nexthops == NULL) {
+		log_err("next hops: %s", rte_strerror(rte_errno));
+		return -rte_errno;
+	}
+	if (params.fib) {
+		tep->punt = dp_punt_create(HOST_RING_SIZE, SOCKET_ID_ANY);
+		if (tep->punt == NULL) {
+			log_err("ring to the host: %s", rte_strerror(rte_errno));
+			return -rte_errno;
+		}
+	} else {
+		const struct dp_adjacency v6 = static_adjacency(tep->ports[0], neighbor->v6_mac);
+		const struct dp_adjacency v4 = static_adjacency(tep->ports[1], neighbor->v4_mac);
+
+		dp_nexthops_set_static_v6(tep->nexthops, &v6);
+		dp_nexthops_set_static_v4(tep->nexthops, &v4);
+	}
+	return 0;
+}
+
+static int create_datapath(struct tep *tep)
+{
+	const struct tep_config *config = tep->config;
+	struct dp_datapath_params params = {
+		.port_v6 = tep->ports[0],
+		.port_v4 = tep->ports[1],
+		.n_workers = config->workers,
+		.n_tep_v6 = config->tunnel.v6.n,
+		.hop_limit = (uint8_t)config->tunnel.hop_limit,
+		.mtu_v6 = config->ports.mtu_v6,
+		.mtu_v4 = config->ports.mtu_v4,
+		.idle_sleep_us = config->idle_sleep_us,
+		.bindings = tep->bindings,
+		.nexthops = tep->nexthops,
+		.punt = tep->punt,
+	};
+
+	memcpy(params.tep_v6, tep_config_tunnel_v6(config),
+		config->tunnel.v6.n * sizeof(params.tep_v6[0]));
+	tep->datapath = dp_datapath_create(&params);
+	if (tep->datapath == NULL) {
+		log_err("workers: %s", rte_strerror(rte_errno));
+		return -rte_errno;
+	}
+	return 0;
+}
+
+int tep_create(struct tep *tep, const struct tep_config *config)
+{
+	int rc;
+
+	*tep = (struct tep){.config = config};
+	if (config->workers > rte_lcore_count() - 1) {
+		log_err("workers: %u need as many EAL worker lcores, and there %s %u (the EAL "
+			"argument --lcores gives more)",
+			config->workers, rte_lcore_count() == 2 ? "is" : "are",
+			rte_lcore_count() - 1);
+		return -EINVAL;
+	}
+	rc = start_ports(tep);
+	if (rc == 0)
+		rc = create_bindings(tep);
+	if (rc == 0)
+		rc = create_nexthops(tep);
+	if (rc == 0)
+		rc = create_datapath(tep);
+	if (rc != 0)
+		tep_destroy(tep);
+	return rc;
+}
+
+int tep_start(struct tep *tep)
+{
+	int rc;
+
+	tep_stats_init(&tep->stats, tep->datapath, tep->config->workers, tep->ports);
+	rc = dp_datapath_start(tep->datapath);
+	if (rc != 0)
+		log_err("workers: cannot be launched: %s", rte_strerror(-rc));
+	return rc;
+}
+
+void tep_stop(struct tep *tep)
+{
+	dp_datapath_stop(tep->datapath);
+	tep_stats_sample(&tep->stats);
+	while (tep->n_ports > 0)
+		dp_port_stop(tep->ports[--tep->n_ports]);
+	tep->stats.mbufs_in_use = rte_mempool_in_use_count(tep->pool);
+}
+
+void tep_destroy(struct tep *tep)
+{
+	dp_datapath_destroy(tep->datapath);
+	while (tep->n_ports > 0)
+		dp_port_stop(tep->ports[--tep->n_ports]);
+	dp_punt_destroy(tep->punt);
+	dp_nexthops_destroy(tep->nexthops);
+	dp_bindings_destroy(tep->bindings);
+	rte_mempool_free(tep->pool);
+	*tep = (struct tep){0};
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A running TEP: ports, tables and workers made from its configuration, in one place for those that the
+ * control thread adds to it (host, servers' sessions, control socket). Control thread only.
+ */
+#pragma once
+
+#include "control/stats.h"
+#include "control/tep_config.h"
+#include "dataplane/datapath.h"
+
+#include <rte_mempool.h>
+
+struct tep {
+	const struct tep_config *config; /* borrowed */
+	struct rte_mempool *pool; /* all packet buffers */
+	uint16_t ports[TEP_PORTS_MAX]; /* IPv6 side, IPv4 side; one-armed: the same one */
+	uint32_t n_ports; /* started */
+	struct dp_bindings *bindings;
+	struct dp_nexthops *nexthops;
+	struct dp_punt *punt; /* NULL with neighbor: static */
+	struct dp_datapath *datapath;
+	struct tep_stats stats;
+};
+
+/* Everything but the workers' launch. 0, or -errno with a log line; then nothing is left. */
+int tep_create(struct tep *tep, const struct tep_config *config);
+
+/* Launches the workers. 0 or -errno. */
+int tep_start(struct tep *tep);
+
+/* Stops the workers and closes the ports; the last statistics are in tep->stats then. */
+void tep_stop(struct tep *tep);
+void tep_destroy(struct tep *tep);

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/tep_config.h"
+
+#include "dataplane/datapath.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVERS_MAX    16
+#define IFNAME_MAX     15
+#define WORKERS_MAX    64
+#define BINDINGS_MAX   (1U << 28)
+#define SPARE_MBUFS    512 /* beyond what the receive rings hold */
+#define SOCKET_LEN_MAX 107
+
+#define AT(type, field) offsetof(struct type, field)
+
+static const struct config_key ports_keys[] = {
+	{CONFIG_POS, AT(tep_config_ports, pos)},
+	{CONFIG_STRING, AT(tep_config_ports, v6), "v6", .required = true, .min = 1, .max = 63},
+	{CONFIG_STRING, AT(tep_config_ports, v4), "v4", .required = true, .min = 1, .max = 63},
+	{CONFIG_U32, AT(tep_config_ports, mtu_v6), "mtu_v6", .value = "1500", .min = 1280,
+		.max = 9600},
+	{CONFIG_U32, AT(tep_config_ports, mtu_v4), "mtu_v4", .value = "1500", .min = 576,
+		.max = 9600},
+	{CONFIG_U32, AT(tep_config_ports, rx_descriptors), "rx_descriptors", .value = "1024",
+		.min = 32, .max = 32768},
+	{CONFIG_U32, AT(tep_config_ports, tx_descriptors), "tx_descriptors", .value = "1024",
+		.min = 32, .max = 32768},
+	{CONFIG_END},
+};
+static const struct config_section ports_section = {ports_keys, sizeof(struct tep_config_ports)};
+
+static const struct config_key tunnel_keys[] = {
+	{CONFIG_POS, AT(tep_config_tunnel, pos)},
+	{CONFIG_LIST, AT(tep_config_tunnel, v6), "v6", .required = true, .min = 1,
+		.max = DP_TEP_ADDRESSES_MAX, .item = CONFIG_V6},
+	{CONFIG_V4, AT(tep_config_tunnel, v4), "v4", .value = "192.0.0.1"},
+	{CONFIG_U32, AT(tep_config_tunnel, hop_limit), "hop_limit", .value = "64", .min = 1,
+		.max = 255},
+	{CONFIG_END},
+};
+static const struct config_section tunnel_section = {tunnel_keys, sizeof(struct tep_config_tunnel)};
+
+static const char *const neighbor_modes[] = {
+	[TEP_NEIGHBOR_STATIC] = "static", [TEP_NEIGHBOR_KERNEL] = "kernel", NULL};
+
+static const struct config_key neighbor_keys[] = {
+	{CONFIG_POS, AT(tep_config_neighbor, pos)},
+	{CONFIG_CHOICE, AT(tep_config_neighbor, mode), "mode", .value = "static",
+		.choices = neighbor_modes},
+	{CONFIG_MAC, AT(tep_config_neighbor, v6_mac), "v6_mac",
+		.present = AT(tep_config_neighbor, has_v6_mac)},
+	{CONFIG_MAC, AT(tep_config_neighbor, v4_mac), "v4_mac",
+		.present = AT(tep_config_neighbor, has_v4_mac)},
+	{CONFIG_STRING, AT(tep_config_neighbor, twin_v6), "twin_v6", .value = "dstm6", .min = 1,
+		.max = IFNAME_MAX},
+	{CONFIG_STRING, AT(tep_config_neighbor, twin_v4), "twin_v4", .value = "dstm4", .min = 1,
+		.max = IFNAME_MAX},
+	{CONFIG_END},
+};
+static const struct config_section neighbor_section = {
+	neighbor_keys, sizeof(struct tep_config_neighbor)};
+
+static const struct config_key binding_keys[] = {
+	{CONFIG_POS, AT(tep_config_binding, pos)},
+	{CONFIG_V4, AT(tep_config_binding, v4), "v4", .required = true},
+	{CONFIG_PORT_RANGE, AT(tep_config_binding, ports), "ports",
+		.present = AT(tep_config_binding, has_ports)},
+	{CONFIG_V6, AT(tep_config_binding, client), "client", .required = true},
+	{CONFIG_V6, AT(tep_config_binding, tep), "tep", .present = AT(tep_config_binding, has_tep)},
+	{CONFIG_END},
+};
+static const struct config_section binding_section = {
+	binding_keys, sizeof(struct tep_config_binding)};
+
+static const struct config_key bindings_keys[] = {
+	{CONFIG_POS, AT(tep_config_bindings, pos)},
+	{CONFIG_U32, AT(tep_config_bindings, max), "max", .value = "65536", .min = 1,
+		.max = BINDINGS_MAX},
+	{CONFIG_STRING, AT(tep_config_bindings, file), "file", .min = 1, .max = 4000},
+	{CONFIG_LIST, AT(tep_config_bindings, fixed), "static", .section = &binding_section},
+	{CONFIG_END},
+};
+static const struct config_section bindings_section = {
+	bindings_keys, sizeof(struct tep_config_bindings)};
+
+static const struct config_key server_keys[] = {
+	{CONFIG_POS, AT(tep_config_server, pos)},
+	{CONFIG_STRING, AT(tep_config_server, name), "name", .required = true, .min = 1, .max = 63},
+	{CONFIG_STRING, AT(tep_config_server, password), "password", .required = true, .min = 1,
+		.max = 127},
+	{CONFIG_END},
+};
+static const struct config_section server_section = {server_keys, sizeof(struct tep_config_server)};
+
+static const struct config_key control_keys[] = {
+	{CONFIG_POS, AT(tep_config_control, pos)},
+	{CONFIG_ENDPOINT, AT(tep_config_control, listen), "listen",
+		.present = AT(tep_config_control, has_listen)},
+	{CONFIG_LIST, AT(tep_config_control, servers), "servers", .max = SERVERS_MAX,
+		.section = &server_section},
+	{CONFIG_STRING, AT(tep_config_control, socket), "socket", .min = 1, .max = SOCKET_LEN_MAX},
+	{CONFIG_END},
+};
+static const struct config_section control_section = {
+	control_keys, sizeof(struct tep_config_control)};
+
+static const struct config_key root_keys[] = {
+	{CONFIG_POS, AT(tep_config, pos)},
+	{CONFIG_STRING, AT(tep_config, name), "name", .min = 1, .max = 63},
+	{CONFIG_SECTION, AT(tep_config, ports), "ports", .section = &ports_section},
+	{CONFIG_U32, AT(tep_config, workers), "workers", .value = "1", .min = 1,
+		.max = WORKERS_MAX},
+	{CONFIG_U32, AT(tep_config, idle_sleep_us), "idle_sleep_us", .value = "0", .max = 100000},
+	{CONFIG_U32, AT(tep_config, mbufs), "mbufs", .value = "16384", .min = 1024,
+		.max = 16777216},
+	{CONFIG_SECTION, AT(tep_config, tunnel), "tunnel", .section = &tunnel_section},
+	{CONFIG_SECTION, AT(tep_config, neighbor), "neighbor", .section = &neighbor_section},
+	{CONFIG_SECTION, AT(tep_config, bindings), "bindings", .section = &bindings_section},
+	{CONFIG_SECTION, AT(tep_config, control), "control", .section = &control_section},
+	{CONFIG_END},
+};
+static const struct config_section root = {root_keys, sizeof(struct tep_config)};
+
+static int check_buffers(
+	const char *path, const struct tep_config *config, struct config_error *error)
+{
+	uint32_t ports = tep_config_is_one_armed(config) ? 1 : 2;
+	uint64_t need = (uint64_t)ports * config->workers * config->ports.rx_descriptors +
+			SPARE_MBUFS;
+
+	if (config->mbufs >= need)
+		return 0;
+	return config_fail(error, path, config->pos,
+		"mbufs: %u are too few for %u receive descriptors a queue (at least %u)",
+		config->mbufs, config->ports.rx_descriptors, (uint32_t)need);
+}
+
+static int check_tunnel(
+	const char *path, const struct tep_config_tunnel *tunnel, struct config_error *error)
+{
+	const struct in6_addr *v6 = tunnel->v6.items;
+	char text[ADDR_V6_STRLEN];
+
+	for (uint32_t i = 0; i < tunnel->v6.n; i++) {
+		if (!addr_v6_is_global(&v6[i]))
+			return config_fail(error, path, tunnel->pos,
+				"v6: %s cannot be a tunnel end", addr_v6_format(&v6[i], text));
+		for (uint32_t k = 0; k < i; k++)
+			if (addr_v6_equal(&v6[i], &v6[k]))
+				return config_fail(error, path, tunnel->pos,
+					"v6: %s stands there twice", addr_v6_format(&v6[i], text));
+	}
+	return 0;
+}
+
+static bool is_station(const uint8_t mac[6])
+{
+	static const uint8_t none[6];
+
+	return (mac[0] & 1) == 0 && memcmp(mac, none, sizeof(none)) != 0;
+}
+
+static int check_neighbor(
+	const char *path, const struct tep_config *config, struct config_error *error)
+{
+	const struct tep_config_neighbor *neighbor = &config->neighbor;
+
+	if (neighbor->mode == TEP_NEIGHBOR_KERNEL) {
+		if (!tep_config_is_one_armed(config) &&
+			strcmp(neighbor->twin_v6, neighbor->twin_v4) == 0)
+			return config_fail(error, path, neighbor->pos,
+				"twin_v4: the same name as twin_v6: %s", neighbor->twin_v4);
+		return 0;
+	}
+	if (!neighbor->has_v6_mac)
+		return config_fail(error, path, neighbor->pos, "v6_mac: needed with mode: static");
+	if (!neighbor->has_v4_mac)
+		return config_fail(error, path, neighbor->pos, "v4_mac: needed with mode: static");
+	if (!is_station(neighbor->v6_mac))
+		return config_fail(
+			error, path, neighbor->pos, "v6_mac: not the address of a station");
+	if (!is_station(neighbor->v4_mac))
+		return config_fail(
+			error, path, neighbor->pos, "v4_mac: not the address of a station");
+	return 0;
+}
+
+static int check_control(
+	const char *path, const struct tep_config_control *control, struct config_error *error)
+{
+	const struct tep_config_server *servers = control->servers.items;
+
+	if (control->has_listen && control->servers.n == 0)
+		return config_fail(
+			error, path, control->pos, "listen: nobody in servers may speak");
+	if (!control->has_listen && control->servers.n != 0)
+		return config_fail(error, path, control->pos, "servers: listen is missing");
+	for (uint32_t i = 0; i < control->servers.n; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (strcmp(servers[i].name, servers[k].name) == 0)
+				return config_fail(error, path, servers[i].pos,
+					"name: %s stands in line %u, too", servers[i].name,
+					servers[k].pos.line);
+	return 0;
+}
+
+/* A relative bindings.file is looked for beside the configuration file. */
+static char *path_beside(const char *path, const char *file)
+{
+	const char *slash = strrchr(path, '/');
+	char *beside;
+
+	if (file[0] == '/' || slash == NULL)
+		return strdup(file);
+	if (asprintf(&beside, "%.*s%s", (int)(slash + 1 - path), path, file) < 0)
+		return NULL;
+	return beside;
+}
+
+static int gather_bindings(const char *path, struct tep_config *config, struct config_error *error)
+{
+	const struct tep_config_bindings *keys = &config->bindings;
+	const struct tep_config_binding *items = keys->fixed.items;
+	struct tep_static_bindings *fixed = &config->fixed;
+	const struct tep_binding_file_limits limits = {
+		.tep_v6 = tep_config_tunnel_v6(config),
+		.n_tep_v6 = config->tunnel.v6.n,
+		.max_bindings = keys->max,
+	};
+	int rc;
+
+	fixed->path = path;
+	fixed->rows = calloc(keys->fixed.n + 1, sizeof(*fixed->rows));
+	if (fixed->rows == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < keys->fixed.n; i++)
+		fixed->rows[fixed->n_rows++] = (struct tep_static_binding){
+			.v4 = items[i].v4,
+			.ports = items[i].has_ports ? items[i].ports : PORT_RANGE_EXCLUSIVE,
+			.client_v6 = items[i].client,
+			.tep_v6 = items[i].has_tep ? items[i].tep : limits.tep_v6[0],
+			.pos = items[i].pos,
+		};
+	if (keys->file != NULL) {
+		fixed->file_path = path_beside(path, keys->file);
+		if (fixed->file_path == NULL)
+			return -ENOMEM;
+	}
+	rc = tep_static_check(fixed, &limits, error);
+	if (rc == 0 && tep_static_count(fixed) > keys->max)
+		rc = config_fail(error, path, keys->pos,
+			"max: %u is less than the %u static bindings", keys->max,
+			tep_static_count(fixed));
+	return rc;
+}
+
+int tep_config_load(const char *path, struct tep_config *config, struct config_error *error)
+{
+	int rc = config_load(path, &root, config, error);
+
+	if (rc != 0)
+		return rc;
+	rc = check_buffers(path, config, error);
+	if (rc == 0)
+		rc = check_tunnel(path, &config->tunnel, error);
+	if (rc == 0)
+		rc = check_neighbor(path, config, error);
+	if (rc == 0)
+		rc = check_control(path, &config->control, error);
+	if (rc == 0)
+		rc = gather_bindings(path, config, error);
+	if (rc == -ENOMEM)
+		snprintf(error->text, sizeof(error->text), "%s: not enough memory", path);
+	if (rc != 0)
+		tep_config_free(config);
+	return rc;
+}
+
+void tep_config_free(struct tep_config *config)
+{
+	tep_static_free(&config->fixed);
+	config_free(&root, config);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The configuration of dstm-tep, config/tep.yaml key by key, read and checked as a whole.
+ */
+#pragma once
+
+#include "common/config.h"
+#include "control/static_bindings.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum tep_neighbor_mode {
+	TEP_NEIGHBOR_STATIC,
+	TEP_NEIGHBOR_KERNEL
+};
+
+struct tep_config_ports {
+	struct config_pos pos;
+	char *v6; /* device names or numbers */
+	char *v4;
+	uint32_t mtu_v6;
+	uint32_t mtu_v4;
+	uint32_t rx_descriptors;
+	uint32_t tx_descriptors;
+};
+
+struct tep_config_tunnel {
+	struct config_pos pos;
+	struct config_list v6; /* struct in6_addr */
+	uint32_t v4;
+	uint32_t hop_limit;
+};
+
+struct tep_config_neighbor {
+	struct config_pos pos;
+	int mode; /* enum tep_neighbor_mode */
+	uint8_t v6_mac[6];
+	uint8_t v4_mac[6];
+	bool has_v6_mac;
+	bool has_v4_mac;
+	char *twin_v6;
+	char *twin_v4;
+};
+
+/* A binding as it stands in the YAML. */
+struct tep_config_binding {
+	struct config_pos pos;
+	uint32_t v4;
+	struct port_range ports;
+	bool has_ports;
+	struct in6_addr client;
+	struct in6_addr tep;
+	bool has_tep;
+};
+
+struct tep_config_bindings {
+	struct config_pos pos;
+	uint32_t max;
+	char *file; /* NULL: none; relative to the configuration file */
+	struct config_list fixed; /* key "static": struct tep_config_binding */
+};
+
+struct tep_config_server {
+	struct config_pos pos;
+	char *name;
+	char *password;
+};
+
+struct tep_config_control {
+	struct config_pos pos;
+	struct addr_endpoint listen;
+	bool has_listen;
+	struct config_list servers; /* struct tep_config_server */
+	char *socket; /* NULL: none */
+};
+
+struct tep_config {
+	struct config_pos pos;
+	char *name; /* NULL: the host name */
+	struct tep_config_ports ports;
+	uint32_t workers;
+	uint32_t idle_sleep_us;
+	uint32_t mbufs;
+	struct tep_config_tunnel tunnel;
+	struct tep_config_neighbor neighbor;
+	struct tep_config_bindings bindings;
+	struct tep_config_control control;
+
+	/* No key: made from them. */
+	struct tep_static_bindings fixed; /* of the YAML and of bindings.file */
+};
+
+static inline const struct in6_addr *tep_config_tunnel_v6(const struct tep_config *config)
+{
+	return config->tunnel.v6.items;
+}
+
+static inline bool tep_config_is_one_armed(const struct tep_config *config)
+{
+	return strcmp(config->ports.v6, config->ports.v4) == 0;
+}
+
+/* Reads and checks the file and the static bindings. 0, or -errno with one sentence in error; then *config
+ * is all zero. path is borrowed as long as the configuration lives. */
+int tep_config_load(const char *path, struct tep_config *config, struct config_error *error);
+void tep_config_free(struct tep_config *config);
