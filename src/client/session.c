@@ -11,8 +11,18 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#define DRAIN_MS 500 /* how long the end waits for closed connections to be gone */
+
+/* A connection, from connect until its "closed"; the engine hears only the session's current one. */
+struct cl_link {
+	LIST_ENTRY(cl_link) entry;
+	struct cl_session *session; /* NULL: nobody listens any more */
+	struct tsp_conn *conn;
+};
 
 struct cl_session {
 	struct event_base *base;
@@ -20,35 +30,44 @@ struct cl_session {
 	struct cl_dti *dti;
 	struct cl_engine engine;
 	struct tsp_auth auth;
-	struct tsp_conn *conn; /* NULL: none that the engine knows of */
+	LIST_HEAD(, cl_link) links;
+	struct cl_link *current; /* NULL: none that the engine knows of */
 	struct event *timer;
 	struct event *watch;
 	int watch_fd;
+	bool is_finished; /* the engine is; its connections may not be */
 	void (*finished)(void *arg);
 	void *finished_arg;
 };
 
 static void feed(struct cl_session *session, const struct cl_event *event);
+static void finish_if_drained(struct cl_session *session);
 
 /* From here on the connection ends by itself, unheard. */
-static void close_conn(struct cl_session *session)
+static void close_current(struct cl_session *session)
 {
-	if (session->conn == NULL)
-		return;
-	tsp_conn_set_arg(session->conn, NULL);
-	tsp_conn_close(session->conn);
-	session->conn = NULL;
+	if (session->current != NULL)
+		tsp_conn_close(session->current->conn);
+	session->current = NULL;
+}
+
+/* The session behind a callback, or NULL if the engine is not to hear of it. */
+static struct cl_session *listener(const struct cl_link *link)
+{
+	if (link->session == NULL || link->session->current != link)
+		return NULL;
+	return link->session;
 }
 
 static void on_ready(struct tsp_conn *conn, void *arg)
 {
-	struct cl_session *session = arg;
+	struct cl_session *session = listener(arg);
 	struct cl_event event = {.type = CL_EVENT_READY};
 
 	if (session == NULL)
 		return;
 	if (tsp_conn_local(conn, &event.v6) < 0) {
-		close_conn(session);
+		close_current(session);
 		feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED,
 				      .reason = TSP_CLOSE_ERROR,
 				      .why = "the connection has no local address"});
@@ -60,19 +79,29 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 
 static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
 {
-	if (arg != NULL)
-		feed(arg, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = msg});
+	struct cl_session *session = listener(arg);
+
+	if (session != NULL)
+		feed(session, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = msg});
 }
 
 static void on_closed(
 	struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg)
 {
-	struct cl_session *session = arg;
+	struct cl_link *link = arg;
+	struct cl_session *session = link->session;
+	bool heard = listener(link) != NULL;
 
-	if (session == NULL)
-		return;
-	session->conn = NULL;
-	feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED, .reason = reason, .why = why});
+	if (session != NULL)
+		LIST_REMOVE(link, entry);
+	free(link);
+	if (heard) {
+		session->current = NULL;
+		feed(session,
+			&(struct cl_event){.type = CL_EVENT_CLOSED, .reason = reason, .why = why});
+	} else if (session != NULL) {
+		finish_if_drained(session);
+	}
 }
 
 static const struct tsp_conn_ops conn_ops = {
@@ -90,20 +119,32 @@ static const struct in6_addr *local_v6(const struct cl_session *session)
 }
 
 /* Returns 0 or -errno. */
-static int open_conn(struct cl_session *session, enum tsp_generation generation)
+static int open_link(struct cl_session *session, enum tsp_generation generation)
 {
+	struct cl_link *link = calloc(1, sizeof(*link));
 	struct tsp_conn_params params = {
 		.base = session->base,
 		.ops = &conn_ops,
-		.arg = session,
+		.arg = link,
 		.auth = &session->auth,
 		.limits = tsp_conn_default_limits,
 		.generation = generation,
 		.local = local_v6(session),
 	};
+	int error;
 
-	session->conn = tsp_conn_connect(&params, &session->config->server);
-	return session->conn != NULL ? 0 : -errno;
+	if (link == NULL)
+		return -ENOMEM;
+	link->session = session;
+	link->conn = tsp_conn_connect(&params, &session->config->server);
+	if (link->conn == NULL) {
+		error = errno;
+		free(link);
+		return -error;
+	}
+	LIST_INSERT_HEAD(&session->links, link, entry);
+	session->current = link;
+	return 0;
 }
 
 static void log_lease(const struct cl_engine *engine)
@@ -130,12 +171,25 @@ static void configure(struct cl_session *session)
 
 static void connect_server(struct cl_session *session, enum tsp_generation generation)
 {
-	int ret = open_conn(session, generation);
+	int ret = open_link(session, generation);
 
 	if (ret < 0)
 		feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED,
 				      .reason = TSP_CLOSE_CONNECT,
 				      .why = strerror(-ret)});
+}
+
+static void finish(struct cl_session *session)
+{
+	session->is_finished = false;
+	evtimer_del(session->timer);
+	session->finished(session->finished_arg);
+}
+
+static void finish_if_drained(struct cl_session *session)
+{
+	if (session->is_finished && LIST_EMPTY(&session->links))
+		finish(session);
 }
 
 /* CONNECT, CONFIGURE and FINISHED end a step, so what they feed back does not overtake anything. */
@@ -148,10 +202,11 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		connect_server(session, action->generation);
 		break;
 	case CL_ACTION_CLOSE:
-		close_conn(session);
+		close_current(session);
 		break;
 	case CL_ACTION_SEND:
-		ret = session->conn != NULL ? tsp_conn_send(session->conn, &action->msg) : 0;
+		ret = session->current != NULL ? tsp_conn_send(session->current->conn, &action->msg)
+					       : -ENOTCONN;
 		if (ret < 0)
 			log_warn("server: cannot send: %s", strerror(-ret));
 		break;
@@ -165,7 +220,9 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		log_warn("%s", session->engine.report);
 		break;
 	case CL_ACTION_FINISHED:
-		session->finished(session->finished_arg);
+		session->is_finished = true;
+		evtimer_add(session->timer, &(struct timeval){.tv_usec = DRAIN_MS * 1000});
+		finish_if_drained(session);
 		break;
 	}
 }
@@ -204,7 +261,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct cl_session *session = arg;
 
-	feed(session, &(struct cl_event){.type = CL_EVENT_TIMER});
+	if (session->is_finished)
+		finish(session);
+	else
+		feed(session, &(struct cl_event){.type = CL_EVENT_TIMER});
 }
 
 /* Some IPv6 address came or went: is ours still there? */
@@ -258,6 +318,7 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 
 	if (session == NULL)
 		return NULL;
+	LIST_INIT(&session->links);
 	session->base = base;
 	session->config = config;
 	session->dti = dti;
@@ -290,9 +351,13 @@ void cl_session_stop(struct cl_session *session)
 
 void cl_session_destroy(struct cl_session *session)
 {
+	struct cl_link *link;
+
 	if (session == NULL)
 		return;
-	close_conn(session);
+	close_current(session);
+	LIST_FOREACH(link, &session->links, entry)
+		link->session = NULL;
 	if (session->timer != NULL)
 		event_free(session->timer);
 	if (session->watch != NULL)
