@@ -2,6 +2,7 @@
 #include "common/addr.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,15 +132,12 @@ int addr_mac_parse(const char *text, uint8_t mac[6])
 		return -EINVAL;
 	for (unsigned int i = 0; i < 6; i++) {
 		const char *octet = text + i * 3;
-		char *end;
 
 		if (i < 5 && octet[2] != ':')
 			return -EINVAL;
-		if (octet[0] == '+' || octet[0] == '-' || octet[0] == ' ')
+		if (!isxdigit((unsigned char)octet[0]) || !isxdigit((unsigned char)octet[1]))
 			return -EINVAL;
-		out[i] = strtoul(octet, &end, 16);
-		if (end != octet + 2)
-			return -EINVAL;
+		out[i] = strtoul(octet, NULL, 16);
 	}
 	memcpy(mac, out, sizeof(out));
 	return 0;

@@ -23,6 +23,15 @@ void log_set_level(enum log_level level)
 	highest = level;
 }
 
+/* A name that came over the network must neither begin a line of its own nor drive a terminal. */
+static void mask_control_characters(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
 	char line[1024];
@@ -38,6 +47,7 @@ void log_write(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line + n, sizeof(line) - n - 1, format, args);
 	va_end(args);
+	mask_control_characters(line);
 	/* One write per line, so that lines of several processes on one pipe stay whole. */
 	fprintf(stderr, "%s\n", line);
 }
