@@ -86,7 +86,7 @@ def wait_for_lease(lab, name: str) -> dict:
 
     def bound():
         shown = client.ctl("show")
-        return shown if shown["v4"] and shown["seconds_left"] is not None else None
+        return shown if shown["state"] in ("bound", "renewing") else None
 
     lease = client.wait_for(bound, LEASE_TIMEOUT_S, "to have a lease")
     lab.leases[client.spec.node] = lease
