@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define HOST_RING_SIZE  1024
-#define ADJACENCIES_MAX 65536
-#define ROUTES_MAX      65536
+#define ADJACENCIES_MAX 16384
+#define ROUTES_MAX      16384
 
 static int find_port(const char *side, const char *device, uint16_t *port)
 {
