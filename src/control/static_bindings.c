@@ -31,16 +31,19 @@ static int check_row(const char *path, const struct tep_static_binding *row,
 	char text[ADDR_V6_STRLEN];
 
 	if (top == 0 || top == 127 || top >= 224)
-		return config_fail(error, path, row->pos, "v4: %s is no unicast address",
-			addr_v4_format(row->v4, text));
+		return config_fail(error, path, row->pos,
+			"bindings.static: %s is no unicast address", addr_v4_format(row->v4, text));
 	if (!addr_v6_is_global(&row->client_v6))
-		return config_fail(error, path, row->pos, "client: %s cannot be a tunnel end",
+		return config_fail(error, path, row->pos,
+			"bindings.static: client %s cannot be a tunnel end",
 			addr_v6_format(&row->client_v6, text));
 	if (is_listed(&row->client_v6, limits))
-		return config_fail(error, path, row->pos, "client: %s is one of tunnel.v6",
+		return config_fail(error, path, row->pos,
+			"bindings.static: client %s is one of tunnel.v6",
 			addr_v6_format(&row->client_v6, text));
 	if (!is_listed(&row->tep_v6, limits))
-		return config_fail(error, path, row->pos, "tep: %s is not one of tunnel.v6",
+		return config_fail(error, path, row->pos,
+			"bindings.static: tep %s is not one of tunnel.v6",
 			addr_v6_format(&row->tep_v6, text));
 	return 0;
 }
@@ -54,7 +57,7 @@ static int check_overlaps(const struct tep_static_bindings *bindings, struct con
 
 		if (a->v4 == b->v4 && port_range_overlaps(a->ports, b->ports))
 			return config_fail(error, bindings->path, b->pos,
-				"ports: %s has a port of %s in line %u, too",
+				"bindings.static: %s has a port of %s in line %u, too",
 				addr_v4_format(b->v4, v4), port_range_format(a->ports, ports),
 				a->pos.line);
 	}

@@ -149,11 +149,13 @@ static int check_tunnel(
 	for (uint32_t i = 0; i < tunnel->v6.n; i++) {
 		if (!addr_v6_is_global(&v6[i]))
 			return config_fail(error, path, tunnel->pos,
-				"v6: %s cannot be a tunnel end", addr_v6_format(&v6[i], text));
+				"tunnel.v6: %s cannot be a tunnel end",
+				addr_v6_format(&v6[i], text));
 		for (uint32_t k = 0; k < i; k++)
 			if (addr_v6_equal(&v6[i], &v6[k]))
 				return config_fail(error, path, tunnel->pos,
-					"v6: %s stands there twice", addr_v6_format(&v6[i], text));
+					"tunnel.v6: %s stands there twice",
+					addr_v6_format(&v6[i], text));
 	}
 	return 0;
 }
@@ -174,19 +176,22 @@ static int check_neighbor(
 		if (!tep_config_is_one_armed(config) &&
 			strcmp(neighbor->twin_v6, neighbor->twin_v4) == 0)
 			return config_fail(error, path, neighbor->pos,
-				"twin_v4: the same name as twin_v6: %s", neighbor->twin_v4);
+				"neighbor.twin_v4: the same name as twin_v6: %s",
+				neighbor->twin_v4);
 		return 0;
 	}
 	if (!neighbor->has_v6_mac)
-		return config_fail(error, path, neighbor->pos, "v6_mac: needed with mode: static");
+		return config_fail(
+			error, path, neighbor->pos, "neighbor.v6_mac: needed with mode: static");
 	if (!neighbor->has_v4_mac)
-		return config_fail(error, path, neighbor->pos, "v4_mac: needed with mode: static");
+		return config_fail(
+			error, path, neighbor->pos, "neighbor.v4_mac: needed with mode: static");
 	if (!is_station(neighbor->v6_mac))
-		return config_fail(
-			error, path, neighbor->pos, "v6_mac: not the address of a station");
+		return config_fail(error, path, neighbor->pos,
+			"neighbor.v6_mac: not the address of a station");
 	if (!is_station(neighbor->v4_mac))
-		return config_fail(
-			error, path, neighbor->pos, "v4_mac: not the address of a station");
+		return config_fail(error, path, neighbor->pos,
+			"neighbor.v4_mac: not the address of a station");
 	return 0;
 }
 
@@ -196,16 +201,17 @@ static int check_control(
 	const struct tep_config_server *servers = control->servers.items;
 
 	if (control->has_listen && control->servers.n == 0)
-		return config_fail(
-			error, path, control->pos, "listen: nobody in servers may speak");
+		return config_fail(error, path, control->pos,
+			"control.listen: control.servers is empty, so nobody could speak");
 	if (!control->has_listen && control->servers.n != 0)
-		return config_fail(error, path, control->pos, "servers: listen is missing");
+		return config_fail(
+			error, path, control->pos, "control.servers: control.listen is missing");
 	for (uint32_t i = 0; i < control->servers.n; i++)
 		for (uint32_t k = 0; k < i; k++)
 			if (strcmp(servers[i].name, servers[k].name) == 0)
 				return config_fail(error, path, servers[i].pos,
-					"name: %s stands in line %u, too", servers[i].name,
-					servers[k].pos.line);
+					"control.servers: %s stands in line %u, too",
+					servers[i].name, servers[k].pos.line);
 	return 0;
 }
 
@@ -254,7 +260,7 @@ static int gather_bindings(const char *path, struct tep_config *config, struct c
 	rc = tep_static_check(fixed, &limits, error);
 	if (rc == 0 && tep_static_count(fixed) > keys->max)
 		rc = config_fail(error, path, keys->pos,
-			"max: %u is less than the %u static bindings", keys->max,
+			"bindings.max: %u is less than the %u static bindings", keys->max,
 			tep_static_count(fixed));
 	return rc;
 }

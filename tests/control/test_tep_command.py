@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""dstm-tep from outside, as far as it comes without starting anything: options, -t, and a table of
+bad configurations with the one sentence that each deserves (exit code 2)."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEP = os.environ["DSTM_TEP"]
+
+GOOD = """\
+ports:
+  v6: net_pcap0
+  v4: net_pcap1
+tunnel:
+  v6: ["2001:db8::1", "2001:db8::2"]
+neighbor:
+  v6_mac: "02:00:00:00:06:02"
+  v4_mac: "02:00:00:00:04:02"
+"""
+
+STATIC = """\
+bindings:
+  static:
+    - {v4: 198.51.100.7, ports: 1024-2047, client: "2001:db8:1::17"}
+    - {v4: 198.51.100.7, ports: 2048-2048, client: "2001:db8:1::18", tep: "2001:db8::2"}
+"""
+
+CONTROL = """\
+control:
+  listen: "[::]:3654"
+  servers:
+    - {name: server1, password: secret}
+"""
+
+
+def run(*args, timeout=20):
+    return subprocess.run([TEP, *map(str, args)], capture_output=True, text=True, timeout=timeout,
+                          check=False)
+
+
+def check(tmp_path, text):
+    """Runs -t over a configuration; returns exit code and standard error without the folder."""
+    path = tmp_path / "tep.yaml"
+    path.write_text(text)
+    done = run("-c", path, "-t")
+    return done.returncode, done.stderr.replace(str(tmp_path) + "/", "")
+
+
+@pytest.mark.parametrize("text", [
+    GOOD, GOOD + STATIC, GOOD + CONTROL,
+    GOOD.replace("v4: net_pcap1", "v4: net_pcap0"),
+    GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel"),
+    GOOD + "bindings: {max: 1}\n",
+], ids=["plain", "static", "control", "one-armed", "kernel", "one binding"])
+def test_good_configurations_pass(tmp_path, text):
+    assert check(tmp_path, text) == (0, "")
+
+
+def test_the_example_passes():
+    done = run("-c", ROOT / "config/tep.yaml", "-t")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def changed(old, new, base=GOOD):
+    assert old in base
+    return base.replace(old, new, 1)
+
+
+STATIC_GOOD = GOOD + STATIC
+CONTROL_GOOD = GOOD + CONTROL
+
+BAD = {
+    "empty": ("",
+        "tep.yaml:1:1: the file is empty"),
+    "a list": ("- 1\n",
+        "tep.yaml:1:1: expected a mapping of keys, not a list"),
+    "not yaml": ("ports: [\n",
+        "tep.yaml:1:8: ports: expected a mapping of keys, not a list"),
+    "unknown key": (GOOD + "worker: 2\n",
+        'tep.yaml:9:1: unknown key "worker"; did you mean "workers"?'),
+    "unknown key in section": (changed("v4: net_pcap1", "v4: net_pcap1\n  mtu: 1500"),
+        'tep.yaml:4:3: ports: unknown key "mtu"'),
+    "duplicate key": (GOOD + "workers: 1\nworkers: 2\n",
+        "tep.yaml:10:1: workers: this key stands here twice"),
+    "no ports": (GOOD[GOOD.index("tunnel"):],
+        "tep.yaml:1:1: ports.v6: missing: this key is required"),
+    "no v4 port": (changed("  v4: net_pcap1\n", ""),
+        "tep.yaml:2:3: ports.v4: missing: this key is required"),
+    "port empty": (changed("net_pcap0", '""'),
+        "tep.yaml:2:7: ports.v6: 0 characters long, expected at least 1"),
+    "mtu too small": (changed("v4: net_pcap1", "v4: net_pcap1\n  mtu_v6: 1279"),
+        "tep.yaml:4:11: ports.mtu_v6: 1279 is out of range 1280..9600"),
+    "mtu too large": (changed("v4: net_pcap1", "v4: net_pcap1\n  mtu_v4: 9601"),
+        "tep.yaml:4:11: ports.mtu_v4: 9601 is out of range 576..9600"),
+    "no workers": (GOOD + "workers: 0\n",
+        "tep.yaml:9:10: workers: 0 is out of range 1..64"),
+    "workers no number": (GOOD + "workers: two\n",
+        'tep.yaml:9:10: workers: expected a whole number, not "two"'),
+    "workers negative": (GOOD + "workers: -1\n",
+        'tep.yaml:9:10: workers: expected a whole number, not "-1"'),
+    "few mbufs": (GOOD + "mbufs: 2048\n",
+        "tep.yaml:1:1: mbufs: 2048 are too few for 1024 receive descriptors a queue (at "
+        "least 2560)"),
+    "no tunnel": (changed("tunnel:\n  v6: [\"2001:db8::1\", \"2001:db8::2\"]\n", ""),
+        "tep.yaml:1:1: tunnel.v6: missing: this key is required"),
+    "tunnel empty": (changed('["2001:db8::1", "2001:db8::2"]', "[]"),
+        "tep.yaml:5:7: tunnel.v6: 0 items, expected at least 1"),
+    "tunnel no list": (changed('["2001:db8::1", "2001:db8::2"]', '"2001:db8::1"'),
+        "tep.yaml:5:7: tunnel.v6: expected a list, not a single value"),
+    "tunnel v4 address": (changed('"2001:db8::2"', '"192.0.2.1"'),
+        'tep.yaml:5:23: tunnel.v6[1]: expected an IPv6 address, not "192.0.2.1"'),
+    "tunnel link-local": (changed('"2001:db8::2"', '"fe80::1"'),
+        "tep.yaml:5:3: tunnel.v6: fe80::1 cannot be a tunnel end"),
+    "tunnel multicast": (changed('"2001:db8::2"', '"ff02::1"'),
+        "tep.yaml:5:3: tunnel.v6: ff02::1 cannot be a tunnel end"),
+    "tunnel twice": (changed('"2001:db8::2"', '"2001:db8::1"'),
+        "tep.yaml:5:3: tunnel.v6: 2001:db8::1 stands there twice"),
+    "hop limit 0": (changed("tunnel:\n", "tunnel:\n  hop_limit: 0\n"),
+        "tep.yaml:5:14: tunnel.hop_limit: 0 is out of range 1..255"),
+    "hop limit 256": (changed("tunnel:\n", "tunnel:\n  hop_limit: 256\n"),
+        "tep.yaml:5:14: tunnel.hop_limit: 256 is out of range 1..255"),
+    "mode": (changed("neighbor:\n", "neighbor:\n  mode: arp\n"),
+        'tep.yaml:7:9: neighbor.mode: "arp" is not one of static, kernel'),
+    "no v6_mac": (changed('  v6_mac: "02:00:00:00:06:02"\n', ""),
+        "tep.yaml:7:3: neighbor.v6_mac: needed with mode: static"),
+    "no v4_mac": (changed('  v4_mac: "02:00:00:00:04:02"\n', ""),
+        "tep.yaml:7:3: neighbor.v4_mac: needed with mode: static"),
+    "no neighbor": (GOOD[:GOOD.index("neighbor")],
+        "tep.yaml: neighbor.v6_mac: needed with mode: static"),
+    "mac": (changed("02:00:00:00:06:02", "02:00:00:00:06"),
+        'tep.yaml:7:11: neighbor.v6_mac: expected a MAC address, not "02:00:00:00:06"'),
+    "group mac": (changed("02:00:00:00:06:02", "03:00:00:00:06:02"),
+        "tep.yaml:7:3: neighbor.v6_mac: not the address of a station"),
+    "zero mac": (changed("02:00:00:00:04:02", "00:00:00:00:00:00"),
+        "tep.yaml:7:3: neighbor.v4_mac: not the address of a station"),
+    "twins": (changed("neighbor:\n", "neighbor:\n  mode: kernel\n  twin_v4: dstm6\n"),
+        "tep.yaml:7:3: neighbor.twin_v4: the same name as twin_v6: dstm6"),
+    "twin long": (
+        changed("neighbor:\n", "neighbor:\n  mode: kernel\n  twin_v4: abcdefghijklmnop\n"),
+        "tep.yaml:8:12: neighbor.twin_v4: 16 characters long, expected at most 15"),
+    "max 0": (GOOD + "bindings: {max: 0}\n",
+        "tep.yaml:9:17: bindings.max: 0 is out of range 1..268435456"),
+    "max less": (GOOD + changed("bindings:\n", "bindings:\n  max: 1\n", STATIC),
+        "tep.yaml:10:3: bindings.max: 1 is less than the 2 static bindings"),
+    "binding no client": (GOOD + "bindings:\n  static:\n    - {v4: 198.51.100.7}\n",
+        "tep.yaml:11:7: bindings.static[0].client: missing: this key is required"),
+    "binding range": (changed("1024-2047", "2047-1024", STATIC_GOOD),
+        'tep.yaml:11:33: bindings.static[0].ports: expected a port range (first-last), '
+        'not "2047-1024"'),
+    "binding port": (changed("1024-2047", "1024-65536", STATIC_GOOD),
+        'tep.yaml:11:33: bindings.static[0].ports: expected a port range (first-last), '
+        'not "1024-65536"'),
+    "binding v4": (changed("198.51.100.7", "198.51.100.256", STATIC_GOOD),
+        'tep.yaml:11:12: bindings.static[0].v4: expected an IPv4 address, not "198.51.100.256"'),
+    "binding multicast": (changed("198.51.100.7", "224.0.0.1", STATIC_GOOD),
+        "tep.yaml:11:7: bindings.static: 224.0.0.1 is no unicast address"),
+    "binding loopback": (changed("198.51.100.7", "127.0.0.1", STATIC_GOOD),
+        "tep.yaml:11:7: bindings.static: 127.0.0.1 is no unicast address"),
+    "binding client local": (changed("2001:db8:1::17", "fe80::17", STATIC_GOOD),
+        "tep.yaml:11:7: bindings.static: client fe80::17 cannot be a tunnel end"),
+    "binding client ours": (changed("2001:db8:1::17", "2001:db8::2", STATIC_GOOD),
+        "tep.yaml:11:7: bindings.static: client 2001:db8::2 is one of tunnel.v6"),
+    "binding tep": (changed('tep: "2001:db8::2"', 'tep: "2001:db8::3"', STATIC_GOOD),
+        "tep.yaml:12:7: bindings.static: tep 2001:db8::3 is not one of tunnel.v6"),
+    "overlap": (changed("2048-2048", "2047-2048", STATIC_GOOD),
+        "tep.yaml:12:7: bindings.static: 198.51.100.7 has a port of 1024-2047 in line 11, too"),
+    "overlap same": (changed("2048-2048", "1024-2047", STATIC_GOOD),
+        "tep.yaml:12:7: bindings.static: 198.51.100.7 has a port of 1024-2047 in line 11, too"),
+    "overlap exclusive": (STATIC_GOOD + "    - {v4: 198.51.100.7, client: \"2001:db8:1::19\"}\n",
+        "tep.yaml:11:7: bindings.static: 198.51.100.7 has a port of 0-65535 in line 13, too"),
+    "no file": (GOOD + "bindings: {file: missing.csv}\n",
+        "missing.csv: cannot read: No such file or directory"),
+    "listen alone": (GOOD + "control: {listen: \"[::]:3654\"}\n",
+        "tep.yaml:9:10: control.listen: control.servers is empty, so nobody could speak"),
+    "servers alone": (changed('  listen: "[::]:3654"\n', "", CONTROL_GOOD),
+        "tep.yaml:10:3: control.servers: control.listen is missing"),
+    "server twice": (CONTROL_GOOD + "    - {name: server1, password: other}\n",
+        "tep.yaml:13:7: control.servers: server1 stands in line 12, too"),
+    "server no password": (changed(", password: secret", "", CONTROL_GOOD),
+        "tep.yaml:12:7: control.servers[0].password: missing: this key is required"),
+    "listen v4": (changed("[::]:3654", "0.0.0.0:3654", CONTROL_GOOD),
+        'tep.yaml:10:11: control.listen: expected "[IPv6 address]:port", not "0.0.0.0:3654"'),
+    "listen no port": (changed("[::]:3654", "::", CONTROL_GOOD),
+        'tep.yaml:10:11: control.listen: expected "[IPv6 address]:port", not "::"'),
+    "anchor": (GOOD + "name: &a x\n",
+        "tep.yaml:9:7: name: anchors and aliases are not allowed"),
+    "name empty": (GOOD + 'name: ""\n',
+        "tep.yaml:9:7: name: 0 characters long, expected at least 1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_configuration_is_one_sentence(tmp_path, name):
+    text, sentence = BAD[name]
+    assert check(tmp_path, text) == (2, f"error: {sentence}\n")
+
+
+BAD_ROWS = {
+    "198.51.100.300,1-2,2001:db8:1::1,2001:db8::1": "1:1",
+    "198.51.100.8,2-1,2001:db8:1::1,2001:db8::1": "1:14",
+    "198.51.100.8,1-2,2001:db8:1::1,2001:db8::9": "1:32",
+    "# none\n198.51.100.7,2000-3000,2001:db8:1::1,2001:db8::1": "2:1",
+}
+
+
+@pytest.mark.parametrize("rows", BAD_ROWS)
+def test_bad_row_of_the_bindings_file_is_found_by_t(tmp_path, rows):
+    (tmp_path / "more.csv").write_text(rows + "\n")
+    text = changed("  static:", "  file: more.csv\n  static:", STATIC_GOOD)
+    code, message = check(tmp_path, text)
+    assert code == 2
+    assert message.startswith(f"error: more.csv:{BAD_ROWS[rows]}: ")
+    assert message.count("\n") == 1
+
+
+def test_missing_configuration_is_one_sentence(tmp_path):
+    done = run("-c", tmp_path / "none.yaml", "-t")
+    assert done.returncode == 2
+    assert done.stderr.endswith("none.yaml: cannot read: No such file or directory\n")
+
+
+def test_bad_configuration_starts_nothing(tmp_path):
+    """Without -t the EAL must not have begun either: its device would have made the file."""
+    path, trace = tmp_path / "tep.yaml", tmp_path / "out.pcap"
+    path.write_text(GOOD + "workers: 0\n")
+    done = run("--no-huge", "--no-shconf", "--no-pci", f"--vdev=net_pcap0,tx_pcap={trace}", "--",
+               "-c", path)
+    assert done.returncode == 2
+    assert "EAL" not in done.stderr
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("args, sentence", [
+    ([], "-c FILE is missing"),
+    (["-t"], "-c FILE is missing"),
+    (["-c", "x", "--duration=0"], "--duration: not a number from 1 to 86400: 0"),
+    (["-c", "x", "--exit-on-idle=1s"], "--exit-on-idle: not a number from 1 to 3600000: 1s"),
+    (["-c", "x", "--stats-period=-1"], "--stats-period: not a number from 1 to 86400: -1"),
+    (["-c", "x", "y"], "y: not an option of dstm-tep (EAL arguments stand before --)"),
+], ids=str)
+def test_bad_options_are_one_sentence(args, sentence):
+    for before in ([], ["--no-huge", "--"]):
+        done = run(*before, *args)
+        assert (done.returncode, done.stderr) == (2, f"error: {sentence}\n")
+
+
+def test_unknown_option_prints_the_usage():
+    done = run("--", "--nonsense")
+    assert done.returncode == 2
+    assert "usage: dstm-tep" in done.stderr
+
+
+def test_version():
+    assert run("-V").stdout.startswith("dstm-tep ")
+
+
+def test_counters_page_is_current():
+    """docs/counters.md is what the program prints; dstm-tep --list-counters > docs/counters.md"""
+    assert (ROOT / "docs/counters.md").read_text() == run("--list-counters").stdout
+
+
+def test_usage_names_every_option():
+    text = run("-h").stdout
+    for option in ("-c FILE", "-t", "-v", "-V", "--exit-on-idle", "--duration", "--stats-period",
+                   "--stats-file", "--list-counters"):
+        assert option in text
