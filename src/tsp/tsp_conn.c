@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tsp/tsp_conn_impl.h"
-#include "tsp/tsp_xml.h"
-
-#include "common/log.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,7 +17,7 @@
 
 #define INPUT_MAX    16384 /* octets read ahead */
 #define DRAIN_TIME_S 1 /* how long the peer may take to see our end of stream */
-#define HEADER_ROOM  32 /* "Content-length: 4096" and its end */
+#define FLUSH_TIME_S 5 /* how long the last words may take to leave */
 
 const struct tsp_conn_limits tsp_conn_default_limits = {
 	.auth_timeout_s = 30,
@@ -31,13 +27,7 @@ const struct tsp_conn_limits tsp_conn_default_limits = {
 	.output_max = 256 * 1024,
 };
 
-static struct evbuffer *output(const struct tsp_conn *conn)
-{
-	return bufferevent_get_output(conn->bev);
-}
-
-/* One deadline at a time; 0 seconds: none. */
-static void arm(struct tsp_conn *conn, uint32_t seconds)
+void tsp_conn_arm(struct tsp_conn *conn, uint32_t seconds)
 {
 	struct timeval delay = {.tv_sec = seconds};
 
@@ -47,14 +37,22 @@ static void arm(struct tsp_conn *conn, uint32_t seconds)
 		evtimer_add(conn->timer, &delay);
 }
 
-/* The only place where a connection goes away; called by the timer alone. */
-static void finish(struct tsp_conn *conn)
+/* Tells the peer of a TLS stream that this is its end. */
+static void end_tls(struct tsp_conn *conn)
 {
 	struct ssl_st *ssl = bufferevent_openssl_get_ssl(conn->bev);
 
+	if (ssl == NULL)
+		return;
+	SSL_shutdown(ssl);
+	ERR_clear_error();
+}
+
+/* The only place where a connection goes away; called by the timer alone. */
+static void finish(struct tsp_conn *conn)
+{
 	conn->params.ops->closed(conn, conn->reason, conn->why, conn->params.arg);
-	if (ssl != NULL)
-		SSL_shutdown(ssl);
+	end_tls(conn);
 	bufferevent_free(conn->bev);
 	event_free(conn->timer);
 	if (conn->pause != NULL)
@@ -75,16 +73,13 @@ static void finish_soon(struct tsp_conn *conn)
  */
 static void end_output(struct tsp_conn *conn)
 {
-	struct ssl_st *ssl = bufferevent_openssl_get_ssl(conn->bev);
-
 	if (!conn->is_responder || conn->reason == TSP_CLOSE_PEER || conn->is_draining)
 		return finish_soon(conn);
 	conn->is_draining = true;
-	if (ssl != NULL)
-		SSL_shutdown(ssl);
+	end_tls(conn);
 	shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
 	bufferevent_enable(conn->bev, EV_READ);
-	arm(conn, DRAIN_TIME_S);
+	tsp_conn_arm(conn, DRAIN_TIME_S);
 }
 
 static bool enter_closing(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why)
@@ -107,175 +102,25 @@ void tsp_conn_end(struct tsp_conn *conn, enum tsp_close_reason reason, const cha
 		return;
 	if (was_connecting)
 		finish_soon(conn);
-	else if (evbuffer_get_length(output(conn)) == 0)
+	else if (tsp_conn_queued(conn) == 0)
 		end_output(conn);
 	else
-		arm(conn, conn->params.limits.message_timeout_s);
+		tsp_conn_arm(conn, FLUSH_TIME_S);
 }
 
-/* Ends a connection that can carry no more words. */
-static void drop(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why)
+void tsp_conn_drop(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why)
 {
 	enter_closing(conn, reason, why);
 	finish_soon(conn);
-}
-
-void tsp_conn_put_line(struct tsp_conn *conn, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	evbuffer_add_vprintf(output(conn), format, args);
-	va_end(args);
-	evbuffer_add(output(conn), "\r\n", 2);
 }
 
 void tsp_conn_become_ready(struct tsp_conn *conn, bool swallow_token)
 {
 	conn->state = TSP_CONN_READY;
 	tsp_frame_begin_messages(&conn->frame, swallow_token);
-	arm(conn, conn->params.limits.idle_timeout_s);
+	tsp_conn_arm(conn, conn->params.limits.idle_timeout_s);
 	if (conn->params.ops->ready != NULL)
 		conn->params.ops->ready(conn, conn->params.arg);
-}
-
-int tsp_conn_send(struct tsp_conn *conn, const struct tsp_msg *msg)
-{
-	char body[TSP_SEND_MAX];
-	int len;
-
-	if (conn->state != TSP_CONN_READY)
-		return -ENOTCONN;
-	len = tsp_xml_write(msg, conn->generation, body, sizeof(body));
-	if (len < 0)
-		return len;
-	if (tsp_conn_queued(conn) + len + HEADER_ROOM > conn->params.limits.output_max) {
-		drop(conn, TSP_CLOSE_TIMEOUT, "the peer does not read what we send");
-		return -ENOBUFS;
-	}
-	evbuffer_add_printf(output(conn), "Content-length: %d\r\n", len);
-	evbuffer_add(output(conn), body, len);
-	if (msg->status != TSP_STATUS_NONE && conn->owed > 0)
-		conn->owed--;
-	if (conn->is_half_closed && conn->owed == 0)
-		tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
-	return 0;
-}
-
-/* True for a message that an answer is due to. */
-static bool is_request(const struct tsp_msg *msg)
-{
-	return msg->action == TSP_ACTION_CREATE || msg->action == TSP_ACTION_DELETE ||
-	       msg->action == TSP_ACTION_QUERY;
-}
-
-static void answer_error(struct tsp_conn *conn, enum tsp_status status)
-{
-	struct tsp_msg msg = {.status = status};
-
-	tsp_conn_send(conn, &msg);
-}
-
-static void on_body(struct tsp_conn *conn)
-{
-	struct tsp_msg msg;
-	enum tsp_status status;
-	const char *why;
-
-	status = tsp_xml_parse(conn->frame.buf, conn->frame.len, conn->generation, &msg, &why);
-	if (status != TSP_STATUS_OK && !conn->is_responder)
-		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, why);
-	if (status != TSP_STATUS_OK) {
-		conn->owed++;
-		return answer_error(conn, status);
-	}
-	if (conn->is_responder && is_request(&msg))
-		conn->owed++;
-	conn->params.ops->message(conn, &msg, conn->params.arg);
-}
-
-/* The place of the next message is lost: say so and close. */
-static void on_frame_error(struct tsp_conn *conn)
-{
-	if (conn->is_responder && conn->state == TSP_CONN_READY)
-		answer_error(conn, TSP_STATUS_MALFORMED);
-	else if (conn->is_responder)
-		tsp_conn_put_line(conn, "%u %s", tsp_code(TSP_STATUS_MALFORMED, TSP_GENERATION_2),
-			tsp_status_text(TSP_STATUS_MALFORMED));
-	tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, conn->frame.why);
-}
-
-static void on_frame(struct tsp_conn *conn, enum tsp_frame_event event)
-{
-	switch (event) {
-	case TSP_FRAME_MORE:
-		break;
-	case TSP_FRAME_LINE:
-		if (conn->is_responder)
-			tsp_responder_line(conn, conn->frame.buf);
-		else
-			tsp_initiator_line(conn, conn->frame.buf);
-		break;
-	case TSP_FRAME_BODY:
-		on_body(conn);
-		break;
-	case TSP_FRAME_ERROR:
-		on_frame_error(conn);
-		break;
-	}
-}
-
-/* A responder whose answers are not read reads no more requests. */
-static void throttle(struct tsp_conn *conn)
-{
-	if (!conn->is_responder || tsp_conn_queued(conn) < conn->params.limits.output_max / 2)
-		return;
-	conn->is_throttled = true;
-	bufferevent_disable(conn->bev, EV_READ);
-}
-
-static bool is_listening(const struct tsp_conn *conn)
-{
-	return (conn->state == TSP_CONN_HANDSHAKE || conn->state == TSP_CONN_READY) &&
-	       !conn->is_throttled;
-}
-
-/*
- * A message has its time from its first octet on, however slowly the others come; stray octets between
- * messages keep no idle connection alive. While we do not read, the clock of the output runs instead.
- */
-static void keep_time(struct tsp_conn *conn, bool had_message)
-{
-	bool is_partial = tsp_frame_is_partial(&conn->frame) && !conn->is_throttled;
-
-	if (conn->state != TSP_CONN_READY || conn->is_half_closed)
-		return;
-	if (is_partial == conn->is_message_timed && !had_message)
-		return;
-	conn->is_message_timed = is_partial;
-	arm(conn, is_partial ? conn->params.limits.message_timeout_s
-			     : conn->params.limits.idle_timeout_s);
-}
-
-static void consume(struct tsp_conn *conn)
-{
-	struct evbuffer *input = bufferevent_get_input(conn->bev);
-	enum tsp_frame_event event;
-	struct evbuffer_iovec chunk;
-	bool had_message = false;
-
-	while (is_listening(conn) && evbuffer_peek(input, -1, NULL, &chunk, 1) > 0) {
-		if (conn->state == TSP_CONN_HANDSHAKE && conn->pause != NULL) {
-			tsp_responder_succeed(conn);
-			continue;
-		}
-		evbuffer_drain(
-			input, tsp_frame_push(&conn->frame, chunk.iov_base, chunk.iov_len, &event));
-		had_message |= event == TSP_FRAME_BODY;
-		on_frame(conn, event);
-		throttle(conn);
-	}
-	keep_time(conn, had_message);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -286,7 +131,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 	if (conn->state == TSP_CONN_CLOSING)
 		evbuffer_drain(input, evbuffer_get_length(input));
 	else
-		consume(conn);
+		tsp_conn_consume(conn);
 }
 
 /* The output ran empty. */
@@ -299,20 +144,20 @@ static void on_write(struct bufferevent *bev, void *arg)
 			end_output(conn);
 		return;
 	}
-	if (conn->is_throttled) {
-		conn->is_throttled = false;
-		bufferevent_enable(bev, EV_READ);
-		consume(conn);
-	}
+	tsp_conn_unthrottle(conn);
 	if (conn->state == TSP_CONN_READY && conn->params.ops->drained != NULL)
 		conn->params.ops->drained(conn, conn->params.arg);
 }
 
 static void on_connected(struct tsp_conn *conn)
 {
+	struct timeval stalled = {.tv_sec = conn->params.limits.message_timeout_s};
+
 	if (conn->state != TSP_CONN_CONNECTING)
 		return;
 	conn->state = TSP_CONN_HANDSHAKE;
+	if (stalled.tv_sec > 0)
+		bufferevent_set_timeouts(conn->bev, NULL, &stalled);
 	if (!conn->is_responder)
 		tsp_initiator_start(conn);
 }
@@ -320,13 +165,13 @@ static void on_connected(struct tsp_conn *conn)
 static void on_end_of_stream(struct tsp_conn *conn)
 {
 	if (conn->state == TSP_CONN_CLOSING) {
-		if (evbuffer_get_length(output(conn)) == 0)
+		if (tsp_conn_queued(conn) == 0)
 			finish_soon(conn);
 		return;
 	}
 	if (conn->is_responder && conn->state == TSP_CONN_READY && conn->owed > 0) {
 		conn->is_half_closed = true;
-		return arm(conn, conn->params.limits.message_timeout_s);
+		return tsp_conn_arm(conn, conn->params.limits.message_timeout_s);
 	}
 	tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
 }
@@ -337,11 +182,11 @@ static void on_socket_error(struct tsp_conn *conn)
 	bool is_tls = bufferevent_get_openssl_error(conn->bev) != 0;
 
 	if (conn->state != TSP_CONN_CONNECTING)
-		drop(conn, TSP_CLOSE_ERROR, is_tls ? "TLS failed" : why);
+		tsp_conn_drop(conn, TSP_CLOSE_ERROR, is_tls ? "TLS failed" : why);
 	else if (conn->is_responder)
-		drop(conn, TSP_CLOSE_PROTOCOL, "TLS handshake failed");
+		tsp_conn_drop(conn, TSP_CLOSE_PROTOCOL, "TLS handshake failed");
 	else
-		drop(conn, TSP_CLOSE_CONNECT, is_tls ? "TLS handshake failed" : why);
+		tsp_conn_drop(conn, TSP_CLOSE_CONNECT, is_tls ? "TLS handshake failed" : why);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -353,9 +198,19 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	else if (what & BEV_EVENT_EOF)
 		on_end_of_stream(conn);
 	else if (what & BEV_EVENT_TIMEOUT)
-		drop(conn, TSP_CLOSE_TIMEOUT, "the peer does not read what we send");
+		tsp_conn_drop(conn, TSP_CLOSE_TIMEOUT, "the peer does not read what we send");
 	else if (what & BEV_EVENT_ERROR)
 		on_socket_error(conn);
+}
+
+static void on_deadline(struct tsp_conn *conn)
+{
+	if (conn->is_half_closed)
+		return tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
+	if (!conn->is_message_timed)
+		return tsp_conn_end(conn, TSP_CLOSE_TIMEOUT, "idle for too long");
+	tsp_conn_refuse(conn, TSP_STATUS_MALFORMED);
+	tsp_conn_end(conn, TSP_CLOSE_TIMEOUT, "a message was not completed in time");
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *arg)
@@ -363,19 +218,20 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
 	struct tsp_conn *conn = arg;
 
 	switch (conn->state) {
-	case TSP_CONN_CLOSING:
-		return finish(conn);
 	case TSP_CONN_CONNECTING:
-		return drop(conn, conn->is_responder ? TSP_CLOSE_TIMEOUT : TSP_CLOSE_CONNECT,
+		tsp_conn_drop(conn, conn->is_responder ? TSP_CLOSE_TIMEOUT : TSP_CLOSE_CONNECT,
 			"no connection in time");
+		break;
 	case TSP_CONN_HANDSHAKE:
-		return tsp_conn_end(conn, TSP_CLOSE_TIMEOUT, "not authenticated in time");
+		tsp_conn_refuse(conn, TSP_STATUS_AUTH_FAILED);
+		tsp_conn_end(conn, TSP_CLOSE_TIMEOUT, "not authenticated in time");
+		break;
 	case TSP_CONN_READY:
-		if (conn->is_half_closed)
-			return tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
-		return tsp_conn_end(conn, TSP_CLOSE_TIMEOUT,
-			conn->is_message_timed ? "a message was not completed in time"
-					       : "idle for too long");
+		on_deadline(conn);
+		break;
+	case TSP_CONN_CLOSING:
+		finish(conn);
+		break;
 	}
 }
 
@@ -418,7 +274,6 @@ static struct bufferevent *create_bufferevent(
 static struct tsp_conn *create(const struct tsp_conn_params *params, int fd, bool is_responder,
 	const struct addr_endpoint *peer)
 {
-	struct timeval stalled = {.tv_sec = params->limits.message_timeout_s};
 	struct tsp_conn *conn = calloc(1, sizeof(*conn));
 
 	if (conn == NULL)
@@ -439,10 +294,8 @@ static struct tsp_conn *create(const struct tsp_conn_params *params, int fd, boo
 		goto fail;
 	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_MAX);
-	if (params->limits.message_timeout_s > 0)
-		bufferevent_set_timeouts(conn->bev, NULL, &stalled);
 	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-	arm(conn, params->limits.auth_timeout_s);
+	tsp_conn_arm(conn, params->limits.auth_timeout_s);
 	return conn;
 fail:
 	if (conn != NULL && conn->timer != NULL)
@@ -488,7 +341,7 @@ struct tsp_conn *tsp_conn_connect(
 	}
 	addr_endpoint_to_sockaddr(peer, &sa);
 	if (bufferevent_socket_connect(conn->bev, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		drop(conn, TSP_CLOSE_CONNECT, "cannot connect");
+		tsp_conn_drop(conn, TSP_CLOSE_CONNECT, "cannot connect");
 	return conn;
 }
 
@@ -513,11 +366,6 @@ void tsp_conn_close(struct tsp_conn *conn)
 void tsp_conn_set_arg(struct tsp_conn *conn, void *arg)
 {
 	conn->params.arg = arg;
-}
-
-size_t tsp_conn_queued(const struct tsp_conn *conn)
-{
-	return evbuffer_get_length(output(conn));
 }
 
 const struct addr_endpoint *tsp_conn_peer(const struct tsp_conn *conn)

@@ -36,7 +36,7 @@ enum tsp_close_reason {
 	TSP_CLOSE_CONNECT, /* could not connect */
 	TSP_CLOSE_AUTH, /* authentication failed or refused */
 	TSP_CLOSE_TIMEOUT, /* a limit of time */
-	TSP_CLOSE_VERSION, /* the responder answered 302: the generation is not spoken there */
+	TSP_CLOSE_VERSION, /* 302: the responder does not speak the initiator's version */
 	TSP_CLOSE_PROTOCOL, /* malformed, too long */
 	TSP_CLOSE_ERROR, /* socket error */
 };
@@ -88,7 +88,7 @@ struct tsp_conn_params {
 	enum tsp_generation generation; /* initiator: what it announces */
 	bool send_ok_to_v1; /* responder: "OK ..." instead of "200 Success" to VERSION 1.x */
 	struct ssl_ctx_st *tls; /* TLS from the first octet; NULL: plain TCP */
-	const struct in6_addr *local; /* initiator: bind to it before connecting; NULL: kernel's choice */
+	const struct in6_addr *local; /* initiator: its own address; NULL: the kernel's choice */
 };
 
 /* Initiator: connects and goes on by itself. NULL + errno. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The inside of a connection, shared by its life (tsp_conn.c) and the two handshakes
- * (tsp_responder.c, tsp_initiator.c). Nobody else includes this.
+ * The inside of a connection, shared by its life (tsp_conn.c), its messages (tsp_exchange.c) and
+ * the two handshakes (tsp_responder.c, tsp_initiator.c). Nobody else includes this.
  *
  * States go downwards only:
  *
@@ -54,21 +54,42 @@ struct tsp_conn {
 	bool is_throttled; /* responder: not reading until the output has drained */
 	uint32_t failures; /* of authentication */
 	uint32_t owed; /* responder: requests without an answer yet */
+	enum tsp_status deferred; /* responder: our answer to a bad body, due after those */
 	char user[TSP_USER_MAX + 1];
 };
 
-/* Sends a line of the handshake; CR LF is added. */
-void tsp_conn_put_line(struct tsp_conn *conn, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-/* The handshake is over: frames from now on, ready() is called. */
+/* tsp_conn.c */
+
+/* Sets the one deadline; 0 seconds: none. */
+void tsp_conn_arm(struct tsp_conn *conn, uint32_t seconds);
+/* The handshake is over: messages from now on, ready() is called. */
 void tsp_conn_become_ready(struct tsp_conn *conn, bool swallow_token);
 /* Ends the connection: what is queued leaves, then closed(reason, why) comes from the event loop. */
 void tsp_conn_end(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why);
+/* The same for a connection that can carry no more words. */
+void tsp_conn_drop(struct tsp_conn *conn, enum tsp_close_reason reason, const char *why);
 
-/* A line for the side that the connection is. */
+/* tsp_exchange.c */
+
+/* Reads what has come, as far as the state allows. */
+void tsp_conn_consume(struct tsp_conn *conn);
+/* The output ran empty: reads again, if it did not. */
+void tsp_conn_unthrottle(struct tsp_conn *conn);
+/* Sends a line of the handshake; CR LF is added. */
+void tsp_conn_put_line(struct tsp_conn *conn, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Responder: the status as the answer that is due now, a line or a message. Initiator: nothing. */
+void tsp_conn_refuse(struct tsp_conn *conn, enum tsp_status status);
+
+/* tsp_responder.c */
+
 void tsp_responder_line(struct tsp_conn *conn, const char *line);
-void tsp_initiator_line(struct tsp_conn *conn, const char *line);
-/* TCP and TLS are up. */
-void tsp_initiator_start(struct tsp_conn *conn);
+void tsp_responder_put_status(struct tsp_conn *conn, enum tsp_status status);
 /* Octets came, or time passed, in the pause before the success line: the line leaves now. */
 void tsp_responder_succeed(struct tsp_conn *conn);
+
+/* tsp_initiator.c */
+
+/* TCP and TLS are up. */
+void tsp_initiator_start(struct tsp_conn *conn);
+void tsp_initiator_line(struct tsp_conn *conn, const char *line);

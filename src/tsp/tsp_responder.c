@@ -10,8 +10,6 @@
  */
 #include "tsp/tsp_conn_impl.h"
 
-#include "common/log.h"
-
 #include <event2/event.h>
 
 #include <stdio.h>
@@ -21,7 +19,7 @@
 
 #define PAUSE_MS 10
 
-static void put_status(struct tsp_conn *conn, enum tsp_status status)
+void tsp_responder_put_status(struct tsp_conn *conn, enum tsp_status status)
 {
 	enum tsp_generation generation = conn->generation != 0 ? conn->generation
 							       : TSP_GENERATION_2;
@@ -66,13 +64,13 @@ static void on_version(struct tsp_conn *conn, const char *line)
 	if (line[0] == '\0')
 		return;
 	if (strncasecmp(line, key, sizeof(key) - 1) != 0) {
-		put_status(conn, TSP_STATUS_MALFORMED);
+		tsp_responder_put_status(conn, TSP_STATUS_MALFORMED);
 		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, "first line names no version");
 	}
 	conn->generation = find_generation(line + sizeof(key) - 1);
 	if (conn->generation == 0) {
-		put_status(conn, TSP_STATUS_BAD_VERSION);
-		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, "unsupported client version");
+		tsp_responder_put_status(conn, TSP_STATUS_BAD_VERSION);
+		return tsp_conn_end(conn, TSP_CLOSE_VERSION, "unsupported client version");
 	}
 	put_capabilities(conn);
 	conn->step = TSP_STEP_AUTHENTICATE;
@@ -84,7 +82,7 @@ static void fail(struct tsp_conn *conn)
 	tsp_sasl_destroy(conn->sasl);
 	conn->sasl = NULL;
 	conn->step = TSP_STEP_AUTHENTICATE;
-	put_status(conn, TSP_STATUS_AUTH_FAILED);
+	tsp_responder_put_status(conn, TSP_STATUS_AUTH_FAILED);
 	if (++conn->failures >= conn->params.limits.auth_attempts)
 		tsp_conn_end(conn, TSP_CLOSE_AUTH, "authentication failed too often");
 }
@@ -117,7 +115,7 @@ void tsp_responder_succeed(struct tsp_conn *conn)
 	if (conn->params.send_ok_to_v1 && conn->generation == TSP_GENERATION_1)
 		tsp_conn_put_line(conn, "OK Authentication successful");
 	else
-		put_status(conn, TSP_STATUS_OK);
+		tsp_responder_put_status(conn, TSP_STATUS_OK);
 	tsp_conn_become_ready(conn, true);
 }
 
@@ -162,7 +160,7 @@ static void on_authenticate(struct tsp_conn *conn, const char *line)
 	if (line[0] == '\0')
 		return;
 	if (begin == NULL) {
-		put_status(conn, TSP_STATUS_MALFORMED);
+		tsp_responder_put_status(conn, TSP_STATUS_MALFORMED);
 		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, "AUTHENTICATE was due");
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(begin, " \t"), begin);

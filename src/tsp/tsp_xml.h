@@ -28,7 +28,8 @@ enum tsp_status tsp_xml_parse(const char *body, size_t len, enum tsp_generation 
 	struct tsp_msg *msg, const char **why);
 
 /*
- * Writes status line and XML as msg says. Returns the length, or -ENOSPC. The result is canonical:
+ * Writes status line and XML as msg says. Returns the length, -ENOSPC, or -EINVAL for a message that
+ * says nothing. The result is canonical:
  * server before client, RFC 5952 addresses, no white space inside elements.
  */
 int tsp_xml_write(

@@ -142,6 +142,8 @@ int tsp_xml_write(const struct tsp_msg *msg, enum tsp_generation generation, cha
 {
 	struct text text = {.buf = buf, .size = size};
 
+	if (msg->status == TSP_STATUS_NONE && msg->action == TSP_ACTION_NONE)
+		return -EINVAL;
 	if (msg->status != TSP_STATUS_NONE)
 		put(&text, "%u %s\r\n", wire_code(msg, generation), tsp_status_text(msg->status));
 	if (msg->action != TSP_ACTION_NONE)

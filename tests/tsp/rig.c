@@ -7,6 +7,7 @@
 #include "rig.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -150,11 +151,20 @@ void rig_connect(struct rig *rig)
 	accept_side(rig);
 }
 
+/* Pieces leave as they are sent. */
+static void send_at_once(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 void rig_connect_to_raw(struct rig *rig)
 {
 	connect_side(rig);
 	rig->raw = accept(rig->listen_fd, NULL, NULL);
 	assert_true(rig->raw >= 0);
+	send_at_once(rig->raw);
 }
 
 void rig_connect_from_raw(struct rig *rig)
@@ -164,6 +174,7 @@ void rig_connect_from_raw(struct rig *rig)
 	addr_endpoint_to_sockaddr(&rig->at, &sa);
 	rig->raw = socket(AF_INET6, SOCK_STREAM, 0);
 	assert_int_equal(connect(rig->raw, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	send_at_once(rig->raw);
 	accept_side(rig);
 }
 

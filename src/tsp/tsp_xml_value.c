@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tsp/tsp_xml_value.h"
+
+#include "common/addr.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+bool tsp_xml_is_named(const xmlNode *node, const char *name)
+{
+	return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
+}
+
+/* Takes ownership of text. What does not fit becomes empty, which no reader accepts. */
+static void take_value(xmlChar *text, struct tsp_xml_value *value)
+{
+	const char *begin = (const char *)text;
+	size_t len;
+
+	while (isspace((unsigned char)*begin))
+		begin++;
+	len = strlen(begin);
+	while (len > 0 && isspace((unsigned char)begin[len - 1]))
+		len--;
+	if (len > TSP_XML_VALUE_MAX)
+		len = 0;
+	memcpy(value->text, begin, len);
+	value->text[len] = '\0';
+	xmlFree(text);
+}
+
+bool tsp_xml_attribute(const xmlNode *node, const char *name, struct tsp_xml_value *value)
+{
+	xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)name);
+
+	if (text == NULL)
+		return false;
+	take_value(text, value);
+	return true;
+}
+
+static void read_text(const xmlNode *node, struct tsp_xml_value *value)
+{
+	xmlChar *text = xmlNodeGetContent(node);
+
+	value->text[0] = '\0';
+	if (text != NULL)
+		take_value(text, value);
+}
+
+bool tsp_xml_number(const char *text, uint32_t min, uint32_t max, uint32_t *value)
+{
+	size_t len = strspn(text, "0123456789");
+	unsigned long number;
+
+	if (len == 0 || len > 10 || text[len] != '\0')
+		return false;
+	number = strtoul(text, NULL, 10);
+	if (number < min || number > max)
+		return false;
+	*value = number;
+	return true;
+}
+
+/*
+ * An address as RFC 4291 has it, or, as both profiles print it, eight groups and a needless "::"
+ * (D4): then "::" is read as ":".
+ */
+static bool read_v6(const char *text, struct in6_addr *addr, bool *loose)
+{
+	const char *colons = strstr(text, "::");
+	struct tsp_xml_value second;
+
+	if (addr_v6_parse(text, addr) == 0)
+		return true;
+	if (colons == NULL || strstr(colons + 1, "::") != NULL)
+		return false;
+	memcpy(second.text, text, colons - text);
+	strcpy(second.text + (colons - text), colons + 1);
+	if (addr_v6_parse(second.text, addr) < 0)
+		return false;
+	*loose = true;
+	return true;
+}
+
+/* "length" says nothing that we use, but it must make sense. */
+static bool length_is_sane(const xmlNode *node, uint32_t max)
+{
+	struct tsp_xml_value length;
+	uint32_t number;
+
+	if (!tsp_xml_attribute(node, "length", &length) || length.text[0] == '\0')
+		return true;
+	return tsp_xml_number(length.text, 0, max, &number);
+}
+
+enum tsp_status tsp_xml_address(
+	const xmlNode *node, struct tsp_xml_address *address, const char **why)
+{
+	struct tsp_xml_value type, text;
+
+	*address = (struct tsp_xml_address){0};
+	*why = "address without type";
+	if (!tsp_xml_attribute(node, "type", &type))
+		return TSP_STATUS_MALFORMED;
+	read_text(node, &text);
+	if (strcmp(type.text, "ipv4") == 0) {
+		address->is_v4 = true;
+		*why = "not an IPv4 address";
+		if (addr_v4_parse(text.text, &address->v4) < 0 || !length_is_sane(node, 32))
+			return TSP_STATUS_BAD_V4;
+	} else if (strcmp(type.text, "ipv6") == 0) {
+		address->is_v6 = true;
+		*why = "not an IPv6 address";
+		if (!read_v6(text.text, &address->v6, &address->loose) ||
+			!length_is_sane(node, 128))
+			return TSP_STATUS_BAD_V6;
+	}
+	return TSP_STATUS_OK;
+}

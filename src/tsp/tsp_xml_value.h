@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What stands in one element of the tree: its attributes, numbers and addresses, read as leniently as
+ * old peers need and no more.
+ */
+#pragma once
+
+#include "tsp/tsp_xml.h"
+
+#include <libxml/tree.h>
+
+/* A value as text, trimmed. */
+struct tsp_xml_value {
+	char text[TSP_XML_VALUE_MAX + 1];
+};
+
+/* An address element, either family; other types ("dn") are neither. */
+struct tsp_xml_address {
+	bool is_v4;
+	bool is_v6;
+	bool loose; /* eight groups and "::" (D4) */
+	uint32_t v4;
+	struct in6_addr v6;
+};
+
+bool tsp_xml_is_named(const xmlNode *node, const char *name);
+
+/* False when the attribute is not there. */
+bool tsp_xml_attribute(const xmlNode *node, const char *name, struct tsp_xml_value *value);
+
+/* Decimal digits only: no sign, no blank, no second base. False: not one, or out of bounds. */
+bool tsp_xml_number(const char *text, uint32_t min, uint32_t max, uint32_t *value);
+
+/* Returns TSP_STATUS_OK, or the status to answer with and a sentence in *why. */
+enum tsp_status tsp_xml_address(
+	const xmlNode *node, struct tsp_xml_address *address, const char **why);
