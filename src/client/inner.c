@@ -99,22 +99,25 @@ static enum cl_verdict check_icmp(
 	return check_end(&quote, !source_end, true, lease);
 }
 
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP;
+}
+
 static enum cl_verdict check_end(
 	const struct inner *inner, bool source_end, bool quoted, const struct lease *lease)
 {
+	bool whole = lease_is_exclusive(lease);
+
+	if (!whole && !has_ports(inner->protocol))
+		return CL_FOREIGN_PROTOCOL;
 	if (inner->addr != lease->v4)
 		return CL_FOREIGN_ADDRESS;
-	if (lease_is_exclusive(lease) || inner->later_fragment)
+	if (whole || inner->later_fragment)
 		return CL_PASS;
-	switch (inner->protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-		return check_port(inner, source_end ? 0 : 2, lease);
-	case IPPROTO_ICMP:
+	if (inner->protocol == IPPROTO_ICMP)
 		return check_icmp(inner, source_end, quoted, lease);
-	default:
-		return CL_FOREIGN_PROTOCOL;
-	}
+	return check_port(inner, source_end ? 0 : 2, lease);
 }
 
 enum cl_verdict cl_inner_check(

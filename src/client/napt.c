@@ -69,7 +69,7 @@ static void add_snat(struct text *text, const struct lease *lease)
 	add(text, " }\n");
 }
 
-static void add_chains(
+static void add_chain(
 	struct text *text, const char *device, enum cl_mode mode, const struct lease *lease)
 {
 	char v4[ADDR_V4_STRLEN];
@@ -85,13 +85,6 @@ static void add_chains(
 		add_snat(text, lease);
 	}
 	add(text, "\t}\n");
-	if (mode == CL_MODE_NAPT && !lease_is_exclusive(lease))
-		add(text,
-			"\tchain guard {\n"
-			"\t\ttype filter hook postrouting priority filter; policy accept;\n"
-			"\t\toifname \"%s\" meta l4proto != { tcp, udp, icmp } drop\n"
-			"\t}\n",
-			device);
 }
 
 int cl_napt_ruleset(
@@ -105,7 +98,7 @@ int cl_napt_ruleset(
 	add(&text, "add table ip %s\ndelete table ip %s\n", table, table);
 	if (mode == CL_MODE_NAPT || !lease_is_exclusive(lease)) {
 		add(&text, "table ip %s {\n", table);
-		add_chains(&text, device, mode, lease);
+		add_chain(&text, device, mode, lease);
 		add(&text, "}\n");
 	}
 	return text.len < size ? (int)text.len : -ENOSPC;

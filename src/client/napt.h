@@ -6,6 +6,7 @@
  * transaction and meets nobody else's rules. In mode napt TCP, UDP and ICMP queries of any application
  * leave with a port or identifier of the lease, spread over all of its ranges (S18). In mode host only
  * echo requests are rewritten: a kernel has no setting that keeps their identifiers inside a range.
+ * What no rule rewrites reaches the tunnel as it is and is counted there.
  *
  * An application (one nft process, no shell) takes some ten milliseconds and blocks.
  */

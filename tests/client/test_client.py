@@ -255,8 +255,10 @@ def test_exclusive_address_carries_any_protocol(bench, server, tep, make_client)
     assert "2 received" in ping(bench)
 
 
-def test_protocol_without_ports_stays_inside_a_shared_address(bench, server, tep, make_client):
-    client = make_client(mode="host").start()
+@pytest.mark.parametrize("mode", ["napt", "host"])
+def test_protocol_without_ports_is_dropped_under_a_shared_address(
+        bench, server, tep, make_client, mode):
+    client = make_client(mode=mode).start()
     client.wait_bound()
     with bench.client_socket(socket.AF_INET, socket.SOCK_RAW, 47) as sock:
         sock.sendto(b"\0\0\x08\0payload", (PEER_V4, 0))
