@@ -23,6 +23,9 @@ struct cl_dti {
 	const struct cl_config *config;
 	struct cl_state_file *state;
 	struct cl_leftover changed; /* what the record says at this moment */
+	/* The last lease, while the kernel may still track connections of it (S19). */
+	uint32_t tracked_v4; /* 0: none */
+	char tracked_lease[LEASE_STRLEN];
 	struct cl_counters counters;
 	struct cl_tunnel *tunnel; /* NULL: bare */
 	int tun_fd;
@@ -54,9 +57,25 @@ static void undo(const struct cl_leftover *changed)
 	if (ret < 0)
 		log_warn("%s: nftables table cannot be removed: %s", changed->device,
 			strerror(-ret));
-	ret = cl_napt_flush(changed->v4);
+}
+
+/* The old mappings would hold their flows to an address or port that is ours no more. */
+static void forget_connections(struct cl_dti *dti)
+{
+	int ret = dti->tracked_v4 != 0 ? cl_napt_flush(dti->tracked_v4) : 0;
+
 	if (ret < 0)
-		log_warn("%s: tracked connections remain: %s", changed->device, strerror(-ret));
+		log_warn("%s: tracked connections remain: %s", dti->config->device, strerror(-ret));
+	dti->tracked_v4 = 0;
+}
+
+/* Connections live on under the same lease: after a renewal that came late, after a crash. */
+static void track_lease(struct cl_dti *dti, const struct cl_leftover *changed)
+{
+	if (strcmp(dti->tracked_lease, changed->lease) != 0)
+		forget_connections(dti);
+	dti->tracked_v4 = changed->v4;
+	snprintf(dti->tracked_lease, sizeof(dti->tracked_lease), "%s", changed->lease);
 }
 
 static void strike_record(struct cl_dti *dti)
@@ -102,9 +121,10 @@ struct cl_dti *cl_dti_open(
 		goto fail;
 	}
 	disable_v6(config->device);
-	if (dti->changed.device[0] != '\0' || dti->changed.port_range[0] != '\0') {
+	if (dti->changed.v4 != 0) {
 		log_info(
 			"%s: found what an earlier client left behind, removing it", config->state);
+		track_lease(dti, &dti->changed);
 		undo(&dti->changed);
 		strike_record(dti);
 	}
@@ -134,6 +154,7 @@ static int record_changes(struct cl_dti *dti, const struct lease *lease)
 	int ret = 0;
 
 	*changed = (struct cl_leftover){.v4 = lease->v4};
+	lease_format(lease, changed->lease);
 	if (!host || !lease_is_exclusive(lease))
 		snprintf(changed->device, sizeof(changed->device), "%s", dti->config->device);
 	if (host && !lease_is_exclusive(lease))
@@ -172,6 +193,7 @@ static int bring_up(struct cl_dti *dti, const struct lease *lease, char why[stat
 		say(why, "tunnel: cannot be opened: %s", strerror(-ret));
 		return ret;
 	}
+	track_lease(dti, &dti->changed);
 	if (dti->changed.device[0] != '\0')
 		ret = cl_napt_apply(config->device, config->mode, lease);
 	if (ret < 0) {
@@ -221,6 +243,7 @@ void cl_dti_close(struct cl_dti *dti)
 	if (dti == NULL)
 		return;
 	cl_dti_deconfigure(dti);
+	forget_connections(dti);
 	close(dti->tun_fd);
 	cl_state_close(dti->state);
 	free(dti);

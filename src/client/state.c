@@ -84,15 +84,17 @@ static bool is_port_range(const char *text)
 
 static int parse_leftover(json_t *root, struct cl_leftover *leftover)
 {
-	const char *device, *v4, *port_range;
+	const char *device, *v4, *lease, *port_range;
 	struct cl_leftover out = {0};
 
-	if (json_unpack(root, "{s:s, s:s, s:s}", "device", &device, "v4", &v4, "port_range",
-		    &port_range) < 0)
+	if (json_unpack(root, "{s:s, s:s, s:s, s:s}", "device", &device, "v4", &v4, "lease", &lease,
+		    "port_range", &port_range) < 0)
 		return -EINVAL;
-	if (!is_device_name(device) || !is_port_range(port_range) || addr_v4_parse(v4, &out.v4) < 0)
+	if (strlen(lease) >= sizeof(out.lease) || !is_device_name(device) ||
+		!is_port_range(port_range) || addr_v4_parse(v4, &out.v4) < 0)
 		return -EINVAL;
 	strcpy(out.device, device);
+	strcpy(out.lease, lease);
 	strcpy(out.port_range, port_range);
 	*leftover = out;
 	return 0;
@@ -150,11 +152,6 @@ fail:
 	return NULL;
 }
 
-static bool is_empty(const struct cl_leftover *leftover)
-{
-	return leftover->device[0] == '\0' && leftover->port_range[0] == '\0';
-}
-
 static int write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -176,10 +173,11 @@ int cl_state_save(struct cl_state_file *file, const struct cl_leftover *leftover
 	json_t *root;
 	int ret;
 
-	if (is_empty(leftover))
+	if (leftover->v4 == 0)
 		return unlink(file->path) == 0 || errno == ENOENT ? 0 : -errno;
-	root = json_pack("{s:s, s:s, s:s}", "device", leftover->device, "v4",
-		addr_v4_format(leftover->v4, v4), "port_range", leftover->port_range);
+	root = json_pack("{s:s, s:s, s:s, s:s}", "device", leftover->device, "v4",
+		addr_v4_format(leftover->v4, v4), "lease", leftover->lease, "port_range",
+		leftover->port_range);
 	text = root != NULL ? json_dumps(root, 0) : NULL;
 	json_decref(root);
 	if (text == NULL)

@@ -8,9 +8,12 @@
  * clients never share one.
  *
  * The record is one JSON object, replaced as a whole (write, sync, rename):
- *	{"device": "dstm0", "v4": "198.51.100.7", "port_range": "32768\t60999"}
+ *	{"device": "dstm0", "v4": "198.51.100.7", "lease": "198.51.100.7 ports 2048-3071 for ...",
+ *	 "port_range": "32768\t60999"}
  */
 #pragma once
+
+#include "common/lease.h"
 
 #include <stdint.h>
 
@@ -19,7 +22,8 @@
 
 struct cl_leftover {
 	char device[CL_DEVICE_MAX]; /* whose nftables table stands; "": none */
-	uint32_t v4; /* of the lease behind the table, host order */
+	uint32_t v4; /* of the lease, host order */
+	char lease[LEASE_STRLEN]; /* all of it, by lease_format() */
 	char port_range[CL_SYSCTL_MAX]; /* ip_local_port_range as it was; "": not changed */
 };
 

@@ -34,8 +34,10 @@ static int remove_folder(void **state)
 	return system(command);
 }
 
-static const struct cl_leftover example = {
-	.device = "dstm0", .v4 = 0xc6336407, .port_range = "32768\t60999"};
+static const struct cl_leftover example = {.device = "dstm0",
+	.v4 = 0xc6336407,
+	.lease = "198.51.100.7 ports 1-2",
+	.port_range = "32768\t60999"};
 
 static void assert_empty(const struct cl_leftover *leftover)
 {
@@ -63,6 +65,7 @@ static void record_survives_a_killed_client(void **state)
 	assert_non_null(file);
 	assert_string_equal(found.device, "dstm0");
 	assert_int_equal(found.v4, 0xc6336407);
+	assert_string_equal(found.lease, "198.51.100.7 ports 1-2");
 	assert_string_equal(found.port_range, "32768\t60999");
 	assert_int_equal(cl_state_save(file, &(struct cl_leftover){0}), 0);
 	cl_state_close(file);
@@ -93,14 +96,19 @@ static void broken_record_is_as_good_as_none(void **state)
 		"[]",
 		"null",
 		"{\"device\": \"dstm0\"}",
-		"{\"device\": 1, \"v4\": \"198.51.100.7\", \"port_range\": \"\"}",
-		"{\"device\": \"dstm0; flush ruleset\", \"v4\": \"198.51.100.7\", \"port_range\": "
+		"{\"device\": 1, \"v4\": \"198.51.100.7\", \"lease\": \"x\", \"port_range\": \"\"}",
+		"{\"device\": \"dstm0; flush ruleset\", \"v4\": \"198.51.100.7\", \"lease\": "
+		"\"x\", \"port_range\": "
 		"\"\"}",
-		"{\"device\": \"a\\nb\", \"v4\": \"198.51.100.7\", \"port_range\": \"\"}",
-		"{\"device\": \"sixteen_letters_\", \"v4\": \"198.51.100.7\", \"port_range\": "
+		"{\"device\": \"a\\nb\", \"v4\": \"198.51.100.7\", \"lease\": \"x\", "
+		"\"port_range\": \"\"}",
+		"{\"device\": \"sixteen_letters_\", \"v4\": \"198.51.100.7\", \"lease\": \"x\", "
+		"\"port_range\": "
 		"\"\"}",
-		"{\"device\": \"dstm0\", \"v4\": \"198.51.100\", \"port_range\": \"\"}",
-		"{\"device\": \"dstm0\", \"v4\": \"198.51.100.7\", \"port_range\": \"1 2; 3\"}",
+		"{\"device\": \"dstm0\", \"v4\": \"198.51.100\", \"lease\": \"x\", \"port_range\": "
+		"\"\"}",
+		"{\"device\": \"dstm0\", \"v4\": \"198.51.100.7\", \"lease\": \"x\", "
+		"\"port_range\": \"1 2; 3\"}",
 	};
 	struct cl_leftover found;
 

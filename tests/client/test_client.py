@@ -82,9 +82,13 @@ class Echo:
         while True:
             sock, source = self.tcp.accept()
             self.sources.append(source)
-            with sock:
-                while data := sock.recv(65536):
-                    sock.sendall(data)
+            threading.Thread(target=self.echo, args=(sock,), daemon=True).start()
+
+    @staticmethod
+    def echo(sock):
+        with sock:
+            while data := sock.recv(65536):
+                sock.sendall(data)
 
     def serve_udp(self):
         while True:
@@ -192,6 +196,9 @@ def test_killed_client_is_cleaned_up_by_its_next_start(bench, server, echo, make
     before = bench.host_state()
     client = make_client(mode=mode).start()
     client.wait_bound()
+    sock = bench.client_socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.settimeout(30)
+    sock.connect((PEER_V4, TCP_PORT))
     client.signal(signal.SIGKILL)
     client.wait()
     left = bench.host_state()
@@ -202,6 +209,9 @@ def test_killed_client_is_cleaned_up_by_its_next_start(bench, server, echo, make
     client.start().wait_bound()
     assert "left behind" in client.log.read_text()
     assert tcp_exchange(bench) == b"hello"
+    sock.sendall(b"a connection outlives the client")
+    assert sock.recv(100) == b"a connection outlives the client"
+    sock.close()
     assert leave(client) == 0
     assert bench.host_state() == before
 
@@ -477,3 +487,14 @@ def test_hostile_answers_change_nothing(bench, server, make_client):
         assert bench.host_state()[key] == before[key]
     server.refuse = None
     client.wait_bound()
+
+
+def test_configuration_is_checked_without_being_used(tmp_path):
+    good = subprocess.run([BINARY, "-t", "-c", ROOT / "config/client.yaml"], check=False, timeout=20)
+    assert good.returncode == 0
+    bad = tmp_path / "bad.yaml"
+    bad.write_text('server: "[2001:db8::53]:3653"\nmtu: 9\n')
+    result = subprocess.run(
+        [BINARY, "-t", "-c", bad], check=False, capture_output=True, text=True, timeout=20)
+    assert result.returncode == 2
+    assert result.stderr == f"error: {bad}:2:6: mtu: 9 is out of range 512..65495\n"
