@@ -30,7 +30,7 @@ struct cl_session {
 	struct cl_dti *dti;
 	struct cl_engine engine;
 	struct tsp_auth auth;
-	LIST_HEAD(, cl_link) links;
+	LIST_HEAD(cl_links, cl_link) links;
 	struct cl_link *current; /* NULL: none that the engine knows of */
 	struct event *timer;
 	struct event *watch;
