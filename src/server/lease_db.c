@@ -210,6 +210,12 @@ static void link_lease(struct srv_lease_db *db, struct srv_lease *lease)
 	}
 }
 
+void srv_lease_db_skip_id(struct srv_lease_db *db, uint64_t id)
+{
+	if (id > db->last_id)
+		db->last_id = id;
+}
+
 struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *value,
 	enum srv_lease_state state, const char *user, uint32_t pool, uint64_t id)
 {
@@ -222,8 +228,7 @@ struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *
 	lease->state = state;
 	lease->pool = pool;
 	lease->id = id != 0 ? id : db->last_id + 1;
-	if (lease->id > db->last_id)
-		db->last_id = lease->id;
+	srv_lease_db_skip_id(db, lease->id);
 	link_lease(db, lease);
 	db->count[state]++;
 	return lease;

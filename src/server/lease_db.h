@@ -65,6 +65,8 @@ void srv_lease_db_destroy(struct srv_lease_db *db);
  */
 struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *lease,
 	enum srv_lease_state state, const char *user, uint32_t pool, uint64_t id);
+/* No lease gets an id up to this one. */
+void srv_lease_db_skip_id(struct srv_lease_db *db, uint64_t id);
 /* Frees it; whoever had it in a list of a session has taken it out. */
 void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease);
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the server counts. One row here is the counter, its public name and its sentence for
+ * "dstmctl server counters --explain" and the documentation.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define SRV_COUNTERS(X)                                                                            \
+	X(CONNECTIONS, "connections", "Client connections that were accepted.")                    \
+	X(CONNECTIONS_REFUSED, "connections-refused",                                              \
+		"Client connections closed at once because limits.connections was reached.")       \
+	X(AUTH_FAILED, "auth-failed", "Connections that ended without authentication.")            \
+	X(REQUESTS, "requests", "Messages received from authenticated clients.")                   \
+	X(LEASES_CREATED, "leases-created", "New leases that were answered with success.")         \
+	X(LEASES_RENEWED, "leases-renewed", "Leases extended for their holder.")                   \
+	X(LEASES_RETURNED, "leases-returned",                                                      \
+		"New leases that gave a client the range it had before (S23); part of "            \
+		"leases-created.")                                                                 \
+	X(LEASES_RELEASED, "leases-released", "Leases that their client gave back.")               \
+	X(LEASES_EXPIRED, "leases-expired", "Leases that reached their end.")                      \
+	X(LEASES_UNDONE, "leases-undone",                                                          \
+		"New leases taken back: rejected, or not accepted in time by a generation 2 "      \
+		"client.")                                                                         \
+	X(LEASES_REVOKED, "leases-revoked",                                                        \
+		"Leases that ended because policy or their TEP refused to go on.")                 \
+	X(REFUSED_EXHAUSTED, "refused-exhausted",                                                  \
+		"Requests refused because no pool for the client had room (306, 301).")            \
+	X(REFUSED_TEP, "refused-tep",                                                              \
+		"Requests refused because the TEP refused or did not answer (307, 310).")          \
+	X(REFUSED_UNAVAILABLE, "refused-unavailable",                                              \
+		"Requests that named an address or lease that the client does not hold (308).")    \
+	X(REFUSED_V6, "refused-v6", "Requests without a usable IPv6 address (309, 502).")          \
+	X(REFUSED_BUSY, "refused-busy",                                                            \
+		"Requests refused for a quota, for too many at once, or because the store failed " \
+		"(530).")                                                                          \
+	X(REFUSED_OTHER, "refused-other", "Requests refused for what they say (500 and others).")  \
+	X(TEP_REQUESTS, "tep-requests", "Creates and deletes sent to TEPs, levelling aside.")      \
+	X(TEP_LEVELLED, "tep-levelled", "Leases announced to TEPs after a connection.")            \
+	X(TEP_REFUSALS, "tep-refusals", "Requests that a TEP answered with an error.")             \
+	X(TEP_TIMEOUTS, "tep-timeouts", "Requests that a TEP did not answer in time.")             \
+	X(TEP_CONNECTS, "tep-connects", "Sessions with TEPs that were set up.")
+
+enum srv_counter {
+#define X(id, name, text) SRV_COUNT_##id,
+	SRV_COUNTERS(X)
+#undef X
+	SRV_COUNTER_MAX,
+};
+
+struct srv_counters {
+	uint64_t n[SRV_COUNTER_MAX];
+};
+
+struct srv_counter_text {
+	const char *name;
+	const char *text;
+};
+extern const struct srv_counter_text srv_counter_texts[SRV_COUNTER_MAX];

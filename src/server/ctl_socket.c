@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "server/ctl_socket.h"
+
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIMIT_DEFAULT 1000
+#define LIMIT_MAX     10000
+
+static int64_t seconds_since(int64_t then_ms)
+{
+	return (clock_boot_ms() - then_ms) / 1000;
+}
+
+static json_t *v4_json(uint32_t v4)
+{
+	char text[ADDR_V4_STRLEN];
+
+	return json_string(addr_v4_format(v4, text));
+}
+
+static json_t *v6_json(const struct in6_addr *v6)
+{
+	char text[ADDR_V6_STRLEN];
+
+	return json_string(addr_v6_format(v6, text));
+}
+
+static json_t *endpoint_json(const struct addr_endpoint *endpoint)
+{
+	char text[ADDR_ENDPOINT_STRLEN];
+
+	return json_string(addr_endpoint_format(endpoint, text));
+}
+
+/* A whole list in one answer. */
+static json_t *items_json(json_t *items)
+{
+	return json_pack("{s:o, s:n}", "items", items, "next");
+}
+
+static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct srv_server *server = arg;
+	const struct srv_lease_db *db = srv_engine_leases(server->engine);
+	json_t *listen = json_array();
+
+	for (uint32_t i = 0; i < server->config.listen.n; i++) {
+		struct addr_endpoint endpoint = srv_listener_endpoint(server->listener, i);
+
+		json_array_append_new(listen, endpoint_json(&endpoint));
+	}
+	return json_pack("{s:s, s:I, s:i, s:i, s:o}", "version", DSTM_VERSION, "uptime_s",
+		(json_int_t)seconds_since(server->started_ms), "leases",
+		(int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
+		(int)srv_listener_connections(server->listener), "listen", listen);
+}
+
+/* --- leases -------------------------------------------------------------------------------------- */
+
+static const char *state_name(enum srv_lease_state state)
+{
+	static const char *const names[] = {
+		[SRV_LEASE_PENDING] = "pending",
+		[SRV_LEASE_ACTIVE] = "active",
+		[SRV_LEASE_RESTING] = "quarantine",
+	};
+
+	return names[state];
+}
+
+static json_t *ports_json(const struct lease *lease)
+{
+	json_t *ports = json_array();
+
+	for (uint32_t i = 0; i < lease->n_ranges; i++)
+		json_array_append_new(
+			ports, json_pack("[i, i]", lease->ranges[i].first, lease->ranges[i].last));
+	return ports;
+}
+
+static json_t *lease_json(const struct srv_server *server, const struct srv_lease *lease)
+{
+	const struct srv_engine_pool *pool = &server->pools[lease->pool];
+	int64_t until_ms = lease->state == SRV_LEASE_RESTING ? lease->due_ms : lease->lease.end_ms;
+	int64_t left_s = until_ms == SRV_LEASE_NEVER ? 0 : -seconds_since(until_ms);
+
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:I}", "v4", v4_json(lease->lease.v4),
+		"ports", ports_json(&lease->lease), "client", v6_json(&lease->lease.client_v6),
+		"tep", server->teps[pool->tep].name, "user", lease->user, "pool", pool->name,
+		"state", state_name(lease->state), "seconds_left",
+		(json_int_t)(left_s > 0 ? left_s : 0));
+}
+
+/* A whole number from min to max in arguments. False, with a sentence, when it is something else. */
+static bool number_argument(const json_t *arguments, const char *name, json_int_t min,
+	json_int_t max, json_int_t *value, char error[static CTL_ERROR_LEN])
+{
+	const json_t *given = json_object_get(arguments, name);
+
+	if (given == NULL || json_is_null(given))
+		return true;
+	if (!json_is_integer(given) || json_integer_value(given) < min ||
+		json_integer_value(given) > max) {
+		snprintf(error, CTL_ERROR_LEN, "\"%s\" is not a number from %lld to %lld", name,
+			(long long)min, (long long)max);
+		return false;
+	}
+	*value = json_integer_value(given);
+	return true;
+}
+
+/* The cursor is the slot to go on at: it stays good while leases come and go. */
+static json_t *leases(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct srv_server *server = arg;
+	const struct srv_lease_db *db = srv_engine_leases(server->engine);
+	json_int_t limit = LIMIT_DEFAULT, slot = 0;
+	json_t *items;
+
+	if (!number_argument(arguments, "limit", 1, LIMIT_MAX, &limit, error) ||
+		!number_argument(arguments, "after", 0, UINT32_MAX, &slot, error))
+		return NULL;
+	items = json_array();
+	for (; slot < srv_lease_db_slots(db) && (json_int_t)json_array_size(items) < limit;
+		slot++) {
+		const struct srv_lease *lease = srv_lease_db_at(db, slot);
+
+		if (lease != NULL && lease->state != SRV_LEASE_FORMER)
+			json_array_append_new(items, lease_json(server, lease));
+	}
+	return json_pack("{s:o, s:o}", "items", items, "next",
+		slot < srv_lease_db_slots(db) ? json_integer(slot) : json_null());
+}
+
+/* --- pools, TEPs, counters ----------------------------------------------------------------------- */
+
+static json_t *pools(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct srv_server *server = arg;
+	const struct srv_config_pool *configs = server->config.pools.items;
+	json_t *items = json_array();
+
+	for (uint32_t i = 0; i < server->config.pools.n; i++) {
+		struct srv_pool_counts counts = srv_pool_count(server->pools[i].pool);
+		bool is_shared = configs[i].mode == SRV_POOL_SHARED;
+		char prefix[ADDR_PREFIX_STRLEN];
+
+		json_array_append_new(items,
+			json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "name",
+				configs[i].name, "prefix",
+				addr_v4_prefix_format(&configs[i].prefix, prefix), "mode",
+				is_shared ? "shared" : "exclusive", "block_size",
+				is_shared ? (int)configs[i].block_size : 65536, "total",
+				(int)counts.total, "leased", (int)counts.leased, "quarantined",
+				(int)counts.resting, "free", (int)counts.free));
+	}
+	return items_json(items);
+}
+
+/* Bindings of each TEP: every range of an active lease is one. */
+static void count_bindings(const struct srv_server *server, uint32_t *bindings)
+{
+	const struct srv_lease_db *db = srv_engine_leases(server->engine);
+
+	for (uint32_t slot = 0; slot < srv_lease_db_slots(db); slot++) {
+		const struct srv_lease *lease = srv_lease_db_at(db, slot);
+
+		if (lease != NULL && lease->state == SRV_LEASE_ACTIVE)
+			bindings[srv_engine_tep_of(server->engine, lease)] += lease->lease.n_ranges;
+	}
+}
+
+static json_t *tep_json(const struct srv_server *server, uint32_t i, uint32_t bindings)
+{
+	static const char *const states[] = {
+		[SRV_TEP_DOWN] = "down",
+		[SRV_TEP_SYNCING] = "syncing",
+		[SRV_TEP_CONNECTED] = "connected",
+	};
+	const struct srv_config_tep *config = &(
+		(struct srv_config_tep *)server->config.teps.items)[i];
+	const struct srv_engine_tep *tep = &server->teps[i];
+	struct srv_tep_status status = srv_tep_link_status(server->links[i]);
+
+	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:i, s:I, s:o}", "name", config->name,
+		"control", endpoint_json(&config->control), "v6", v6_json(&tep->v6), "v4",
+		tep->has_v4 ? v4_json(tep->v4) : json_null(), "state", states[status.state],
+		"bindings", (int)bindings, "since_s", (json_int_t)seconds_since(status.since_ms),
+		"last_error",
+		status.last_error[0] != '\0' ? json_string(status.last_error) : json_null());
+}
+
+static json_t *teps(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct srv_server *server = arg;
+	uint32_t n = server->config.teps.n;
+	uint32_t *bindings = calloc(n, sizeof(*bindings));
+	json_t *items = json_array();
+
+	if (bindings == NULL)
+		return NULL;
+	count_bindings(server, bindings);
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(items, tep_json(server, i, bindings[i]));
+	free(bindings);
+	return items_json(items);
+}
+
+static json_t *counters(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct srv_server *server = arg;
+	json_t *items = json_array();
+
+	for (uint32_t i = 0; i < SRV_COUNTER_MAX; i++)
+		json_array_append_new(
+			items, json_pack("{s:s, s:I, s:s}", "name", srv_counter_texts[i].name,
+				       "count", (json_int_t)server->counters.n[i], "text",
+				       srv_counter_texts[i].text));
+	return items_json(items);
+}
+
+static const struct ctl_command commands[] = {
+	{"show", show},
+	{"leases", leases},
+	{"pools", pools},
+	{"teps", teps},
+	{"counters", counters},
+	{NULL},
+};
+
+struct ctl_server *srv_ctl_socket_create(struct srv_server *server, const char *path)
+{
+	return ctl_server_create(server->base, path, commands, server);
+}

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Sessions and their requests: who asks, about which lease, and which job answers. */
+#include "server/engine_impl.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A request in the queue of its session; the first one is being worked on. */
+struct srv_waiting {
+	STAILQ_ENTRY(srv_waiting) link;
+	struct tsp_msg msg;
+};
+
+struct srv_engine *srv_engine_create(const struct srv_engine_params *params)
+{
+	struct srv_engine *engine = calloc(1, sizeof(*engine));
+
+	if (engine == NULL)
+		return NULL;
+	engine->params = *params;
+	TAILQ_INIT(&engine->jobs);
+	engine->db = srv_lease_db_create();
+	if (engine->db == NULL) {
+		free(engine);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return engine;
+}
+
+void srv_engine_destroy(struct srv_engine *engine)
+{
+	struct srv_job *job;
+
+	if (engine == NULL)
+		return;
+	while ((job = TAILQ_FIRST(&engine->jobs)) != NULL) {
+		TAILQ_REMOVE(&engine->jobs, job, of_engine);
+		free(job);
+	}
+	srv_lease_db_destroy(engine->db);
+	free(engine);
+}
+
+void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_params *params)
+{
+	engine->params.policy = params->policy;
+	engine->params.quarantine_s = params->quarantine_s;
+	engine->params.leases_per_client = params->leases_per_client;
+}
+
+const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine)
+{
+	return engine->db;
+}
+
+/* --- answers ------------------------------------------------------------------------------------- */
+
+static enum srv_counter counter_of(enum tsp_status status)
+{
+	switch (status) {
+	case TSP_STATUS_POOL_EXHAUSTED:
+		return SRV_COUNT_REFUSED_EXHAUSTED;
+	case TSP_STATUS_TEP_ERROR:
+		return SRV_COUNT_REFUSED_TEP;
+	case TSP_STATUS_UNAVAILABLE:
+	case TSP_STATUS_RENEWAL_REFUSED:
+		return SRV_COUNT_REFUSED_UNAVAILABLE;
+	case TSP_STATUS_BAD_V6:
+		return SRV_COUNT_REFUSED_V6;
+	case TSP_STATUS_BUSY:
+		return SRV_COUNT_REFUSED_BUSY;
+	default:
+		return SRV_COUNT_REFUSED_OTHER;
+	}
+}
+
+void srv_engine_refuse(
+	struct srv_engine *engine, struct srv_session *session, enum tsp_status status)
+{
+	struct tsp_msg msg = {.status = status};
+
+	srv_engine_count(engine, counter_of(status));
+	engine->params.ops->answer(engine->params.arg, session, &msg);
+}
+
+/* --- requests ------------------------------------------------------------------------------------ */
+
+/* What a handler made of a request. */
+enum progress {
+	ANSWERED, /* on to the next one */
+	BEGUN, /* a job will answer it */
+};
+
+/* What the client has, as far as a request cares. */
+struct holdings {
+	struct srv_lease *current; /* this user's active lease */
+	struct srv_lease *previous; /* the best that it had, resting or former, for the wish */
+	struct srv_job *job; /* under way for one of this user's leases */
+	uint32_t held; /* active and pending, of all users at the address */
+};
+
+static bool fits(
+	const struct srv_engine *engine, const struct srv_lease *lease, const struct srv_wish *wish)
+{
+	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
+
+	return srv_pool_serves(pool, wish) && srv_wish_names(wish, &lease->lease) &&
+	       srv_pool_units_for(pool->pool, wish->ports) <= lease->lease.n_ranges;
+}
+
+/* Of two earlier leases the one in quarantine comes first, since nobody else can take its range. */
+static bool is_better(const struct srv_lease *a, const struct srv_lease *b)
+{
+	if (b == NULL || a->state != b->state)
+		return b == NULL || a->state == SRV_LEASE_RESTING;
+	return a->id > b->id;
+}
+
+static struct holdings look_up(const struct srv_engine *engine, const struct srv_session *session,
+	const struct srv_wish *wish)
+{
+	struct srv_lease *lease = srv_lease_db_of_client(engine->db, &wish->client_v6);
+	struct holdings found = {0};
+
+	for (; lease != NULL; lease = srv_lease_db_next_of_client(lease)) {
+		bool alive = lease->state == SRV_LEASE_PENDING || lease->state == SRV_LEASE_ACTIVE;
+
+		found.held += alive;
+		if (strcmp(lease->user, session->user) != 0)
+			continue;
+		if (lease->job != NULL)
+			found.job = lease->job;
+		else if (alive)
+			found.current = lease;
+		else if (fits(engine, lease, wish) && is_better(lease, found.previous))
+			found.previous = lease;
+	}
+	return found;
+}
+
+static enum progress refuse(
+	struct srv_engine *engine, struct srv_session *session, enum tsp_status status)
+{
+	srv_engine_refuse(engine, session, status);
+	return ANSWERED;
+}
+
+static enum progress wait_for(struct srv_session *session, struct srv_job *job)
+{
+	session->awaited = job;
+	TAILQ_INSERT_TAIL(&job->waiters, session, of_job);
+	return BEGUN;
+}
+
+static enum progress begun(struct srv_engine *engine, struct srv_session *session, bool has_job)
+{
+	return has_job ? BEGUN : refuse(engine, session, TSP_STATUS_BUSY);
+}
+
+/* Current lease, previous lease, new lease (S23). */
+static enum progress create_new(struct srv_engine *engine, struct srv_session *session,
+	const struct srv_wish *wish, const struct holdings *has, int64_t now_ms)
+{
+	struct srv_lease *lease = has->previous;
+	bool returned = lease != NULL && srv_lease_return(engine, lease);
+	enum tsp_status why = TSP_STATUS_RENEWAL_REFUSED;
+
+	if (!returned && wish->names_v4)
+		return refuse(engine, session, why);
+	if (!returned)
+		lease = srv_lease_new(engine, wish, session->user, &why);
+	if (lease == NULL)
+		return refuse(engine, session, why);
+	if (srv_job_create(engine, session, lease, wish, returned, now_ms))
+		return BEGUN;
+	if (returned)
+		srv_lease_end(engine, lease, now_ms);
+	else
+		srv_lease_drop(engine, lease);
+	return refuse(engine, session, TSP_STATUS_BUSY);
+}
+
+/* Policy no longer lets the client have what it holds, or it asks for the other kind of address. */
+static void revoke(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms)
+{
+	char text[LEASE_STRLEN];
+
+	log_info("lease %s: ended, its pool no longer serves what the client asks for",
+		lease_format(&lease->lease, text));
+	srv_engine_count(engine, SRV_COUNT_LEASES_REVOKED);
+	srv_lease_end(engine, lease, now_ms);
+}
+
+static enum progress create(struct srv_engine *engine, struct srv_session *session,
+	const struct srv_wish *wish, int64_t now_ms)
+{
+	struct holdings has = look_up(engine, session, wish);
+
+	if (has.job != NULL)
+		return wait_for(session, has.job);
+	if (has.current != NULL && !srv_wish_names(wish, &has.current->lease))
+		return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
+	if (has.current != NULL && srv_pool_serves(srv_lease_pool(engine, has.current), wish))
+		return begun(
+			engine, session, srv_job_renew(engine, session, has.current, wish, now_ms));
+	if (has.current != NULL) {
+		revoke(engine, has.current, now_ms);
+		has.held--;
+		if (wish->names_v4)
+			return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
+	}
+	if (has.held >= engine->params.leases_per_client)
+		return refuse(engine, session, TSP_STATUS_BUSY);
+	return create_new(engine, session, wish, &has, now_ms);
+}
+
+static enum progress release(struct srv_engine *engine, struct srv_session *session,
+	const struct srv_wish *wish, int64_t now_ms)
+{
+	struct holdings has = look_up(engine, session, wish);
+
+	if (has.job != NULL)
+		return wait_for(session, has.job);
+	if (has.current == NULL || !srv_wish_names(wish, &has.current->lease))
+		return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
+	return begun(engine, session, srv_job_release(engine, session, has.current, now_ms));
+}
+
+/* A generation 2 client accepts its new lease, or takes it back; there is no answer to either. */
+static void confirm(
+	struct srv_engine *engine, struct srv_session *session, bool accepted, int64_t now_ms)
+{
+	struct srv_lease *lease, *next;
+
+	for (lease = LIST_FIRST(&session->leases); lease != NULL; lease = next) {
+		next = LIST_NEXT(lease, of_session);
+		if (!lease->unconfirmed)
+			continue;
+		if (accepted) {
+			lease->unconfirmed = false;
+			srv_lease_attach(lease, NULL);
+			if (lease->job == NULL)
+				srv_lease_set_active_due(engine, lease, now_ms);
+		} else if (lease->job == NULL) {
+			srv_engine_count(engine, SRV_COUNT_LEASES_UNDONE);
+			srv_lease_end(engine, lease, now_ms);
+		}
+	}
+}
+
+static enum progress handle(struct srv_engine *engine, struct srv_session *session,
+	const struct tsp_msg *msg, int64_t now_ms)
+{
+	enum tsp_status status;
+	struct srv_wish wish;
+
+	switch (msg->action) {
+	case TSP_ACTION_CREATE:
+	case TSP_ACTION_DELETE:
+		status = srv_request_read(msg, &engine->params.policy, &session->peer, &wish);
+		if (status != TSP_STATUS_NONE)
+			return refuse(engine, session, status);
+		return msg->action == TSP_ACTION_CREATE ? create(engine, session, &wish, now_ms)
+							: release(engine, session, &wish, now_ms);
+	case TSP_ACTION_ACCEPT:
+	case TSP_ACTION_REJECT:
+		confirm(engine, session, msg->action == TSP_ACTION_ACCEPT, now_ms);
+		return ANSWERED;
+	case TSP_ACTION_NONE:
+	case TSP_ACTION_INFO:
+		return ANSWERED; /* a generation 1 client confirms our delete (R98) */
+	case TSP_ACTION_QUERY:
+		return refuse(engine, session, TSP_STATUS_UNAVAILABLE); /* for TEPs only */
+	case TSP_ACTION_LIST:
+		break;
+	}
+	return refuse(engine, session, TSP_STATUS_MALFORMED);
+}
+
+/* --- sessions ------------------------------------------------------------------------------------ */
+
+void srv_session_init(struct srv_session *session)
+{
+	memset(session, 0, sizeof(*session));
+	STAILQ_INIT(&session->waiting);
+	LIST_INIT(&session->leases);
+}
+
+static void pop(struct srv_session *session)
+{
+	struct srv_waiting *first = STAILQ_FIRST(&session->waiting);
+
+	STAILQ_REMOVE_HEAD(&session->waiting, link);
+	session->n_waiting--;
+	free(first);
+}
+
+static void work(struct srv_engine *engine, struct srv_session *session, int64_t now_ms)
+{
+	while (!session->busy && !STAILQ_EMPTY(&session->waiting)) {
+		session->busy = true;
+		if (handle(engine, session, &STAILQ_FIRST(&session->waiting)->msg, now_ms) == BEGUN)
+			return;
+		session->busy = false;
+		pop(session);
+	}
+}
+
+void srv_engine_next(struct srv_engine *engine, struct srv_session *session, int64_t now_ms)
+{
+	session->busy = false;
+	pop(session);
+	work(engine, session, now_ms);
+}
+
+void srv_engine_retry(struct srv_engine *engine, struct srv_session *session, int64_t now_ms)
+{
+	session->busy = false;
+	work(engine, session, now_ms);
+}
+
+void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
+	const struct tsp_msg *msg, int64_t now_ms)
+{
+	struct srv_waiting *waiting;
+
+	srv_engine_count(engine, SRV_COUNT_REQUESTS);
+	waiting = session->n_waiting < SRV_SESSION_WAITING_MAX ? malloc(sizeof(*waiting)) : NULL;
+	if (waiting == NULL)
+		return srv_engine_refuse(engine, session, TSP_STATUS_BUSY);
+	waiting->msg = *msg;
+	STAILQ_INSERT_TAIL(&session->waiting, waiting, link);
+	session->n_waiting++;
+	work(engine, session, now_ms);
+}
+
+void srv_engine_session_closed(
+	struct srv_engine *engine, struct srv_session *session, int64_t now_ms)
+{
+	struct srv_lease *lease;
+	struct srv_job *job;
+
+	if (session->awaited != NULL)
+		TAILQ_REMOVE(&session->awaited->waiters, session, of_job);
+	TAILQ_FOREACH(job, &engine->jobs, of_engine) {
+		if (job->session == session)
+			job->session = NULL;
+	}
+	while (!STAILQ_EMPTY(&session->waiting))
+		pop(session);
+	while ((lease = LIST_FIRST(&session->leases)) != NULL) {
+		srv_lease_attach(lease, NULL);
+		if (!lease->unconfirmed || lease->job != NULL)
+			continue;
+		srv_engine_count(engine, SRV_COUNT_LEASES_UNDONE);
+		srv_lease_end(engine, lease, now_ms);
+	}
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The engine: all that happens to a lease, in one place, without sockets, files or clocks.
+ *
+ * Events come in as calls (a message, a store's or a TEP's answer, a session's end, time); actions go
+ * out through struct srv_engine_ops. What takes several steps is a job, one at a time for a lease:
+ *
+ *	create	range taken -> stored as pending -> created at the TEP -> stored as active -> answered
+ *	renewal	created again at the TEP with the new end -> stored -> answered
+ *	release	deleted at the TEP -> stored as resting -> answered
+ *
+ * The TEP comes before the client (R85), and what a client is told is durable and is what the TEP said
+ * (R89, R90). Spec 004 sends nothing to the TEP on a renewal (R93); ours holds the end of each binding
+ * itself (S1), so the new end has to reach it before the client may count on it.
+ *
+ * A session's requests are worked on one after the other, so its answers keep their order. A
+ * request about a lease with a job waits for that job, from whichever session: a repeated create is
+ * answered from the one lease.
+ *
+ * One thread. Times are clock_boot_ms(). Actions never call back into the engine.
+ */
+#pragma once
+
+#include "server/counters.h"
+#include "server/lease_db.h"
+#include "server/pool.h"
+#include "server/request.h"
+#include "server/store.h"
+#include "tsp/tsp_msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define SRV_SESSION_WAITING_MAX 64 /* messages of one session that wait for the one before */
+
+struct srv_engine;
+struct srv_job;
+struct srv_waiting;
+
+/* A client's connection as the engine sees it; the listener owns it. */
+struct srv_session {
+	struct in6_addr peer;
+	enum tsp_generation generation;
+	char user[SRV_USER_SIZE]; /* "" for ANONYMOUS */
+
+	/* the engine's own, zero at the start */
+	bool busy; /* the first of waiting is being worked on */
+	uint32_t n_waiting;
+	STAILQ_HEAD(, srv_waiting) waiting;
+	LIST_HEAD(, srv_lease) leases; /* who hears of their end, or has to accept them */
+	struct srv_job *awaited; /* the job that it waits for, of somebody else */
+	TAILQ_ENTRY(srv_session) of_job;
+};
+
+struct srv_engine_pool {
+	struct srv_pool *pool;
+	const char *name;
+	uint32_t tep; /* number in teps */
+	const struct addr_v6_prefix *clients; /* who may lease from it */
+	uint32_t n_clients;
+};
+
+struct srv_engine_tep {
+	const char *name;
+	struct in6_addr v6; /* tunnel address to ask for */
+	bool has_v4; /* set by the engine from the TEP's answers */
+	uint32_t v4;
+};
+
+enum srv_tep_result {
+	SRV_TEP_DONE,
+	SRV_TEP_REFUSED, /* it answered with an error: nothing was installed */
+	SRV_TEP_LOST, /* no answer: it may have installed the binding or not */
+};
+
+struct srv_engine_ops {
+	void (*answer)(void *arg, struct srv_session *session, const struct tsp_msg *msg);
+	/* With a job, srv_engine_stored follows; without one nobody waits. until_ms: boot clock. */
+	void (*put)(
+		void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job);
+	void (*remove)(void *arg, uint64_t id);
+	/* srv_engine_tep_answered follows. */
+	void (*tep_create)(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job);
+	/* False: nothing is to be waited for. Without a job nobody waits anyway. */
+	bool (*tep_delete)(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job);
+};
+
+struct srv_engine_params {
+	struct srv_policy policy;
+	uint32_t quarantine_s;
+	uint32_t leases_per_client;
+	uint32_t confirm_s; /* how long a generation 2 client may take to accept */
+	const struct srv_engine_pool *pools; /* borrowed, tried in this order */
+	uint32_t n_pools;
+	struct srv_engine_tep *teps; /* borrowed */
+	uint32_t n_teps;
+	const struct srv_engine_ops *ops;
+	void *arg;
+	struct srv_counters *counters;
+};
+
+/* NULL + errno. */
+struct srv_engine *srv_engine_create(const struct srv_engine_params *params);
+/* Ends no leases; sessions and jobs under way are forgotten. */
+void srv_engine_destroy(struct srv_engine *engine);
+/* After a reload: policy, quarantine and quota of params hold from now on, the rest is not looked at. */
+void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_params *params);
+
+/*
+ * Takes up a lease from the store, which ends (or rests) until until_ms. Returns 0, -ENOENT: no pool
+ * has its address any more, and it sleeps in the store; or -ENOMEM.
+ */
+int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *record,
+	int64_t until_ms, int64_t now_ms);
+
+void srv_session_init(struct srv_session *session);
+void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
+	const struct tsp_msg *msg, int64_t now_ms);
+/* The session must not be used afterwards. */
+void srv_engine_session_closed(
+	struct srv_engine *engine, struct srv_session *session, int64_t now_ms);
+
+void srv_engine_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
+/* answer: the TEP's info when DONE, else NULL. */
+void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job,
+	enum srv_tep_result result, const struct tsp_msg *answer, int64_t now_ms);
+
+/* When srv_engine_tick has to be called next; SRV_LEASE_NEVER. */
+int64_t srv_engine_next_ms(const struct srv_engine *engine);
+void srv_engine_tick(struct srv_engine *engine, int64_t now_ms);
+
+/* For those who show or announce leases. */
+const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine);
+/* The number of the TEP that a lease goes through. */
+uint32_t srv_engine_tep_of(const struct srv_engine *engine, const struct srv_lease *lease);
+
+/* Seconds to the end of a lease, begun ones counted: what clients and TEPs are told. */
+uint32_t srv_lifetime_s(const struct lease *lease, int64_t now_ms);

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What a lease goes through: taken from a pool, resting, back to its former holder, forgotten. */
+#include "server/engine_impl.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct srv_engine_pool *srv_lease_pool(
+	const struct srv_engine *engine, const struct srv_lease *lease)
+{
+	return &engine->params.pools[lease->pool];
+}
+
+uint32_t srv_engine_tep_of(const struct srv_engine *engine, const struct srv_lease *lease)
+{
+	return srv_lease_pool(engine, lease)->tep;
+}
+
+uint32_t srv_lifetime_s(const struct lease *lease, int64_t now_ms)
+{
+	int64_t left_ms = lease->end_ms - now_ms;
+
+	return left_ms <= 0 ? 0 : (left_ms + 999) / 1000;
+}
+
+bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *wish)
+{
+	if (srv_pool_is_exclusive(pool->pool) == wish->shared)
+		return false;
+	for (uint32_t i = 0; i < pool->n_clients; i++) {
+		if (addr_v6_prefix_contains(&pool->clients[i], &wish->client_v6))
+			return true;
+	}
+	return false;
+}
+
+static void forget(struct srv_engine *engine, struct srv_lease *lease)
+{
+	engine->params.ops->remove(engine->params.arg, lease->id);
+	srv_lease_db_remove(engine->db, lease);
+}
+
+/* Somebody else has the range now: whoever had it before is forgotten (S23). */
+static void forget_former(struct srv_engine *engine, const struct lease *lease)
+{
+	struct srv_lease *former;
+
+	for (uint32_t i = 0; i < lease->n_ranges; i++) {
+		while ((former = srv_lease_db_former(
+				engine->db, lease->v4, lease->ranges[i].first)) != NULL)
+			forget(engine, former);
+	}
+}
+
+struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish *wish,
+	const char *user, enum tsp_status *why)
+{
+	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
+		const struct srv_engine_pool *pool = &engine->params.pools[i];
+		struct lease value = {
+			.client_v6 = wish->client_v6,
+			.tep_v6 = engine->params.teps[pool->tep].v6,
+		};
+		struct srv_lease *lease;
+
+		if (!srv_pool_serves(pool, wish) ||
+			srv_pool_take(pool->pool, srv_pool_units_for(pool->pool, wish->ports),
+				&value) < 0)
+			continue;
+		forget_former(engine, &value);
+		lease = srv_lease_db_add(engine->db, &value, SRV_LEASE_PENDING, user, i, 0);
+		if (lease == NULL) {
+			srv_pool_give(pool->pool, &value);
+			*why = TSP_STATUS_BUSY;
+		}
+		return lease;
+	}
+	*why = TSP_STATUS_POOL_EXHAUSTED;
+	return NULL;
+}
+
+bool srv_lease_return(struct srv_engine *engine, struct srv_lease *lease)
+{
+	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
+
+	if (lease->state == SRV_LEASE_RESTING)
+		srv_pool_wake(pool->pool, &lease->lease);
+	else if (srv_pool_take_again(pool->pool, &lease->lease) < 0)
+		return false;
+	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_PENDING);
+	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
+	lease->lease.tep_v6 = engine->params.teps[pool->tep].v6;
+	return true;
+}
+
+void srv_lease_attach(struct srv_lease *lease, struct srv_session *session)
+{
+	if (lease->session != NULL)
+		LIST_REMOVE(lease, of_session);
+	lease->session = session;
+	if (session != NULL)
+		LIST_INSERT_HEAD(&session->leases, lease, of_session);
+}
+
+void srv_lease_rest(struct srv_engine *engine, struct srv_lease *lease)
+{
+	srv_lease_attach(lease, NULL);
+	lease->unconfirmed = false;
+	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_RESTING);
+	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
+	srv_pool_rest(srv_lease_pool(engine, lease)->pool, &lease->lease);
+}
+
+void srv_lease_end(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms)
+{
+	const struct srv_engine_ops *ops = engine->params.ops;
+	int64_t until_ms = now_ms + (int64_t)engine->params.quarantine_s * 1000;
+
+	srv_lease_rest(engine, lease);
+	srv_lease_db_set_due(engine->db, lease, until_ms);
+	ops->tep_delete(engine->params.arg, srv_engine_tep_of(engine, lease), &lease->lease, NULL);
+	ops->put(engine->params.arg, lease, until_ms, NULL);
+}
+
+void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease)
+{
+	srv_lease_attach(lease, NULL);
+	srv_pool_give(srv_lease_pool(engine, lease)->pool, &lease->lease);
+	forget(engine, lease);
+}
+
+void srv_lease_set_active_due(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms)
+{
+	int64_t confirm_ms = now_ms + (int64_t)engine->params.confirm_s * 1000;
+	int64_t due_ms = lease->lease.end_ms;
+
+	if (lease->unconfirmed && confirm_ms < due_ms)
+		due_ms = confirm_ms;
+	srv_lease_db_set_due(engine->db, lease, due_ms);
+}
+
+/* Its quarantine is over: the range is free, and the record remembers whose it was. */
+static void become_former(struct srv_engine *engine, struct srv_lease *lease)
+{
+	struct srv_pool *pool = srv_lease_pool(engine, lease)->pool;
+
+	srv_pool_wake(pool, &lease->lease);
+	srv_pool_give(pool, &lease->lease);
+	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_FORMER);
+	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
+}
+
+/* A generation 1 client with an open session is told (R78, R95); nobody waits for it (R96). */
+static void tell_client(struct srv_engine *engine, const struct srv_lease *lease)
+{
+	const struct srv_engine_tep *tep = &engine->params.teps[srv_engine_tep_of(engine, lease)];
+	struct tsp_msg msg = {
+		.action = TSP_ACTION_DELETE,
+		.server = {.present = true,
+			.has_v4 = tep->has_v4,
+			.v4 = tep->v4,
+			.n_v6 = 1,
+			.v6 = {lease->lease.tep_v6}},
+	};
+
+	if (lease->session == NULL || lease->session->generation != TSP_GENERATION_1)
+		return;
+	tsp_party_from_lease(&msg.client, &lease->lease);
+	engine->params.ops->answer(engine->params.arg, lease->session, &msg);
+}
+
+static void expire(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms)
+{
+	bool undone = lease->unconfirmed && lease->lease.end_ms > now_ms;
+	char text[LEASE_STRLEN];
+
+	log_info("lease %s: %s", lease_format(&lease->lease, text),
+		undone ? "undone, its client did not accept it" : "expired");
+	srv_engine_count(engine, undone ? SRV_COUNT_LEASES_UNDONE : SRV_COUNT_LEASES_EXPIRED);
+	tell_client(engine, lease);
+	srv_lease_end(engine, lease, now_ms);
+}
+
+int64_t srv_engine_next_ms(const struct srv_engine *engine)
+{
+	const struct srv_lease *first = srv_lease_db_first_due(engine->db);
+
+	return first != NULL ? first->due_ms : SRV_LEASE_NEVER;
+}
+
+void srv_engine_tick(struct srv_engine *engine, int64_t now_ms)
+{
+	struct srv_lease *lease;
+
+	while ((lease = srv_lease_db_first_due(engine->db)) != NULL && lease->due_ms <= now_ms) {
+		if (lease->state == SRV_LEASE_RESTING)
+			become_former(engine, lease);
+		else
+			expire(engine, lease, now_ms);
+	}
+}
+
+/* --- leases from the store ----------------------------------------------------------------------- */
+
+static int find_pool(const struct srv_engine *engine, const struct lease *lease)
+{
+	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
+		const struct srv_pool *pool = engine->params.pools[i].pool;
+
+		if (srv_pool_contains(pool, lease->v4) &&
+			srv_pool_is_exclusive(pool) == lease_is_exclusive(lease))
+			return i;
+	}
+	return -ENOENT;
+}
+
+/*
+ * A pending lease was never acknowledged, but its TEP may have installed it: it rests. So does one that
+ * ended while nobody looked, for as long as it would have.
+ */
+static enum srv_lease_state resumed_state(const struct srv_engine *engine,
+	const struct srv_store_record *record, int64_t *until_ms, int64_t now_ms)
+{
+	int64_t quarantine_ms = (int64_t)engine->params.quarantine_s * 1000;
+
+	switch (record->state) {
+	case SRV_LEASE_ACTIVE:
+		if (*until_ms > now_ms)
+			return SRV_LEASE_ACTIVE;
+		*until_ms += quarantine_ms;
+		break;
+	case SRV_LEASE_PENDING:
+		*until_ms = now_ms + quarantine_ms;
+		break;
+	default:
+		if (*until_ms > now_ms + quarantine_ms)
+			*until_ms = now_ms + quarantine_ms;
+		break;
+	}
+	return *until_ms > now_ms ? SRV_LEASE_RESTING : SRV_LEASE_FORMER;
+}
+
+int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *record,
+	int64_t until_ms, int64_t now_ms)
+{
+	struct lease value = record->lease;
+	enum srv_lease_state state = resumed_state(engine, record, &until_ms, now_ms);
+	int pool = find_pool(engine, &value);
+	struct srv_lease *lease;
+
+	if (pool < 0) {
+		srv_lease_db_skip_id(engine->db, record->id);
+		return pool;
+	}
+	value.end_ms = until_ms;
+	lease = srv_lease_db_add(engine->db, &value, state, record->user, pool, record->id);
+	if (lease == NULL)
+		return -ENOMEM;
+	if (state == SRV_LEASE_FORMER)
+		return 0;
+	srv_pool_reserve(engine->params.pools[pool].pool, &value);
+	if (state == SRV_LEASE_RESTING)
+		srv_pool_rest(engine->params.pools[pool].pool, &value);
+	srv_lease_db_set_due(engine->db, lease, until_ms);
+	return 0;
+}

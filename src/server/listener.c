@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "server/listener.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct client {
+	struct srv_session session; /* first */
+	struct srv_listener *listener; /* NULL: it is gone */
+	struct tsp_conn *conn;
+	bool ready; /* authenticated: the engine knows the session */
+	TAILQ_ENTRY(client) link;
+};
+
+struct srv_listener {
+	struct srv_listener_params params;
+	struct evconnlistener **sockets; /* [params.n_endpoints] */
+	struct event *resume; /* accepting again after an error */
+	uint32_t n_clients;
+	TAILQ_HEAD(, client) clients;
+};
+
+/* --- one connection ------------------------------------------------------------------------------ */
+
+static void on_ready(struct tsp_conn *conn, void *arg)
+{
+	struct client *client = arg;
+	const char *user = tsp_conn_user(conn);
+
+	if (client->listener == NULL)
+		return;
+	srv_session_init(&client->session);
+	client->session.peer = tsp_conn_peer(conn)->addr;
+	client->session.generation = tsp_conn_generation(conn);
+	/* Every user but the anonymous one is from the configuration, which keeps names short. */
+	strncpy(client->session.user, user, sizeof(client->session.user) - 1);
+	client->ready = true;
+}
+
+static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
+{
+	struct client *client = arg;
+
+	if (client->listener != NULL)
+		srv_engine_message(
+			client->listener->params.engine, &client->session, msg, clock_boot_ms());
+}
+
+static void leave(struct client *client)
+{
+	struct srv_listener *listener = client->listener;
+
+	if (client->ready)
+		srv_engine_session_closed(
+			listener->params.engine, &client->session, clock_boot_ms());
+	TAILQ_REMOVE(&listener->clients, client, link);
+	listener->n_clients--;
+	client->listener = NULL;
+}
+
+static void on_closed(
+	struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg)
+{
+	struct client *client = arg;
+	char peer[ADDR_ENDPOINT_STRLEN];
+
+	if (client->listener != NULL) {
+		log_debug("client %s: closed: %s", addr_endpoint_format(tsp_conn_peer(conn), peer),
+			why);
+		if (!client->ready)
+			client->listener->params.counters->n[SRV_COUNT_AUTH_FAILED]++;
+		leave(client);
+	}
+	free(client);
+}
+
+static const struct tsp_conn_ops conn_ops = {
+	.ready = on_ready,
+	.message = on_message,
+	.closed = on_closed,
+};
+
+void srv_listener_answer(
+	struct srv_listener *listener, struct srv_session *session, const struct tsp_msg *msg)
+{
+	struct client *client = (struct client *)session;
+	int error = tsp_conn_send(client->conn, msg);
+	char peer[ADDR_ENDPOINT_STRLEN];
+
+	if (error < 0 && error != -ENOTCONN)
+		log_warn("client %s: cannot answer: %s",
+			addr_endpoint_format(tsp_conn_peer(client->conn), peer), strerror(-error));
+}
+
+/* --- accepting ----------------------------------------------------------------------------------- */
+
+static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *sa,
+	int sa_len, void *arg)
+{
+	struct srv_listener *listener = arg;
+	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
+	const struct addr_endpoint peer = {sin6->sin6_addr, ntohs(sin6->sin6_port)};
+	struct client *client = NULL;
+	struct tsp_conn_params params = {
+		.base = listener->params.base,
+		.ops = &conn_ops,
+		.auth = listener->params.auth,
+		.limits = listener->params.limits,
+	};
+
+	if (listener->n_clients >= listener->params.connections_max) {
+		listener->params.counters->n[SRV_COUNT_CONNECTIONS_REFUSED]++;
+		close(fd);
+		return;
+	}
+	params.arg = client = calloc(1, sizeof(*client));
+	if (client != NULL)
+		client->conn = tsp_conn_accept(&params, fd, &peer);
+	if (client == NULL || client->conn == NULL) {
+		log_warn("client: cannot accept: %s", strerror(errno));
+		free(client);
+		close(fd);
+		return;
+	}
+	client->listener = listener;
+	listener->n_clients++;
+	listener->params.counters->n[SRV_COUNT_CONNECTIONS]++;
+	TAILQ_INSERT_TAIL(&listener->clients, client, link);
+}
+
+static void enable(struct srv_listener *listener, bool on)
+{
+	for (uint32_t i = 0; i < listener->params.n_endpoints; i++) {
+		if (on)
+			evconnlistener_enable(listener->sockets[i]);
+		else
+			evconnlistener_disable(listener->sockets[i]);
+	}
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	enable(arg, true);
+}
+
+/* Out of descriptors or memory: the next ones wait in the kernel for a second. */
+static void on_accept_error(struct evconnlistener *socket, void *arg)
+{
+	static const struct timeval pause = {.tv_sec = 1};
+	struct srv_listener *listener = arg;
+
+	log_warn("client: cannot accept: %s", strerror(errno));
+	enable(listener, false);
+	evtimer_add(listener->resume, &pause);
+}
+
+static struct evconnlistener *listen_on(
+	struct srv_listener *listener, const struct addr_endpoint *endpoint)
+{
+	struct evconnlistener *socket;
+	char text[ADDR_ENDPOINT_STRLEN];
+	struct sockaddr_in6 sa;
+
+	addr_endpoint_to_sockaddr(endpoint, &sa);
+	socket = evconnlistener_new_bind(listener->params.base, on_accept, listener,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
+			LEV_OPT_BIND_IPV6ONLY,
+		SOMAXCONN, (const struct sockaddr *)&sa, sizeof(sa));
+	if (socket == NULL) {
+		int error = errno;
+
+		log_err("listen %s: %s", addr_endpoint_format(endpoint, text), strerror(error));
+		errno = error;
+		return NULL;
+	}
+	evconnlistener_set_error_cb(socket, on_accept_error);
+	return socket;
+}
+
+struct srv_listener *srv_listener_create(const struct srv_listener_params *params)
+{
+	struct srv_listener *listener = calloc(1, sizeof(*listener));
+	int error = ENOMEM;
+
+	if (listener == NULL)
+		return NULL;
+	listener->params = *params;
+	TAILQ_INIT(&listener->clients);
+	listener->resume = evtimer_new(params->base, on_resume, listener);
+	listener->sockets = calloc(params->n_endpoints, sizeof(*listener->sockets));
+	if (listener->resume == NULL || listener->sockets == NULL)
+		goto fail;
+	for (uint32_t i = 0; i < params->n_endpoints; i++) {
+		listener->sockets[i] = listen_on(listener, &params->endpoints[i]);
+		if (listener->sockets[i] == NULL) {
+			error = errno;
+			goto fail;
+		}
+	}
+	return listener;
+fail:
+	srv_listener_destroy(listener);
+	errno = error;
+	return NULL;
+}
+
+void srv_listener_destroy(struct srv_listener *listener)
+{
+	struct client *client;
+
+	if (listener == NULL)
+		return;
+	for (uint32_t i = 0; listener->sockets != NULL && i < listener->params.n_endpoints; i++) {
+		if (listener->sockets[i] != NULL)
+			evconnlistener_free(listener->sockets[i]);
+	}
+	free(listener->sockets);
+	if (listener->resume != NULL)
+		event_free(listener->resume);
+	while ((client = TAILQ_FIRST(&listener->clients)) != NULL) {
+		leave(client);
+		tsp_conn_close(client->conn);
+	}
+	free(listener);
+}
+
+void srv_listener_set_limits(struct srv_listener *listener, const struct tsp_conn_limits *limits,
+	uint32_t connections_max)
+{
+	listener->params.limits = *limits;
+	listener->params.connections_max = connections_max;
+}
+
+uint32_t srv_listener_connections(const struct srv_listener *listener)
+{
+	return listener->n_clients;
+}
+
+struct addr_endpoint srv_listener_endpoint(const struct srv_listener *listener, uint32_t i)
+{
+	struct sockaddr_in6 sa = {0};
+	socklen_t len = sizeof(sa);
+
+	getsockname(evconnlistener_get_fd(listener->sockets[i]), (struct sockaddr *)&sa, &len);
+	return (struct addr_endpoint){sa.sin6_addr, ntohs(sa.sin6_port)};
+}

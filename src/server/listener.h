@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Where clients connect: TCP over IPv6 (R31), one session of the engine for each connection that has
+ * authenticated. Nothing is decided here but who may stay connected.
+ */
+#pragma once
+
+#include "common/addr.h"
+#include "server/counters.h"
+#include "server/engine.h"
+#include "tsp/tsp_conn.h"
+
+#include <stdint.h>
+
+struct event_base;
+struct srv_listener;
+
+struct srv_listener_params {
+	struct event_base *base;
+	const struct addr_endpoint *endpoints; /* borrowed */
+	uint32_t n_endpoints;
+	const struct tsp_auth *auth; /* borrowed; may change between connections */
+	struct srv_engine *engine;
+	struct srv_counters *counters;
+	struct tsp_conn_limits limits;
+	uint32_t connections_max;
+};
+
+/* Listens on all endpoints, or none. NULL + errno, logged by endpoint. */
+struct srv_listener *srv_listener_create(const struct srv_listener_params *params);
+/* Closes every connection. The engine must still be there. NULL is allowed. */
+void srv_listener_destroy(struct srv_listener *listener);
+
+/* For connections from now on. */
+void srv_listener_set_limits(struct srv_listener *listener, const struct tsp_conn_limits *limits,
+	uint32_t connections_max);
+
+/* Sends a message to a session of this listener (struct srv_engine_ops answer). */
+void srv_listener_answer(
+	struct srv_listener *listener, struct srv_session *session, const struct tsp_msg *msg);
+
+uint32_t srv_listener_connections(const struct srv_listener *listener);
+/* The endpoint that a listening socket has, also when the kernel chose the port. */
+struct addr_endpoint srv_listener_endpoint(const struct srv_listener *listener, uint32_t i);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* dstm-server: leases IPv4 addresses and port ranges over TSP, and tells the TEPs. */
+#include "common/daemon.h"
+#include "common/log.h"
+#include "server/server.h"
+#include "tsp/tsp_xml.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+
+static void stop(void *arg)
+{
+	struct srv_server *server = arg;
+
+	event_base_loopbreak(server->base);
+}
+
+static void reload(void *arg)
+{
+	daemon_notify_reloading();
+	srv_server_reload(arg);
+	daemon_notify_ready();
+}
+
+/* Runs until a signal says stop. */
+static int run(struct event_base *base, const char *path, struct srv_config *config)
+{
+	struct srv_server *server = srv_server_create(base, path, config);
+	struct daemon_signals *signals;
+	int exit_code = DAEMON_EXIT_FAILURE;
+
+	if (server == NULL)
+		return exit_code;
+	signals = daemon_signals_create(base, stop, reload, server);
+	if (signals == NULL) {
+		log_err("signals: cannot be handled");
+	} else {
+		daemon_notify_ready();
+		if (event_base_dispatch(base) >= 0)
+			exit_code = DAEMON_EXIT_OK;
+		daemon_notify_stopping();
+	}
+	daemon_signals_destroy(signals);
+	srv_server_destroy(server);
+	return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon_options options;
+	struct config_error error;
+	struct srv_config config;
+	struct event_base *base;
+	int exit_code;
+
+	if (daemon_parse_options(argc, argv, &options, &exit_code) != 0)
+		return exit_code;
+	if (srv_config_load(options.config_path, &config, &error) < 0) {
+		fprintf(stderr, "%s\n", error.text);
+		return DAEMON_EXIT_CONFIG;
+	}
+	if (options.check_only) {
+		srv_config_free(&config);
+		return DAEMON_EXIT_OK;
+	}
+	base = event_base_new();
+	if (base == NULL) {
+		log_err("event loop: cannot be made");
+		srv_config_free(&config);
+		return DAEMON_EXIT_FAILURE;
+	}
+	exit_code = run(base, options.config_path, &config);
+	event_base_free(base);
+	tsp_xml_cleanup();
+	return exit_code;
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "server/server.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/auth.h"
+#include "server/ctl_socket.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS   100 /* how late a lease may end */
+#define CONFIRM_S 30 /* how long a generation 2 client may take to accept */
+
+/* --- the engine's actions ------------------------------------------------------------------------ */
+
+static void act_answer(void *arg, struct srv_session *session, const struct tsp_msg *msg)
+{
+	struct srv_server *server = arg;
+
+	srv_listener_answer(server->listener, session, msg);
+}
+
+static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job)
+{
+	struct srv_server *server = arg;
+	struct srv_store_record record = {
+		.id = lease->id,
+		.state = lease->state,
+		.lease = lease->lease,
+		.until_utc_ms = clock_utc_ms() + until_ms - clock_boot_ms(),
+	};
+
+	strncpy(record.user, lease->user, sizeof(record.user) - 1);
+	if (srv_writer_put(server->writer, &record, job) < 0)
+		log_err("store: out of memory");
+}
+
+static void act_remove(void *arg, uint64_t id)
+{
+	struct srv_server *server = arg;
+
+	if (srv_writer_remove(server->writer, id, NULL) < 0)
+		log_err("store: out of memory");
+}
+
+static void act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
+{
+	struct srv_server *server = arg;
+
+	srv_tep_link_create_binding(server->links[tep], lease, job);
+}
+
+static bool act_tep_delete(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
+{
+	struct srv_server *server = arg;
+
+	return server->links[tep] != NULL &&
+	       srv_tep_link_delete_binding(server->links[tep], lease, job);
+}
+
+static const struct srv_engine_ops engine_ops = {
+	.answer = act_answer,
+	.put = act_put,
+	.remove = act_remove,
+	.tep_create = act_tep_create,
+	.tep_delete = act_tep_delete,
+};
+
+/* --- the engine's events ------------------------------------------------------------------------- */
+
+static void on_stored(void *arg, void *token, int error)
+{
+	struct srv_server *server = arg;
+
+	srv_engine_stored(server->engine, token, error, clock_boot_ms());
+}
+
+static void on_tep_answered(
+	void *arg, void *token, enum srv_tep_result result, const struct tsp_msg *answer)
+{
+	struct srv_server *server = arg;
+
+	srv_engine_tep_answered(server->engine, token, result, answer, clock_boot_ms());
+}
+
+static bool next_lease(void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease)
+{
+	const struct srv_server *server = arg;
+	const struct srv_lease_db *db = srv_engine_leases(server->engine);
+
+	while (*cursor < srv_lease_db_slots(db)) {
+		const struct srv_lease *next = srv_lease_db_at(db, (*cursor)++);
+
+		if (next == NULL || next->state != SRV_LEASE_ACTIVE ||
+			srv_engine_tep_of(server->engine, next) != tep)
+			continue;
+		*lease = next->lease;
+		return true;
+	}
+	return false;
+}
+
+static const struct srv_tep_link_ops link_ops = {
+	.answered = on_tep_answered,
+	.next_lease = next_lease,
+};
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct srv_server *server = arg;
+
+	srv_engine_tick(server->engine, clock_boot_ms());
+}
+
+/* --- start --------------------------------------------------------------------------------------- */
+
+static struct srv_engine_params engine_params(struct srv_server *server)
+{
+	const struct srv_config *config = &server->config;
+
+	return (struct srv_engine_params){
+		.policy = {.lifetime_s = config->lease.lifetime_s,
+			.lifetime_min_s = config->lease.lifetime_min_s,
+			.require_peer_address = config->auth.require_peer_address},
+		.quarantine_s = config->lease.quarantine_s,
+		.leases_per_client = config->limits.leases_per_client,
+		.confirm_s = CONFIRM_S,
+		.pools = server->pools,
+		.n_pools = config->pools.n,
+		.teps = server->teps,
+		.n_teps = config->teps.n,
+		.ops = &engine_ops,
+		.arg = server,
+		.counters = &server->counters,
+	};
+}
+
+static int create_pools(struct srv_server *server)
+{
+	const struct srv_config *config = &server->config;
+	const struct srv_config_pool *pools = config->pools.items;
+
+	server->pools = calloc(config->pools.n, sizeof(*server->pools));
+	if (server->pools == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->pools.n; i++) {
+		bool is_shared = pools[i].mode == SRV_POOL_SHARED;
+
+		server->pools[i] = (struct srv_engine_pool){
+			.pool = srv_pool_create(
+				&pools[i].prefix, is_shared ? pools[i].block_size : 0),
+			.name = pools[i].name,
+			.tep = srv_config_find_tep(config, pools[i].tep),
+			.clients = pools[i].clients.items,
+			.n_clients = pools[i].clients.n,
+		};
+		if (server->pools[i].pool == NULL)
+			return -errno;
+	}
+	return 0;
+}
+
+static int create_engine(struct srv_server *server)
+{
+	const struct srv_config_tep *teps = server->config.teps.items;
+	uint32_t n = server->config.teps.n;
+	struct srv_engine_params params;
+	int ret = create_pools(server);
+
+	server->teps = calloc(n, sizeof(*server->teps));
+	server->links = calloc(n, sizeof(struct srv_tep_link *));
+	if (ret < 0 || server->teps == NULL || server->links == NULL)
+		return ret < 0 ? ret : -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		server->teps[i] = (struct srv_engine_tep){.name = teps[i].name, .v6 = teps[i].v6};
+	params = engine_params(server);
+	server->engine = srv_engine_create(&params);
+	return server->engine != NULL ? 0 : -ENOMEM;
+}
+
+/* What a walk through the store has found. */
+struct resumption {
+	struct srv_server *server;
+	int64_t now_ms;
+	int64_t utc_ms;
+	uint32_t taken;
+	uint32_t asleep;
+	int error;
+};
+
+static void resume(void *arg, const struct srv_store_record *record)
+{
+	struct resumption *resumption = arg;
+	int64_t until_ms = resumption->now_ms + record->until_utc_ms - resumption->utc_ms;
+	int ret = srv_engine_resume(
+		resumption->server->engine, record, until_ms, resumption->now_ms);
+
+	if (ret == 0)
+		resumption->taken++;
+	else if (ret == -ENOENT)
+		resumption->asleep++;
+	else
+		resumption->error = ret;
+}
+
+static int open_store(struct srv_server *server)
+{
+	struct resumption resumption = {
+		.server = server,
+		.now_ms = clock_boot_ms(),
+		.utc_ms = clock_utc_ms(),
+	};
+	char error[SRV_STORE_ERROR_SIZE];
+	struct srv_store *store = srv_store_sqlite_open(server->config.store, error);
+
+	if (store == NULL) {
+		log_err("store: %s", error);
+		return -EIO;
+	}
+	if (store->ops->load(store, resume, &resumption) < 0) {
+		log_err("store: %s", store->error);
+		resumption.error = -EIO;
+	}
+	if (resumption.error == 0) {
+		server->writer = srv_writer_create(server->base, store, on_stored, server);
+		if (server->writer == NULL)
+			resumption.error = -errno;
+	}
+	if (resumption.error < 0) {
+		store->ops->close(store);
+		return resumption.error;
+	}
+	log_info("store %s: %u leases taken up", server->config.store, resumption.taken);
+	if (resumption.asleep > 0)
+		log_warn("store %s: %u leases left alone: no pool has their addresses",
+			server->config.store, resumption.asleep);
+	return 0;
+}
+
+static int dial_teps(struct srv_server *server)
+{
+	const struct srv_config_tep *teps = server->config.teps.items;
+
+	for (uint32_t i = 0; i < server->config.teps.n; i++) {
+		const struct srv_tep_link_params params = {
+			.base = server->base,
+			.name = teps[i].name,
+			.control = teps[i].control,
+			.user = teps[i].user,
+			.password = teps[i].password,
+			.timeout_s = server->config.lease.tep_timeout_s,
+			.tep = i,
+			.ops = &link_ops,
+			.arg = server,
+			.counters = &server->counters,
+		};
+
+		server->links[i] = srv_tep_link_create(&params);
+		if (server->links[i] == NULL)
+			return -errno;
+	}
+	return 0;
+}
+
+static struct tsp_conn_limits conn_limits(const struct srv_config *config)
+{
+	struct tsp_conn_limits limits = tsp_conn_default_limits;
+
+	limits.auth_timeout_s = config->limits.auth_timeout_s;
+	limits.message_timeout_s = config->limits.message_timeout_s;
+	limits.auth_attempts = config->limits.auth_attempts;
+	return limits;
+}
+
+static int start_listening(struct srv_server *server)
+{
+	const struct srv_listener_params params = {
+		.base = server->base,
+		.endpoints = server->config.listen.items,
+		.n_endpoints = server->config.listen.n,
+		.auth = &server->auth,
+		.engine = server->engine,
+		.counters = &server->counters,
+		.limits = conn_limits(&server->config),
+		.connections_max = server->config.limits.connections,
+	};
+
+	server->listener = srv_listener_create(&params);
+	return server->listener != NULL ? 0 : -errno;
+}
+
+static int start_tick(struct srv_server *server)
+{
+	static const struct timeval period = {.tv_usec = TICK_MS * 1000};
+
+	server->tick = event_new(server->base, -1, EV_PERSIST, on_tick, server);
+	if (server->tick == NULL || event_add(server->tick, &period) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int open_ctl(struct srv_server *server)
+{
+	if (server->config.socket == NULL)
+		return 0;
+	server->ctl = srv_ctl_socket_create(server, server->config.socket);
+	if (server->ctl != NULL)
+		return 0;
+	log_err("control socket %s: %s", server->config.socket, strerror(errno));
+	return -errno;
+}
+
+struct srv_server *srv_server_create(
+	struct event_base *base, const char *config_path, struct srv_config *config)
+{
+	static int (*const steps[])(struct srv_server * server) = {
+		create_engine, open_store, dial_teps, start_tick, start_listening, open_ctl};
+	struct srv_server *server = calloc(1, sizeof(*server));
+	int ret = 0;
+
+	if (server == NULL) {
+		srv_config_free(config);
+		log_err("server: out of memory");
+		return NULL;
+	}
+	server->base = base;
+	server->config_path = config_path;
+	server->config = *config;
+	memset(config, 0, sizeof(*config));
+	server->started_ms = clock_boot_ms();
+	srv_auth_init(&server->auth, &server->config);
+	for (size_t i = 0; ret == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+		ret = steps[i](server);
+	if (ret == 0)
+		return server;
+	log_err("server: cannot start: %s", strerror(-ret));
+	srv_server_destroy(server);
+	return NULL;
+}
+
+/* Sessions first, because their end may undo leases; the writer last, because it writes that down. */
+void srv_server_destroy(struct srv_server *server)
+{
+	if (server == NULL)
+		return;
+	ctl_server_destroy(server->ctl);
+	srv_listener_destroy(server->listener);
+	if (server->tick != NULL)
+		event_free(server->tick);
+	for (uint32_t i = 0; server->links != NULL && i < server->config.teps.n; i++)
+		srv_tep_link_destroy(server->links[i]);
+	/* Connections free themselves in the loop, once their last words are out. */
+	event_base_loop(server->base, EVLOOP_NONBLOCK);
+	srv_writer_destroy(server->writer);
+	srv_engine_destroy(server->engine);
+	for (uint32_t i = 0; server->pools != NULL && i < server->config.pools.n; i++)
+		srv_pool_destroy(server->pools[i].pool);
+	free(server->pools);
+	free(server->teps);
+	free(server->links);
+	srv_config_free(&server->config);
+	free(server);
+}
+
+/* --- reload -------------------------------------------------------------------------------------- */
+
+void srv_server_reload(struct srv_server *server)
+{
+	struct srv_config *now = &server->config, next;
+	struct srv_engine_params params;
+	struct tsp_conn_limits limits;
+	struct config_error error;
+
+	if (srv_config_load(server->config_path, &next, &error) < 0)
+		return log_err("reload: nothing changed: %s", error.text);
+	if (!srv_config_same_plan(now, &next))
+		log_warn("reload: listen, socket, store, teps, pools and lease.tep_timeout_s "
+			 "change only with a restart");
+	/* Swapped, so that next holds what is to be freed. */
+	struct srv_config_auth auth = now->auth;
+
+	now->auth = next.auth;
+	next.auth = auth;
+	now->lease = next.lease;
+	now->limits = next.limits;
+	srv_auth_init(&server->auth, now);
+	params = engine_params(server);
+	srv_engine_set_limits(server->engine, &params);
+	limits = conn_limits(now);
+	srv_listener_set_limits(server->listener, &limits, now->limits.connections);
+	srv_config_free(&next);
+	log_info("reload: users, lease times and limits are as %s says", server->config_path);
+}

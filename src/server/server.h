@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The server put together: engine, store, TEP links, listener and control socket on one event loop.
+ * This is the only place where the engine's pure world meets clocks and sockets.
+ */
+#pragma once
+
+#include "server/engine.h"
+#include "server/listener.h"
+#include "server/server_config.h"
+#include "server/store_writer.h"
+#include "server/tep_link.h"
+
+#include <stdint.h>
+
+struct ctl_server;
+struct event;
+struct event_base;
+
+struct srv_server {
+	struct event_base *base;
+	const char *config_path;
+	struct srv_config config; /* as loaded at the start; auth, lease and limits by reload */
+	struct tsp_auth auth;
+	struct srv_counters counters;
+	int64_t started_ms;
+
+	struct srv_engine_pool *pools; /* [config.pools.n] */
+	struct srv_engine_tep *teps; /* [config.teps.n] */
+	struct srv_tep_link **links; /* [config.teps.n] */
+	struct srv_engine *engine;
+	struct srv_writer *writer;
+	struct srv_listener *listener;
+	struct ctl_server *ctl;
+	struct event *tick;
+};
+
+/*
+ * Opens the store, takes up its leases, dials the TEPs and listens. config is the server's from now on,
+ * also on failure. NULL: the reason has been logged.
+ */
+struct srv_server *srv_server_create(
+	struct event_base *base, const char *config_path, struct srv_config *config);
+/* Stops; what was acknowledged is in the store. NULL is allowed. */
+void srv_server_destroy(struct srv_server *server);
+
+/* Reads the file again: users, lease times and limits hold from now on, the rest needs a restart. */
+void srv_server_reload(struct srv_server *server);

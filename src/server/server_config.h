@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The configuration of dstm-server: config/server.yaml as a value. */
+#pragma once
+
+#include "common/config.h"
+#include "server/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct srv_config_user {
+	struct config_pos pos;
+	char *name;
+	char *password;
+};
+
+struct srv_config_tep {
+	struct config_pos pos;
+	char *name;
+	struct addr_endpoint control;
+	char *user;
+	char *password;
+	struct in6_addr v6;
+};
+
+enum srv_pool_mode {
+	SRV_POOL_SHARED,
+	SRV_POOL_EXCLUSIVE,
+};
+
+struct srv_config_pool {
+	struct config_pos pos;
+	char *name;
+	struct addr_v4_prefix prefix;
+	int mode; /* enum srv_pool_mode */
+	uint32_t block_size; /* of a shared pool */
+	char *tep; /* one of teps */
+	struct config_list clients; /* struct addr_v6_prefix */
+};
+
+struct srv_config_lease {
+	struct config_pos pos;
+	uint32_t lifetime_s;
+	uint32_t lifetime_min_s;
+	uint32_t quarantine_s;
+	uint32_t tep_timeout_s;
+};
+
+struct srv_config_auth {
+	struct config_pos pos;
+	bool anonymous;
+	bool digest_md5;
+	char *realm;
+	struct config_list users; /* struct srv_config_user */
+	bool require_peer_address;
+};
+
+struct srv_config_limits {
+	uint32_t connections;
+	uint32_t auth_timeout_s;
+	uint32_t message_timeout_s;
+	uint32_t auth_attempts;
+	uint32_t leases_per_client;
+};
+
+struct srv_config {
+	struct config_list listen; /* struct addr_endpoint */
+	char *socket; /* NULL: none */
+	char *store;
+	struct srv_config_lease lease;
+	struct srv_config_auth auth;
+	struct srv_config_limits limits;
+	struct config_list teps; /* struct srv_config_tep */
+	struct config_list pools; /* struct srv_config_pool */
+};
+
+/* Reads and checks a file. Returns 0, or -errno with a sentence in error; config is zero then. */
+int srv_config_load(const char *path, struct srv_config *config, struct config_error *error);
+/* The same from memory. */
+int srv_config_parse(const char *name, const char *text, size_t len, struct srv_config *config,
+	struct config_error *error);
+void srv_config_free(struct srv_config *config);
+
+/* The number in teps of the TEP of that name; teps.n when there is none. */
+uint32_t srv_config_find_tep(const struct srv_config *config, const char *name);
+/* The user's password, or NULL. */
+const char *srv_config_find_password(const struct srv_config *config, const char *user);
+/* True when the two differ only in what a reload can change. */
+bool srv_config_same_plan(const struct srv_config *a, const struct srv_config *b);

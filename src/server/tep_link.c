@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "server/tep_link.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "tsp/tsp_conn.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define QUICK_ATTEMPTS 5 /* redials in a row that come soon, for a TEP that was just restarted */
+#define QUICK_DELAY_MS 200
+#define MIN_DELAY_MS   1000 /* then this, doubling ... */
+#define MAX_DELAY_MS   30000 /* ... to this */
+#define WINDOW         1024 /* requests on their way at once */
+#define OUTPUT_HIGH    65536 /* octets in the output at which we wait */
+#define ERROR_SIZE     128
+
+enum kind {
+	CREATE,
+	DELETE,
+	LEVEL, /* a lease of the list */
+	BEGIN, /* of the list */
+	END,
+};
+
+struct request {
+	TAILQ_ENTRY(request) link;
+	enum kind kind;
+	struct lease lease;
+	void *token; /* NULL: nobody waits */
+	int64_t deadline_ms;
+};
+TAILQ_HEAD(request_list, request);
+
+struct srv_tep_link {
+	struct srv_tep_link_params params;
+	struct tsp_auth auth;
+	struct tsp_conn *conn; /* NULL: waiting to dial */
+	enum srv_tep_state state;
+	int64_t since_ms;
+	struct event *dial; /* the next attempt */
+	struct event *deadline; /* of the oldest request */
+	uint32_t attempts; /* since the TEP was last level */
+	char last_error[ERROR_SIZE];
+
+	struct request_list unsent; /* creates, oldest first */
+	struct request_list sent; /* in the order of their answers */
+	uint32_t n_sent;
+	uint32_t cursor; /* of the list */
+	uint32_t n_level; /* leases on it so far */
+	bool listing; /* more of the list is to be sent */
+};
+
+static void count(struct srv_tep_link *link, enum srv_counter counter)
+{
+	link->params.counters->n[counter]++;
+}
+
+static void set_state(struct srv_tep_link *link, enum srv_tep_state state)
+{
+	link->state = state;
+	link->since_ms = clock_boot_ms();
+}
+
+static void set_timer(struct event *timer, int64_t delay_ms)
+{
+	struct timeval delay;
+
+	if (delay_ms < 0)
+		delay_ms = 0;
+	delay.tv_sec = delay_ms / 1000;
+	delay.tv_usec = delay_ms % 1000 * 1000;
+	evtimer_add(timer, &delay);
+}
+
+static void watch_deadline(struct srv_tep_link *link)
+{
+	const struct request *sent = TAILQ_FIRST(&link->sent);
+	const struct request *unsent = TAILQ_FIRST(&link->unsent);
+	int64_t due_ms = INT64_MAX;
+
+	if (sent != NULL)
+		due_ms = sent->deadline_ms;
+	if (unsent != NULL && unsent->deadline_ms < due_ms)
+		due_ms = unsent->deadline_ms;
+	if (due_ms == INT64_MAX)
+		evtimer_del(link->deadline);
+	else
+		set_timer(link->deadline, due_ms - clock_boot_ms());
+}
+
+/* Tells who waits, if anybody, and frees the request. */
+static void finish(struct srv_tep_link *link, struct request *request, enum srv_tep_result result,
+	const struct tsp_msg *answer)
+{
+	if (request->token != NULL)
+		link->params.ops->answered(link->params.arg, request->token, result, answer);
+	free(request);
+}
+
+static struct request *new_request(
+	struct srv_tep_link *link, enum kind kind, const struct lease *lease, void *token)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (request == NULL)
+		return NULL;
+	request->kind = kind;
+	request->token = token;
+	request->deadline_ms = clock_boot_ms() + (int64_t)link->params.timeout_s * 1000;
+	if (lease != NULL)
+		request->lease = *lease;
+	return request;
+}
+
+/* --- sending ------------------------------------------------------------------------------------- */
+
+static void fill_lease(struct tsp_msg *msg, const struct lease *lease)
+{
+	tsp_party_from_lease(&msg->client, lease);
+	msg->server = (struct tsp_party){.present = true, .n_v6 = 1, .v6 = {lease->tep_v6}};
+}
+
+static void fill(struct tsp_msg *msg, const struct request *request)
+{
+	uint32_t left_s;
+
+	*msg = (struct tsp_msg){.action = TSP_ACTION_LIST};
+	switch (request->kind) {
+	case CREATE:
+	case LEVEL:
+		msg->action = TSP_ACTION_CREATE;
+		left_s = srv_lifetime_s(&request->lease, clock_boot_ms());
+		msg->has_lifetime = true;
+		msg->lifetime_s = left_s > 0 ? left_s : 1;
+		return fill_lease(msg, &request->lease);
+	case DELETE:
+		msg->action = TSP_ACTION_DELETE;
+		return fill_lease(msg, &request->lease);
+	case BEGIN:
+		msg->sync = TSP_SYNC_BEGIN;
+		return;
+	case END:
+		msg->sync = TSP_SYNC_END;
+		return;
+	}
+}
+
+/* A session that takes no more is about to be closed; then the request goes on to the next one. */
+static void transmit(struct srv_tep_link *link, struct request *request)
+{
+	struct tsp_msg msg;
+
+	fill(&msg, request);
+	TAILQ_INSERT_TAIL(&link->sent, request, link);
+	link->n_sent++;
+	if (request->kind == CREATE || request->kind == DELETE)
+		count(link, SRV_COUNT_TEP_REQUESTS);
+	else if (request->kind == LEVEL)
+		count(link, SRV_COUNT_TEP_LEVELLED);
+	tsp_conn_send(link->conn, &msg);
+}
+
+static struct request *next_of_list(struct srv_tep_link *link)
+{
+	struct lease lease;
+
+	if (!link->params.ops->next_lease(
+		    link->params.arg, link->params.tep, &link->cursor, &lease)) {
+		link->listing = false;
+		return new_request(link, END, NULL, NULL);
+	}
+	link->n_level++;
+	return new_request(link, LEVEL, &lease, NULL);
+}
+
+/* Sends what there is room for: new requests first, then more of the list. */
+static void pump(struct srv_tep_link *link)
+{
+	struct request *request;
+
+	while (link->state != SRV_TEP_DOWN && link->n_sent < WINDOW &&
+		tsp_conn_queued(link->conn) < OUTPUT_HIGH) {
+		request = TAILQ_FIRST(&link->unsent);
+		if (request != NULL)
+			TAILQ_REMOVE(&link->unsent, request, link);
+		else if (link->listing)
+			request = next_of_list(link);
+		if (request == NULL)
+			break;
+		transmit(link, request);
+	}
+	watch_deadline(link);
+}
+
+/* --- losing a session ---------------------------------------------------------------------------- */
+
+static void redial(struct srv_tep_link *link)
+{
+	int64_t delay_ms = QUICK_DELAY_MS;
+
+	if (link->attempts >= QUICK_ATTEMPTS) {
+		uint32_t doublings = link->attempts - QUICK_ATTEMPTS;
+
+		delay_ms = doublings < 5 ? MIN_DELAY_MS << doublings : MAX_DELAY_MS;
+	}
+	link->attempts++;
+	set_timer(link->dial, delay_ms);
+}
+
+/*
+ * Creates wait for the next session, where they stand in front of those that were never sent. Deletes
+ * have done their work: the next list will not name their leases.
+ */
+static void requeue(struct srv_tep_link *link, struct request_list *deletes)
+{
+	struct request *request;
+
+	while ((request = TAILQ_LAST(&link->sent, request_list)) != NULL) {
+		TAILQ_REMOVE(&link->sent, request, link);
+		if (request->kind == CREATE)
+			TAILQ_INSERT_HEAD(&link->unsent, request, link);
+		else if (request->kind == DELETE)
+			TAILQ_INSERT_HEAD(deletes, request, link);
+		else
+			free(request);
+	}
+	link->n_sent = 0;
+}
+
+static void lost(struct srv_tep_link *link, const char *why)
+{
+	struct request_list deletes = TAILQ_HEAD_INITIALIZER(deletes);
+	char endpoint[ADDR_ENDPOINT_STRLEN];
+	struct request *request;
+
+	if (link->state != SRV_TEP_DOWN || link->attempts <= 1)
+		log_warn("TEP %s at %s: no session: %s", link->params.name,
+			addr_endpoint_format(&link->params.control, endpoint), why);
+	snprintf(link->last_error, sizeof(link->last_error), "%s", why);
+	link->conn = NULL;
+	link->listing = false;
+	if (link->state != SRV_TEP_DOWN)
+		set_state(link, SRV_TEP_DOWN);
+	requeue(link, &deletes);
+	redial(link);
+	watch_deadline(link);
+	while ((request = TAILQ_FIRST(&deletes)) != NULL) {
+		TAILQ_REMOVE(&deletes, request, link);
+		finish(link, request, SRV_TEP_LOST, NULL);
+	}
+}
+
+/* From our side: the connection's later words are nothing to us. */
+static void hang_up(struct srv_tep_link *link, const char *why)
+{
+	tsp_conn_set_arg(link->conn, NULL);
+	tsp_conn_close(link->conn);
+	lost(link, why);
+}
+
+static void give_up_unsent(struct srv_tep_link *link, int64_t now_ms)
+{
+	struct request_list late = TAILQ_HEAD_INITIALIZER(late);
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&link->unsent)) != NULL && request->deadline_ms <= now_ms) {
+		TAILQ_REMOVE(&link->unsent, request, link);
+		TAILQ_INSERT_TAIL(&late, request, link);
+	}
+	while ((request = TAILQ_FIRST(&late)) != NULL) {
+		TAILQ_REMOVE(&late, request, link);
+		count(link, SRV_COUNT_TEP_TIMEOUTS);
+		finish(link, request, SRV_TEP_LOST, NULL);
+	}
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct srv_tep_link *link = arg;
+	const struct request *oldest = TAILQ_FIRST(&link->sent);
+	int64_t now_ms = clock_boot_ms();
+
+	if (oldest != NULL && oldest->deadline_ms <= now_ms)
+		hang_up(link, "it does not answer");
+	give_up_unsent(link, now_ms);
+	watch_deadline(link);
+}
+
+/* --- a session ----------------------------------------------------------------------------------- */
+
+static void on_ready(struct tsp_conn *conn, void *arg)
+{
+	struct srv_tep_link *link = arg;
+	struct request *mark;
+
+	if (link == NULL)
+		return;
+	count(link, SRV_COUNT_TEP_CONNECTS);
+	set_state(link, SRV_TEP_SYNCING);
+	mark = new_request(link, BEGIN, NULL, NULL);
+	if (mark == NULL)
+		return hang_up(link, "out of memory");
+	link->cursor = 0;
+	link->n_level = 0;
+	link->listing = true;
+	transmit(link, mark);
+	pump(link);
+}
+
+static void become_level(struct srv_tep_link *link)
+{
+	link->attempts = 0;
+	link->last_error[0] = '\0';
+	set_state(link, SRV_TEP_CONNECTED);
+	log_info("TEP %s: connected and level, %u leases", link->params.name, link->n_level);
+}
+
+static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
+{
+	bool is_good = msg->status == TSP_STATUS_OK || msg->status == TSP_STATUS_NONE;
+	struct request *request = TAILQ_FIRST(&link->sent);
+	char text[LEASE_STRLEN];
+	enum kind kind;
+
+	if (request == NULL)
+		return hang_up(link, "an answer without a request");
+	TAILQ_REMOVE(&link->sent, request, link);
+	link->n_sent--;
+	kind = request->kind;
+	if (!is_good) {
+		count(link, SRV_COUNT_TEP_REFUSALS);
+		log_warn("TEP %s: %s refused: %u %s", link->params.name,
+			kind == BEGIN || kind == END ? "list" : lease_format(&request->lease, text),
+			msg->code, tsp_status_text(msg->status));
+	}
+	finish(link, request, is_good ? SRV_TEP_DONE : SRV_TEP_REFUSED, is_good ? msg : NULL);
+	if ((kind == BEGIN || kind == END) && !is_good)
+		return hang_up(link, "it refuses to get level");
+	if (kind == END)
+		become_level(link);
+	pump(link);
+}
+
+static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
+{
+	static const struct tsp_msg unknown = {.status = TSP_STATUS_UNAVAILABLE};
+	struct srv_tep_link *link = arg;
+
+	if (link == NULL)
+		return;
+	if (msg->action == TSP_ACTION_QUERY && msg->status == TSP_STATUS_NONE)
+		tsp_conn_send(conn, &unknown);
+	else
+		on_answer(link, msg);
+}
+
+static void on_drained(struct tsp_conn *conn, void *arg)
+{
+	if (arg != NULL)
+		pump(arg);
+}
+
+static void on_closed(
+	struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg)
+{
+	struct srv_tep_link *link = arg;
+
+	if (link != NULL)
+		lost(link, why);
+}
+
+static const struct tsp_conn_ops conn_ops = {
+	.ready = on_ready,
+	.message = on_message,
+	.drained = on_drained,
+	.closed = on_closed,
+};
+
+static void on_dial(evutil_socket_t fd, short what, void *arg)
+{
+	struct srv_tep_link *link = arg;
+	struct tsp_conn_params params = {
+		.base = link->params.base,
+		.ops = &conn_ops,
+		.arg = link,
+		.auth = &link->auth,
+		.limits = tsp_conn_default_limits,
+		.generation = TSP_GENERATION_2,
+	};
+
+	params.limits.auth_timeout_s = link->params.timeout_s;
+	link->conn = tsp_conn_connect(&params, &link->params.control);
+	if (link->conn == NULL)
+		lost(link, strerror(errno));
+}
+
+/* --- for the server ------------------------------------------------------------------------------ */
+
+struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *params)
+{
+	struct srv_tep_link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL)
+		return NULL;
+	link->params = *params;
+	link->auth = (struct tsp_auth){
+		.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5,
+		.user = params->user,
+		.password = params->password,
+	};
+	TAILQ_INIT(&link->unsent);
+	TAILQ_INIT(&link->sent);
+	set_state(link, SRV_TEP_DOWN);
+	link->dial = evtimer_new(params->base, on_dial, link);
+	link->deadline = evtimer_new(params->base, on_deadline, link);
+	if (link->dial == NULL || link->deadline == NULL) {
+		srv_tep_link_destroy(link);
+		errno = ENOMEM;
+		return NULL;
+	}
+	set_timer(link->dial, 0);
+	return link;
+}
+
+static void free_requests(struct request_list *requests)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(requests)) != NULL) {
+		TAILQ_REMOVE(requests, request, link);
+		free(request);
+	}
+}
+
+void srv_tep_link_destroy(struct srv_tep_link *link)
+{
+	if (link == NULL)
+		return;
+	if (link->conn != NULL) {
+		tsp_conn_set_arg(link->conn, NULL);
+		tsp_conn_close(link->conn);
+	}
+	if (link->dial != NULL)
+		event_free(link->dial);
+	if (link->deadline != NULL)
+		event_free(link->deadline);
+	free_requests(&link->unsent);
+	free_requests(&link->sent);
+	free(link);
+}
+
+void srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
+{
+	struct request *request = new_request(link, CREATE, lease, token);
+
+	if (request == NULL)
+		return log_err("TEP %s: out of memory", link->params.name);
+	TAILQ_INSERT_TAIL(&link->unsent, request, link);
+	pump(link);
+}
+
+bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
+{
+	struct request *request;
+
+	if (link->state == SRV_TEP_DOWN)
+		return false;
+	request = new_request(link, DELETE, lease, token);
+	if (request == NULL)
+		return false;
+	transmit(link, request);
+	watch_deadline(link);
+	return true;
+}
+
+struct srv_tep_status srv_tep_link_status(const struct srv_tep_link *link)
+{
+	return (struct srv_tep_status){
+		.state = link->state,
+		.since_ms = link->since_ms,
+		.last_error = link->last_error,
+	};
+}

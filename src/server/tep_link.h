@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The server's session with one TEP: dialled, kept, and brought level after each start.
+ *
+ * Requests are pipelined; the answers come back in their order, so the first that was sent is the one
+ * that is answered. While there is no session a create waits for the next one; a request that is not
+ * answered in time is lost, and so is the session then, because a TEP that does not answer in order cannot be
+ * trusted with more.
+ *
+ * After connecting, the TEP gets "list sync=begin", every live lease as a create, and "list
+ * sync=end"; what it held and did not hear of, it drops. The list is sent piece by piece as the output
+ * drains; new requests go in between. A delete for a TEP without a session is not kept: it will not
+ * be on the list.
+ *
+ * One thread.
+ */
+#pragma once
+
+#include "common/addr.h"
+#include "common/lease.h"
+#include "server/counters.h"
+#include "server/engine.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct srv_tep_link;
+
+enum srv_tep_state {
+	SRV_TEP_DOWN,
+	SRV_TEP_SYNCING,
+	SRV_TEP_CONNECTED,
+};
+
+struct srv_tep_link_ops {
+	/* The answer to a request with a token. answer is NULL unless result is DONE. */
+	void (*answered)(
+		void *arg, void *token, enum srv_tep_result result, const struct tsp_msg *answer);
+	/*
+	 * The list: the next live lease of this TEP at or behind *cursor, which starts at 0 and is
+	 * moved on. False at the end.
+	 */
+	bool (*next_lease)(void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease);
+};
+
+struct srv_tep_link_params {
+	struct event_base *base;
+	const char *name; /* strings are borrowed */
+	struct addr_endpoint control;
+	const char *user;
+	const char *password;
+	uint32_t timeout_s;
+	uint32_t tep; /* its number, for next_lease */
+	const struct srv_tep_link_ops *ops;
+	void *arg;
+	struct srv_counters *counters;
+};
+
+struct srv_tep_status {
+	enum srv_tep_state state;
+	int64_t since_ms; /* clock_boot_ms() of the last change */
+	const char *last_error; /* "" when there was none since the last connection */
+};
+
+/* Dials at once. NULL + errno. */
+struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *params);
+/* Closes the session; requests are forgotten. NULL is allowed. */
+void srv_tep_link_destroy(struct srv_tep_link *link);
+
+/* answered() follows, never from inside. */
+void srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
+/* With a NULL token nobody hears of the answer. False: no session, nothing was sent. */
+bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
+
+struct srv_tep_status srv_tep_link_status(const struct srv_tep_link *link);
