@@ -163,7 +163,9 @@ static int record_changes(struct cl_dti *dti, const struct lease *lease)
 	return ret < 0 ? ret : cl_state_save(dti->state, changed);
 }
 
-/* New sockets take their ports from the lease (R49); more than one range the kernel cannot express. */
+/*
+ * New sockets take their ports from the lease (R49); more than one range the kernel cannot express.
+ */
 static int set_port_range(const struct lease *lease)
 {
 	struct port_range range = largest_range(lease);

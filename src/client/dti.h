@@ -3,9 +3,9 @@
  * The DTI: everything that a lease changes on this host, set up and taken back as one thing.
  *
  * cl_dti_open makes the bare device and first undoes what a crashed client left (the record of
- * client/state.h). cl_dti_configure brings up address, route, source NAT or port range, and the tunnel;
- * if one of them fails, all are undone. Order going up: the tunnel and the rules stand before the route
- * leads packets there; down: the other way round.
+ * client/state.h). cl_dti_configure brings up address, route, source NAT or port range, and the
+ * tunnel; if one of them fails, all are undone. Order going up: the tunnel and the rules stand
+ * before the route leads packets there; down: the other way round.
  */
 #pragma once
 

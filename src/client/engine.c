@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/engine.h"
 
+#include "client/grant.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,7 +92,9 @@ static uint64_t next_random(struct cl_engine *engine)
 	return x;
 }
 
-/* Doubles from retry_min_s to retry_max_s, less up to a half, so that clients do not march in step. */
+/*
+ * Doubles from retry_min_s to retry_max_s, less up to a half, so that clients do not march in step.
+ */
 static int64_t backoff_ms(struct cl_engine *engine, bool longest)
 {
 	uint64_t delay_ms = (uint64_t)engine->params.retry_min_s * 1000;
@@ -150,7 +154,10 @@ static void send_create(struct cl_engine *engine)
 	msg->action = TSP_ACTION_CREATE;
 	msg->lifetime_s = engine->params.lifetime_s;
 	msg->has_lifetime = msg->lifetime_s != 0;
-	/* A renewal of generation 1 names what it holds (R92), one of generation 2 is a plain create. */
+	/*
+	 * A renewal of generation 1 names what it holds (R92), one of generation 2 is a plain
+	 * create.
+	 */
 	if (engine->has_lease && generation_1)
 		tsp_party_from_lease(client, &engine->lease);
 	client->present = true;
@@ -220,44 +227,6 @@ static void decline(struct cl_engine *engine, const struct lease *lease)
 		send_lease(engine, TSP_ACTION_DELETE, lease);
 }
 
-/* What is wrong with a lease that parsed; NULL: nothing. The server is trusted, its mistakes are not. */
-static const char *lease_fault(const struct cl_engine *engine, const struct lease *lease)
-{
-	if (!addr_v6_equal(&lease->client_v6, &engine->v6))
-		return "the tunnel end is not this host's address";
-	if (!addr_v6_is_global(&lease->tep_v6))
-		return "the TEP's address is not global";
-	if (addr_v6_equal(&lease->tep_v6, &engine->v6))
-		return "the TEP's address is this host's";
-	if (lease->v4 >> 16 == 0xa9fe)
-		return "the IPv4 address is link-local";
-	if (engine->params.exclusive && !lease_is_exclusive(lease))
-		return "ports were given where a whole address was asked for";
-	for (uint32_t i = 0; i < lease->n_ranges; i++) {
-		if (lease->ranges[i].last == 0)
-			return "port 0 is no port";
-		for (uint32_t j = 0; j < i; j++) {
-			if (port_range_overlaps(lease->ranges[i], lease->ranges[j]))
-				return "the port ranges overlap";
-		}
-	}
-	return NULL;
-}
-
-/* True when the host must be set up anew for it; the end alone changes nothing there (R93). */
-static bool lease_differs(const struct lease *a, const struct lease *b)
-{
-	if (a->v4 != b->v4 || a->n_ranges != b->n_ranges ||
-		!addr_v6_equal(&a->tep_v6, &b->tep_v6) ||
-		!addr_v6_equal(&a->client_v6, &b->client_v6))
-		return true;
-	for (uint32_t i = 0; i < a->n_ranges; i++) {
-		if (!port_range_equal(a->ranges[i], b->ranges[i]))
-			return true;
-	}
-	return false;
-}
-
 static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
 {
 	struct lease lease;
@@ -269,14 +238,14 @@ static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
 		retry_later(engine, false);
 		return;
 	}
-	fault = lease_fault(engine, &lease);
+	fault = cl_grant_fault(&lease, &engine->v6, engine->params.exclusive);
 	if (fault != NULL) {
 		report(engine, "server: the lease is refused: %s", fault);
 		decline(engine, &lease);
 		retry_later(engine, true);
 		return;
 	}
-	configure = !engine->has_lease || lease_differs(&engine->lease, &lease);
+	configure = !engine->has_lease || cl_grant_differs(&engine->lease, &lease);
 	engine->has_lease = true;
 	engine->lease = lease;
 	engine->lifetime_s = lease_seconds_left(&lease, engine->now_ms);
@@ -288,30 +257,11 @@ static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
 	}
 }
 
-/*
- * True when a refused renewal means that the lease is gone. In generation 2 the number 310 stands for
- * the TEP's error too, but a renewal does not touch the TEP (R93).
- */
-static bool status_ends_lease(enum tsp_status status, enum tsp_generation generation)
-{
-	switch (status) {
-	case TSP_STATUS_RENEWAL_REFUSED:
-		return true;
-	case TSP_STATUS_UNAVAILABLE:
-	case TSP_STATUS_BAD_V4:
-		return generation == TSP_GENERATION_1;
-	case TSP_STATUS_TEP_ERROR:
-		return generation == TSP_GENERATION_2;
-	default:
-		return false;
-	}
-}
-
 static void take_refusal(struct cl_engine *engine, const struct tsp_msg *msg)
 {
 	report(engine, "server: %s refused: %u %s", engine->has_lease ? "renewal" : "lease",
 		msg->code, tsp_status_text(msg->status));
-	if (engine->has_lease && status_ends_lease(msg->status, engine->generation)) {
+	if (engine->has_lease && cl_grant_is_ended_by(msg->status, engine->generation)) {
 		lose_lease(engine);
 		engine->failures = 0;
 	}
@@ -336,24 +286,12 @@ static void take_answer(struct cl_engine *engine, const struct tsp_msg *msg)
 	}
 }
 
-/* True when a message of the server speaks of the lease that we hold. */
-static bool names_our_lease(const struct cl_engine *engine, const struct tsp_msg *msg)
-{
-	const struct tsp_party *client = &msg->client;
-
-	if (!engine->has_lease || !client->has_v4 || client->v4 != engine->lease.v4)
-		return false;
-	for (uint32_t i = 0; i < client->n_ranges; i++) {
-		if (!lease_has_port(&engine->lease, client->ranges[i].first))
-			return false;
-	}
-	return true;
-}
-
 /* A request that the server pushed over the open session (R102). */
 static void take_request(struct cl_engine *engine, const struct tsp_msg *msg)
 {
-	if (msg->action != TSP_ACTION_DELETE || !names_our_lease(engine, msg)) {
+	bool is_ours = engine->has_lease && cl_grant_is_named_by(&engine->lease, msg);
+
+	if (msg->action != TSP_ACTION_DELETE || !is_ours) {
 		report(engine, "server: a request for a lease that is not held is refused");
 		send_status(engine, TSP_STATUS_UNAVAILABLE);
 		return;
@@ -577,7 +515,10 @@ void cl_engine_step(struct cl_engine *engine, const struct cl_event *event, int6
 	actions->n = 0;
 	engine->out = actions;
 	engine->now_ms = now_ms;
-	/* A lease that has ended takes no event but the end: what arrives with it is of its connection. */
+	/*
+	 * A lease that has ended takes no event but the end: what arrives with it is of its
+	 * connection.
+	 */
 	if (ends && now_ms >= engine->lease.end_ms && event->type != CL_EVENT_STOP)
 		expire(engine);
 	else

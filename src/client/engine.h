@@ -2,20 +2,21 @@
 /*
  * The lease engine: when to ask for IPv4, when to renew it, when to give it up.
  *
- * A pure state machine: events in, actions out, time is an argument; no socket, no clock, no memory.
- * The caller carries out the actions of a step in their order and calls the next step with what came
- * of them. Two things are kept apart: the state (below) and whether a connection to the server is
- * open; a generation 1 session may stay open for the life of the lease (R102), a generation 2
- * connection serves one request.
+ * A pure state machine: events in, actions out, time is an argument; no socket, no clock, no
+ * memory. The caller carries out the actions of a step in their order and calls the next step with
+ * what came of them. Two things are kept apart: the state (below) and whether a connection to the
+ * server is open; a generation 1 session may stay open for the life of the lease (R102), a
+ * generation 2 connection serves one request.
  *
- *	STOPPED --start--> CONNECTING --ready--> REQUESTING --info--> CONFIGURING --configured--> BOUND
- *	BOUND --half the lifetime--> RENEWING --info--> BOUND; a failed renewal is tried again until the end
+ *	STOPPED --start--> CONNECTING --ready--> REQUESTING --info--> CONFIGURING
+ *	CONFIGURING --configured--> BOUND --half the lifetime--> RENEWING --info--> BOUND
  *	any failure without a lease --> BACKOFF --timer--> CONNECTING
+ *	a failed renewal --> BOUND, tried again until the lease ends
  *	stop, with a lease --> RELEASING --answer or timer--> STOPPED
  *
- * Invariants: outside STOPPED the engine waits for a deadline; a lease is held exactly in CONFIGURING,
- * BOUND, RENEWING and RELEASING; the host is configured only with a lease that is held, and no longer
- * than to its end (R51).
+ * Invariants: outside STOPPED the engine waits for a deadline; a lease is held exactly in
+ * CONFIGURING, BOUND, RENEWING and RELEASING; the host is configured only with a lease that is
+ * held, and no longer than to its end (R51).
  */
 #pragma once
 

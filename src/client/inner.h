@@ -2,11 +2,11 @@
 /*
  * Does an IPv4 packet belong to the lease? The holder check at the client's end of the tunnel.
  *
- * On the way out our end is the source (S18), on the way in the destination (S20): address and port must
- * be the lease's. For ICMP queries and their answers the identifier is the port; an ICMP error belongs
- * to us if the packet quoted in it does, seen the other way round (S6). The later fragments of a datagram
- * carry no port and pass by their address: without the first one they come to nothing. Any other protocol
- * passes only under an exclusive address (S37).
+ * On the way out our end is the source (S18), on the way in the destination (S20): address and port
+ * must be the lease's. For ICMP queries and their answers the identifier is the port; an ICMP error
+ * belongs to us if the packet quoted in it does, seen the other way round (S6). The later fragments
+ * of a datagram carry no port and pass by their address: without the first one they come to
+ * nothing. Any other protocol passes only under an exclusive address (S37).
  *
  * Header checksums are not looked at: the kernel does that on delivery.
  */

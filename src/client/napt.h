@@ -3,10 +3,10 @@
  * Source NAT into the lease by the kernel's nftables.
  *
  * One table of our own, named after the device, holds everything, so that it goes in and out in one
- * transaction and meets nobody else's rules. In mode napt TCP, UDP and ICMP queries of any application
- * leave with a port or identifier of the lease, spread over all of its ranges (S18). In mode host only
- * echo requests are rewritten: a kernel has no setting that keeps their identifiers inside a range.
- * What no rule rewrites reaches the tunnel as it is and is counted there.
+ * transaction and meets nobody else's rules. In mode napt TCP, UDP and ICMP queries of any
+ * application leave with a port or identifier of the lease, spread over all of its ranges (S18). In
+ * mode host only echo requests are rewritten: a kernel has no setting that keeps their identifiers
+ * inside a range. What no rule rewrites reaches the tunnel as it is and is counted there.
  *
  * An application (one nft process, no shell) takes some ten milliseconds and blocks.
  */
@@ -39,7 +39,7 @@ int cl_napt_apply(const char *device, enum cl_mode mode, const struct lease *lea
 int cl_napt_remove(const char *device);
 
 /*
- * Forgets every connection that the kernel tracks to this address (S19): an old mapping would hold its
- * flows to an address or port that is ours no more. Returns 0 or -errno.
+ * Forgets every connection that the kernel tracks to this address (S19): an old mapping would hold
+ * its flows to an address or port that is ours no more. Returns 0 or -errno.
  */
 int cl_napt_flush(uint32_t v4);

@@ -33,7 +33,7 @@ int cl_netif_link_local(const struct in6_addr *global, struct in6_addr *link_loc
 bool cl_netif_has_v6(const struct in6_addr *addr);
 
 /*
- * A nonblocking netlink descriptor that becomes readable when an IPv6 address of this host comes or goes.
- * What it says need not be parsed, only read away. -errno on failure.
+ * A nonblocking netlink descriptor that becomes readable when an IPv6 address of this host comes or
+ * goes. What it says need not be parsed, only read away. -errno on failure.
  */
 int cl_netif_watch(void);

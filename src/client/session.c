@@ -17,7 +17,9 @@
 
 #define DRAIN_MS 500 /* how long the end waits for closed connections to be gone */
 
-/* A connection, from connect until its "closed"; the engine hears only the session's current one. */
+/*
+ * A connection, from connect until its "closed"; the engine hears only the session's current one.
+ */
 struct cl_link {
 	LIST_ENTRY(cl_link) entry;
 	struct cl_session *session; /* NULL: nobody listens any more */
@@ -110,7 +112,9 @@ static const struct tsp_conn_ops conn_ops = {
 	.closed = on_closed,
 };
 
-/* A lease is renewed and released from its own tunnel end, whatever the kernel would choose today. */
+/*
+ * A lease is renewed and released from its own tunnel end, whatever the kernel would choose today.
+ */
 static const struct in6_addr *local_v6(const struct cl_session *session)
 {
 	if (session->engine.has_lease)

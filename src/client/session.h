@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The session drives the lease engine: it carries the engine's actions to the TSP connection and to the
- * DTI, and brings what comes of them, the timer and the loss of our IPv6 address back as events.
+ * The session drives the lease engine: it carries the engine's actions to the TSP connection and to
+ * the DTI, and brings what comes of them, the timer and the loss of our IPv6 address back as
+ * events.
  */
 #pragma once
 
@@ -12,7 +13,9 @@
 struct event_base;
 struct cl_session;
 
-/* finished(arg) is called once, when a stop is complete. config and dti are borrowed. NULL + errno. */
+/*
+ * finished(arg) is called once, when a stop is complete. config and dti are borrowed. NULL + errno.
+ */
 struct cl_session *cl_session_create(struct event_base *base, const struct cl_config *config,
 	struct cl_dti *dti, void (*finished)(void *arg), void *arg);
 void cl_session_start(struct cl_session *session);

@@ -2,10 +2,10 @@
 /*
  * What this process changed on its host, kept in a file so that the next start can undo it.
  *
- * The tun device and its routes vanish with the process. An nftables table and a sysctl do not: they
- * are recorded here before they are changed, and struck out after they are restored. A client that was
- * killed leaves the file behind. A lock beside it (PATH.lock) is held while the client runs, so that two
- * clients never share one.
+ * The tun device and its routes vanish with the process. An nftables table and a sysctl do not:
+ * they are recorded here before they are changed, and struck out after they are restored. A client
+ * that was killed leaves the file behind. A lock beside it (PATH.lock) is held while the client
+ * runs, so that two clients never share one.
  *
  * The record is one JSON object, replaced as a whole (write, sync, rename):
  *	{"device": "dstm0", "v4": "198.51.100.7", "lease": "198.51.100.7 ports 2048-3071 for ...",
@@ -30,8 +30,9 @@ struct cl_leftover {
 struct cl_state_file;
 
 /*
- * Opens and locks; reads what a crashed client left into *leftover (all zero if nothing). A file that
- * does not parse is as good as none and is reported. NULL + errno: EBUSY when another client runs.
+ * Opens and locks; reads what a crashed client left into *leftover (all zero if nothing). A file
+ * that does not parse is as good as none and is reported. NULL + errno: EBUSY when another client
+ * runs.
  */
 struct cl_state_file *cl_state_open(const char *path, struct cl_leftover *leftover);
 

@@ -5,7 +5,7 @@
 #pragma once
 
 /*
- * Makes the device and returns a nonblocking descriptor, one IPv4 packet a read or write; or -errno:
- * -EBUSY when a device of that name is in use or is not ours to take.
+ * Makes the device and returns a nonblocking descriptor, one IPv4 packet a read or write; or
+ * -errno: -EBUSY when a device of that name is in use or is not ours to take.
  */
 int cl_tun_open(const char *device);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The lease engine: each way through it as a test, then every order of events to a depth, held against
- * what must be true at all times.
+ * The lease engine: each way through it as a test, then every order of events to a depth, held
+ * against what must be true at all times.
  */
 #include "client/engine.h"
 
@@ -218,7 +218,10 @@ static void gets_a_lease_and_accepts_it_when_the_host_is_configured(void **state
 	assert_int_equal(cl_engine_deadline(&rig.engine), T0 + LIFETIME_S * 1000 / 2);
 }
 
-/* R83: link-local and global address. R92: a renewal names the temporary address, here its ports too. */
+/*
+ * R83: link-local and global address. R92: a renewal names the temporary address, here its ports
+ * too.
+ */
 static void generation_1_keeps_the_session_and_names_what_it_renews(void **state)
 {
 	struct rig rig;
@@ -315,7 +318,9 @@ static void backoff_doubles_to_its_limit_with_jitter(void **state)
 	}
 }
 
-/* Each code of the table in both generations, without a lease: nothing is held, the wait is right. */
+/*
+ * Each code of the table in both generations, without a lease: nothing is held, the wait is right.
+ */
 static void refused_create_backs_off(void **state)
 {
 	static const struct {
@@ -652,7 +657,10 @@ static void silent_server_is_left(void **state)
 	assert_non_null(find(&rig, CL_ACTION_CLOSE));
 }
 
-/* The moves of the exhaustive driver: each event, each kind of message, time to the deadline or a bit. */
+/*
+ * The moves of the exhaustive driver: each event, each kind of message, time to the deadline or a
+ * bit.
+ */
 #define MOVES 20
 
 static void move(struct rig *rig, unsigned int which)

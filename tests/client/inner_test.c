@@ -238,7 +238,10 @@ static void malformed_packet_is_named(void **state)
 	assert_int_equal(cl_inner_check(p, len, CL_OUT, &shared), CL_MALFORMED);
 }
 
-/* Whatever the octets are: no read behind the end (the sanitizers watch), and never a foreign packet. */
+/*
+ * Whatever the octets are: no read behind the end (the sanitizers watch), and never a foreign
+ * packet.
+ */
 static void random_packets_never_pass_with_a_foreign_address(void **state)
 {
 	unsigned int seed = time(NULL);

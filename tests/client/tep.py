@@ -2,8 +2,8 @@
 """
 A TEP whose IPv4 Internet is the kernel of the far namespace.
 
-Inner packets go to a tun device there and come back from it, so that real TCP, UDP and ICMP answer the
-client. Every inner packet is kept: sent (by the client) and returned (to it).
+Inner packets go to a tun device there and come back from it, so that real TCP, UDP and ICMP answer
+the client. Every inner packet is kept: sent (by the client) and returned (to it).
 """
 
 import fcntl

@@ -231,8 +231,9 @@ def test_killed_client_is_cleaned_up_even_without_a_server(bench, server, make_c
         assert bench.host_state()[key] == before[key]
 
 
-def test_host_mode_keeps_applications_inside_the_largest_range(bench, server, tep, echo, make_client):
-    """R49, S18: the kernel chooses from the range; who binds outside of it is dropped and counted."""
+def test_host_mode_keeps_applications_inside_the_largest_range(
+        bench, server, tep, echo, make_client):
+    """R49, S18: the kernel chooses from the range; who binds outside is dropped and counted."""
     server.ranges = [(3000, 3015), (40000, 40255)]
     client = make_client(mode="host").start()
     client.wait_bound()
@@ -490,7 +491,8 @@ def test_hostile_answers_change_nothing(bench, server, make_client):
 
 
 def test_configuration_is_checked_without_being_used(tmp_path):
-    good = subprocess.run([BINARY, "-t", "-c", ROOT / "config/client.yaml"], check=False, timeout=20)
+    example = ROOT / "config/client.yaml"
+    good = subprocess.run([BINARY, "-t", "-c", example], check=False, timeout=20)
     assert good.returncode == 0
     bad = tmp_path / "bad.yaml"
     bad.write_text('server: "[2001:db8::53]:3653"\nmtu: 9\n')
