@@ -107,7 +107,7 @@ void tsp_conn_refuse(struct tsp_conn *conn, enum tsp_status status)
 static bool is_request(const struct tsp_msg *msg)
 {
 	return msg->action == TSP_ACTION_CREATE || msg->action == TSP_ACTION_DELETE ||
-	       msg->action == TSP_ACTION_QUERY;
+	       msg->action == TSP_ACTION_QUERY || msg->action == TSP_ACTION_LIST;
 }
 
 static void on_bad_body(struct tsp_conn *conn, enum tsp_status status, const char *why)
