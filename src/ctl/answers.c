@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What of each answer is shown, and under which title. The members are those of
+ * docs/control-sockets.md; everything else in an answer is for --json.
+ */
+#include "ctl/print.h"
+
+static const json_t *items_of(const json_t *result)
+{
+	return json_object_get(result, "items");
+}
+
+void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field form[] = {
+		{"name", "name", CTL_TEXT},
+		{"version", "version", CTL_TEXT},
+		{"uptime", "uptime_s", CTL_DURATION},
+		{"workers", "workers", CTL_NUMBER},
+		{"neighbor", "neighbor", CTL_TEXT},
+		{"tunnel v6", "tunnel_v6", CTL_TEXTS},
+		{"tunnel v4", "tunnel_v4", CTL_TEXT},
+		{},
+	};
+	static const struct ctl_field bindings[] = {
+		{"bindings", "count", CTL_COUNT},
+		{"  exclusive", "exclusive", CTL_COUNT},
+		{"  addresses", "addresses", CTL_COUNT},
+		{"  at most", "max", CTL_COUNT},
+		{"  octets", "bytes", CTL_COUNT},
+		{},
+	};
+	static const struct ctl_field ports[] = {
+		{"PORT", "side", CTL_TEXT},
+		{"DEVICE", "device", CTL_TEXT},
+		{"MAC", "mac", CTL_TEXT},
+		{"MTU", "mtu", CTL_NUMBER},
+		{"RX-PACKETS", "rx_packets", CTL_COUNT},
+		{"RX-BYTES", "rx_bytes", CTL_COUNT},
+		{"TX-PACKETS", "tx_packets", CTL_COUNT},
+		{"TX-BYTES", "tx_bytes", CTL_COUNT},
+		{"RX-MISSED", "rx_missed", CTL_COUNT},
+		{},
+	};
+	static const struct ctl_field servers[] = {
+		{"SERVER", "name", CTL_TEXT},
+		{"PEER", "peer", CTL_TEXT},
+		{"STATE", "state", CTL_TEXT},
+		{"SINCE", "since_s", CTL_DURATION},
+		{},
+	};
+
+	ctl_print_form(result, form, file);
+	ctl_print_form(json_object_get(result, "bindings"), bindings, file);
+	fputc('\n', file);
+	ctl_print_list(json_object_get(result, "ports"), ports, file);
+	fputc('\n', file);
+	ctl_print_list(json_object_get(result, "servers"), servers, file);
+}
+
+void ctl_print_bindings(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field fields[] = {
+		{"ADDRESS", "v4", CTL_TEXT},
+		{"FIRST", "first", CTL_NUMBER},
+		{"LAST", "last", CTL_NUMBER},
+		{"CLIENT", "client", CTL_TEXT},
+		{"TEP", "tep", CTL_TEXT},
+		{"STATIC", "static", CTL_FLAG},
+		{"LEFT", "seconds_left", CTL_DURATION},
+		{},
+	};
+
+	ctl_print_list(items_of(result), fields, file);
+}
+
+void ctl_print_server_show(
+	const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field fields[] = {
+		{"version", "version", CTL_TEXT},
+		{"uptime", "uptime_s", CTL_DURATION},
+		{"listen", "listen", CTL_TEXTS},
+		{"leases", "leases", CTL_COUNT},
+		{"connections", "connections", CTL_COUNT},
+		{},
+	};
+
+	ctl_print_form(result, fields, file);
+}
+
+void ctl_print_leases(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field fields[] = {
+		{"ADDRESS", "v4", CTL_TEXT},
+		{"PORTS", "ports", CTL_PORTS},
+		{"CLIENT", "client", CTL_TEXT},
+		{"TEP", "tep", CTL_TEXT},
+		{"USER", "user", CTL_TEXT},
+		{"POOL", "pool", CTL_TEXT},
+		{"STATE", "state", CTL_TEXT},
+		{"LEFT", "seconds_left", CTL_DURATION},
+		{},
+	};
+
+	ctl_print_list(items_of(result), fields, file);
+}
+
+void ctl_print_pools(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field fields[] = {
+		{"POOL", "name", CTL_TEXT},
+		{"PREFIX", "prefix", CTL_TEXT},
+		{"MODE", "mode", CTL_TEXT},
+		{"BLOCK", "block_size", CTL_NUMBER},
+		{"TOTAL", "total", CTL_COUNT},
+		{"LEASED", "leased", CTL_COUNT},
+		{"QUARANTINED", "quarantined", CTL_COUNT},
+		{"FREE", "free", CTL_COUNT},
+		{},
+	};
+
+	ctl_print_list(items_of(result), fields, file);
+}
+
+void ctl_print_teps(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field fields[] = {
+		{"TEP", "name", CTL_TEXT},
+		{"CONTROL", "control", CTL_TEXT},
+		{"V6", "v6", CTL_TEXT},
+		{"V4", "v4", CTL_TEXT},
+		{"STATE", "state", CTL_TEXT},
+		{"SINCE", "since_s", CTL_DURATION},
+		{"BINDINGS", "bindings", CTL_COUNT},
+		{"LAST ERROR", "last_error", CTL_TEXT},
+		{},
+	};
+
+	ctl_print_list(items_of(result), fields, file);
+}
+
+void ctl_print_client_show(
+	const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field fields[] = {
+		{"version", "version", CTL_TEXT},
+		{"state", "state", CTL_TEXT},
+		{"server", "server", CTL_TEXT},
+		{"mode", "mode", CTL_TEXT},
+		{"device", "device", CTL_TEXT},
+		{"address", "v4", CTL_TEXT},
+		{"ports", "ports", CTL_PORTS},
+		{"tunnel v6", "v6", CTL_TEXT},
+		{"tep", "tep", CTL_TEXT},
+		{"lifetime", "lifetime_s", CTL_DURATION},
+		{"  left", "seconds_left", CTL_DURATION},
+		{"  renew in", "renew_in_s", CTL_DURATION},
+		{"last error", "last_error", CTL_TEXT},
+		{"tx packets", "tx_packets", CTL_COUNT},
+		{"tx bytes", "tx_bytes", CTL_COUNT},
+		{"rx packets", "rx_packets", CTL_COUNT},
+		{"rx bytes", "rx_bytes", CTL_COUNT},
+		{},
+	};
+	const json_t *drops = json_object_get(result, "drops"), *packets;
+	char buf[CTL_VALUE_LEN];
+	const char *name;
+
+	ctl_print_form(result, fields, file);
+	json_object_foreach((json_t *)drops, name, packets) {
+		if (json_integer_value(packets) != 0)
+			fprintf(file, "dropped: %s %s\n", name,
+				ctl_value_format(packets, CTL_COUNT, buf));
+	}
+}
+
+/* The TEP counts packets and octets, the others events. */
+void ctl_print_counters(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field packets[] = {
+		{"COUNTER", "name", CTL_TEXT},
+		{"PACKETS", "packets", CTL_COUNT},
+		{"BYTES", "bytes", CTL_COUNT},
+		{"DROP", "drop", CTL_FLAG},
+	};
+	static const struct ctl_field events[] = {
+		{"COUNTER", "name", CTL_TEXT},
+		{"COUNT", "count", CTL_COUNT},
+	};
+	static const struct ctl_field meaning = {"MEANING", "text", CTL_TEXT};
+	const json_t *items = items_of(result);
+	bool of_packets = json_object_get(json_array_get(items, 0), "packets") != NULL;
+	struct ctl_field fields[6] = {};
+	json_t *shown = json_array(), *item;
+	size_t i, n;
+
+	n = of_packets ? 4 : 2;
+	for (i = 0; i < n; i++)
+		fields[i] = of_packets ? packets[i] : events[i];
+	if (options->explain)
+		fields[n] = meaning;
+	json_array_foreach(items, i, item) {
+		if (options->all || json_integer_value(json_object_get(item, fields[1].key)) != 0)
+			json_array_append(shown, item);
+	}
+	ctl_print_list(shown, fields, file);
+	json_decref(shown);
+}

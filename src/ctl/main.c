@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * dstmctl: one command line for the three daemons, over their control sockets.
+ */
+#include "common/addr.h"
+
+#include "ctl/print.h"
+#include "ctl/query.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_USAGE 2
+
+static const struct command {
+	const char *daemon, *name, *help;
+	bool paged;
+	void (*print)(const json_t *result, const struct ctl_print_options *options, FILE *file);
+} commands[] = {
+	{"tep", "show", "state, ports and servers of the TEP", false, ctl_print_tep_show},
+	{"tep", "bindings", "its table; --v4 ADDR: one address", true, ctl_print_bindings},
+	{"tep", "counters", "packets by what became of them; --worker N: of one worker", false,
+		ctl_print_counters},
+	{"server", "show", "state of the server", false, ctl_print_server_show},
+	{"server", "leases", "who holds what, for how long", true, ctl_print_leases},
+	{"server", "pools", "how full the pools are", false, ctl_print_pools},
+	{"server", "teps", "whether the TEPs are connected", false, ctl_print_teps},
+	{"server", "counters", "events of the server", false, ctl_print_counters},
+	{"client", "show", "the lease and its tunnel", false, ctl_print_client_show},
+	{"client", "counters", "events of the client", false, ctl_print_counters},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+struct options {
+	bool json;
+	struct ctl_print_options print;
+	const char *socket;
+	uint64_t limit;
+	json_t *arguments;
+};
+
+static void print_usage(FILE *file)
+{
+	fputs("usage: dstmctl DAEMON COMMAND [options]\n\n", file);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(file, "  %-6s %-9s  %s\n", commands[i].daemon, commands[i].name,
+			commands[i].help);
+	fputs("\n"
+	      "  --json         the daemon's answer as it is, the pages of a list joined\n"
+	      "  --explain      counters: a sentence on each\n"
+	      "  --all          counters: those at zero too\n"
+	      "  --limit N      lists: at most N items\n"
+	      "  --socket PATH  default: /run/dstm/DAEMON.sock\n"
+	      "  --version      print the version and exit\n"
+	      "  --help         print this and exit\n",
+		file);
+}
+
+static const struct command *find_command(const char *daemon, const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].daemon, daemon) == 0 && strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* A decimal number from min to UINT32_MAX. */
+static bool parse_number(const char *text, uint64_t min, uint64_t *number)
+{
+	if (text[0] == '\0' || strlen(text) > 10 || strspn(text, "0123456789") != strlen(text))
+		return false;
+	*number = strtoull(text, NULL, 10);
+	return *number >= min && *number <= UINT32_MAX;
+}
+
+enum option_id {
+	OPT_ALL = 1,
+	OPT_EXPLAIN,
+	OPT_HELP,
+	OPT_JSON,
+	OPT_LIMIT,
+	OPT_SOCKET,
+	OPT_V4,
+	OPT_VERSION,
+	OPT_WORKER
+};
+
+static const struct option long_options[] = {
+	{"all", no_argument, NULL, OPT_ALL},
+	{"explain", no_argument, NULL, OPT_EXPLAIN},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"v4", required_argument, NULL, OPT_V4},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"worker", required_argument, NULL, OPT_WORKER},
+	{},
+};
+
+/* Returns false where the option's value is not what it takes. */
+static bool take_option(struct options *options, int id, const char *value)
+{
+	uint64_t number;
+	uint32_t v4;
+
+	switch (id) {
+	case OPT_ALL:
+		options->print.all = true;
+		return true;
+	case OPT_EXPLAIN:
+		options->print.explain = true;
+		return true;
+	case OPT_JSON:
+		options->json = true;
+		return true;
+	case OPT_LIMIT:
+		return parse_number(value, 1, &options->limit);
+	case OPT_SOCKET:
+		options->socket = value;
+		return true;
+	case OPT_V4:
+		return addr_v4_parse(value, &v4) == 0 &&
+		       json_object_set_new(options->arguments, "v4", json_string(value)) == 0;
+	case OPT_WORKER:
+		return parse_number(value, 0, &number) &&
+		       json_object_set_new(options->arguments, "worker", json_integer(number)) == 0;
+	}
+	return false;
+}
+
+/* Returns -1 to go on, or what main should return. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	int id, index = 0;
+
+	while ((id = getopt_long(argc, argv, "h", long_options, &index)) != -1) {
+		if (id == 'h' || id == OPT_HELP) {
+			print_usage(stdout);
+			return EXIT_SUCCESS;
+		}
+		if (id == OPT_VERSION) {
+			puts("dstmctl " DSTM_VERSION);
+			return EXIT_SUCCESS;
+		}
+		if (id == '?') {
+			print_usage(stderr);
+			return EXIT_USAGE;
+		}
+		if (!take_option(options, id, optarg)) {
+			fprintf(stderr, "dstmctl: --%s: bad value: %s\n", long_options[index].name,
+				optarg);
+			return EXIT_USAGE;
+		}
+	}
+	return -1;
+}
+
+static void print_json(const json_t *result)
+{
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	fputc('\n', stdout);
+}
+
+static int run(const struct command *command, const struct options *options)
+{
+	char socket[64], error[CTL_ERROR_LEN] = "out of memory";
+	const struct ctl_query query = {
+		.socket = options->socket != NULL ? options->socket : socket,
+		.command = command->name,
+		.arguments = options->arguments,
+		.paged = command->paged,
+		.limit = options->limit,
+	};
+	json_t *result = NULL;
+
+	snprintf(socket, sizeof(socket), "/run/dstm/%s.sock", command->daemon);
+	if (ctl_query_run(&query, &result, error) < 0) {
+		fprintf(stderr, "dstmctl: %s\n", error);
+		return EXIT_FAILURE;
+	}
+	if (options->json)
+		print_json(result);
+	else
+		command->print(result, &options->print, stdout);
+	json_decref(result);
+	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.arguments = json_object()};
+	const struct command *command = NULL;
+	int rc = parse_options(argc, argv, &options);
+
+	if (rc < 0 && argc - optind == 2)
+		command = find_command(argv[optind], argv[optind + 1]);
+	if (command != NULL) {
+		rc = run(command, &options);
+	} else if (rc < 0) {
+		print_usage(stderr);
+		rc = EXIT_USAGE;
+	}
+	json_decref(options.arguments);
+	return rc;
+}
