@@ -6,6 +6,7 @@
  */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "control/services.h"
 #include "control/tep.h"
 #include "control/tep_options.h"
 
@@ -142,23 +143,28 @@ static int run(const struct tep_config *config, const struct tep_options *option
 {
 	struct tep tep;
 	struct loop loop = {.tep = &tep, .options = options};
+	struct tep_services *services = NULL;
 	int exit_code = DAEMON_EXIT_FAILURE;
 
 	if (tep_create(&tep, config) != 0)
 		return exit_code;
 	if (loop_create(&loop) != 0)
 		goto out;
-	if (tep_start(&tep) != 0)
+	services = tep_services_create(&tep, loop.base);
+	if (services == NULL || tep_start(&tep) != 0)
 		goto out;
 	log_info("running: workers %u, static bindings %u", config->workers,
 		tep_static_count(&config->fixed));
 	daemon_notify_ready();
 	event_base_dispatch(loop.base);
 	daemon_notify_stopping();
+	tep_services_destroy(services);
+	services = NULL;
 	tep_stop(&tep);
 	if (report(&tep, options) == 0)
 		exit_code = DAEMON_EXIT_OK;
 out:
+	tep_services_destroy(services);
 	loop_destroy(&loop);
 	tep_destroy(&tep);
 	return exit_code;

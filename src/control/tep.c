@@ -2,6 +2,7 @@
 #include "control/tep.h"
 
 #include "common/log.h"
+#include "control/mirror.h"
 #include "dataplane/port.h"
 
 #include <errno.h>
@@ -10,8 +11,7 @@
 #include <string.h>
 
 #define HOST_RING_SIZE  1024
-#define ADJACENCIES_MAX 16384
-#define ROUTES_MAX      16384
+#define ADJACENCIES_MAX (2 * TEP_NEIGHBOURS_MAX) /* while all change, the old ones still count */
 
 static int find_port(const char *side, const char *device, uint16_t *port)
 {
@@ -102,7 +102,7 @@ static int create_nexthops(struct tep *tep)
 	const struct dp_nexthops_params params = {
 		.fib = neighbor->mode == TEP_NEIGHBOR_KERNEL,
 		.max_adjacencies = ADJACENCIES_MAX,
-		.max_routes = ROUTES_MAX,
+		.max_routes = TEP_ROUTES_MAX + TEP_NEIGHBOURS_MAX,
 		.max_readers = tep->config->workers,
 		.socket = SOCKET_ID_ANY,
 	};

@@ -34,7 +34,7 @@
 #define LOOKUP_MAX          64
 #define STATIC_ADJACENCIES  16 /* two in use, the rest for changes within one grace period */
 #define NUMBERS_OF_2_OCTETS INT16_MAX /* the fibs keep one bit for themselves */
-#define TBL8_PER_ROUTE_V6   8 /* a host route inside a /64 has eight octets of its own */
+#define TBL8_PER_ROUTE_V6   4 /* host routes of one link share what their addresses share */
 #define TBL8_SHARED_V6      32 /* and the prefixes above it */
 
 /* What the writer knows of a number; one of the three states is true. */

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/ctl_socket.h"
+
+#include "common/addr.h"
+#include "common/clock.h"
+#include "common/ctl.h"
+
+#include <rte_ethdev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LIMIT_DEFAULT 1000
+#define LIMIT_MAX     10000
+
+struct tep_ctl_socket {
+	struct ctl_server *server;
+	struct tep *tep;
+	const struct tep_host *host;
+	const struct tep_sessions *sessions;
+	int64_t start_ms;
+};
+
+static json_t *json_v4(uint32_t v4)
+{
+	char text[ADDR_V4_STRLEN];
+
+	return json_string(addr_v4_format(v4, text));
+}
+
+static json_t *json_v6(const struct in6_addr *v6)
+{
+	char text[ADDR_V6_STRLEN];
+
+	return json_string(addr_v6_format(v6, text));
+}
+
+/* An optional integer argument from min to max. False with a sentence in error. */
+static bool get_integer(const json_t *arguments, const char *key, json_int_t min, json_int_t max,
+	json_int_t *value, char error[static CTL_ERROR_LEN])
+{
+	const json_t *found = json_object_get(arguments, key);
+
+	if (found == NULL || json_is_null(found))
+		return true;
+	if (!json_is_integer(found) || json_integer_value(found) < min ||
+		json_integer_value(found) > max) {
+		snprintf(error, CTL_ERROR_LEN,
+			"%s is not a number from %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT,
+			key, min, max);
+		return false;
+	}
+	*value = json_integer_value(found);
+	return true;
+}
+
+/* --- show ---------------------------------------------------------------------------------------- */
+
+static json_t *show_port(const struct tep_stats_port *port)
+{
+	char mac_text[RTE_ETHER_ADDR_FMT_SIZE];
+	struct rte_ether_addr mac = {0};
+	uint16_t mtu = 0;
+
+	rte_eth_macaddr_get(port->port, &mac);
+	rte_eth_dev_get_mtu(port->port, &mtu);
+	rte_ether_format_addr(mac_text, sizeof(mac_text), &mac);
+	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}", "side", port->side,
+		"device", port->device, "mac", mac_text, "mtu", (int)mtu, "rx_packets",
+		(json_int_t)port->now.ipackets, "rx_bytes", (json_int_t)port->now.ibytes,
+		"tx_packets", (json_int_t)port->now.opackets, "tx_bytes",
+		(json_int_t)port->now.obytes, "rx_missed", (json_int_t)port->now.imissed);
+}
+
+static json_t *show_ports(struct tep *tep)
+{
+	json_t *ports = json_array();
+
+	tep_stats_sample(&tep->stats);
+	for (uint32_t i = 0; i < tep->stats.n_ports; i++)
+		json_array_append_new(ports, show_port(&tep->stats.ports[i]));
+	return ports;
+}
+
+static json_t *show_usage(const struct tep *tep)
+{
+	struct dp_bindings_usage usage;
+
+	dp_bindings_usage(tep->bindings, &usage);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)usage.bindings,
+		"exclusive", (json_int_t)usage.exclusive, "addresses", (json_int_t)usage.addresses,
+		"max", (json_int_t)usage.max_bindings, "bytes", (json_int_t)usage.bytes);
+}
+
+static json_t *show_server(const struct tep_server_status *server)
+{
+	const char *state = !server->connected  ? "down"
+			    : server->levelling ? "syncing"
+						: "connected";
+	char text[ADDR_ENDPOINT_STRLEN];
+	json_t *peer = server->connected ? json_string(addr_endpoint_format(&server->peer, text))
+					 : json_null();
+
+	return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "name", server->name, "peer", peer,
+		"state", state, "since_s", (json_int_t)(clock_boot_ms() - server->since_ms) / 1000,
+		"creates", (json_int_t)server->counts.creates, "deletes",
+		(json_int_t)server->counts.deletes, "refused", (json_int_t)server->counts.refused);
+}
+
+static json_t *show_servers(const struct tep_sessions *sessions)
+{
+	struct tep_server_status rows[TEP_SERVERS_MAX];
+	uint32_t n = sessions == NULL ? 0 : tep_sessions_status(sessions, rows, TEP_SERVERS_MAX);
+	json_t *servers = json_array();
+
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(servers, show_server(&rows[i]));
+	return servers;
+}
+
+static json_t *show_tunnel_v6(const struct tep_config *config)
+{
+	json_t *addresses = json_array();
+
+	for (uint32_t i = 0; i < config->tunnel.v6.n; i++)
+		json_array_append_new(addresses, json_v6(&tep_config_tunnel_v6(config)[i]));
+	return addresses;
+}
+
+static json_t *show_host(const struct tep_host *host)
+{
+	uint32_t n_routes, n_neighbours;
+
+	if (host == NULL)
+		return json_null();
+	tep_host_usage(host, &n_routes, &n_neighbours);
+	return json_pack("{s:I, s:I}", "routes", (json_int_t)n_routes, "neighbours",
+		(json_int_t)n_neighbours);
+}
+
+static json_t *run_show(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct tep_ctl_socket *ctl = arg;
+	const struct tep_config *config = ctl->tep->config;
+	bool is_kernel = config->neighbor.mode == TEP_NEIGHBOR_KERNEL;
+	char host_name[256] = "";
+
+	gethostname(host_name, sizeof(host_name) - 1);
+	return json_pack("{s:s, s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+		config->name != NULL ? config->name : host_name, "version", DSTM_VERSION,
+		"uptime_s", (json_int_t)(clock_boot_ms() - ctl->start_ms) / 1000, "workers",
+		(int)config->workers, "neighbor", is_kernel ? "kernel" : "static", "host",
+		show_host(ctl->host), "tunnel_v6", show_tunnel_v6(config), "tunnel_v4",
+		json_v4(config->tunnel.v4), "ports", show_ports(ctl->tep), "bindings",
+		show_usage(ctl->tep), "servers", show_servers(ctl->sessions));
+}
+
+/* --- bindings ------------------------------------------------------------------------------------ */
+
+struct listing {
+	json_t *items;
+	uint32_t now_s;
+};
+
+static void list_binding(void *arg, const struct dp_binding *binding)
+{
+	const struct listing *listing = arg;
+	json_t *left = json_null();
+
+	if (binding->end_s != DP_BINDING_ENDLESS)
+		left = json_integer(
+			binding->end_s > listing->now_s ? binding->end_s - listing->now_s : 0);
+	json_array_append_new(listing->items,
+		json_pack("{s:o, s:i, s:i, s:o, s:o, s:b, s:o}", "v4",
+			json_v4(rte_be_to_cpu_32(binding->v4_be)), "first", (int)binding->first,
+			"last", (int)binding->last, "client", json_v6(&binding->client_v6), "tep",
+			json_v6(&binding->tep_v6), "static", (int)binding->is_static,
+			"seconds_left", left));
+}
+
+/* All bindings of one address; the cursor is a port. */
+static bool list_address(const struct dp_bindings *table, uint32_t v4, uint32_t *port,
+	uint32_t limit, struct listing *listing)
+{
+	for (; *port <= UINT16_MAX && limit > 0; ++*port) {
+		const struct dp_binding *found = dp_bindings_find(table, v4, (uint16_t)*port);
+
+		if (found == NULL)
+			continue;
+		list_binding(listing, found);
+		*port = found->last;
+		limit--;
+	}
+	return *port <= UINT16_MAX;
+}
+
+static json_t *run_bindings(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct tep_ctl_socket *ctl = arg;
+	const json_t *filter = json_object_get(arguments, "v4");
+	json_int_t limit = LIMIT_DEFAULT, after = 0;
+	struct listing listing;
+	uint32_t cursor, v4 = 0;
+	bool is_more;
+
+	if (!get_integer(arguments, "limit", 1, LIMIT_MAX, &limit, error) ||
+		!get_integer(arguments, "after", 0, UINT32_MAX, &after, error))
+		return NULL;
+	if (filter != NULL &&
+		(!json_is_string(filter) || addr_v4_parse(json_string_value(filter), &v4) != 0)) {
+		snprintf(error, CTL_ERROR_LEN, "v4 is not an IPv4 address");
+		return NULL;
+	}
+	listing = (struct listing){
+		.items = json_array(), .now_s = dp_datapath_now_s(ctl->tep->datapath)};
+	cursor = (uint32_t)after;
+	if (filter != NULL)
+		is_more = list_address(ctl->tep->bindings, v4, &cursor, (uint32_t)limit, &listing);
+	else
+		is_more = dp_bindings_walk(
+			ctl->tep->bindings, &cursor, (uint32_t)limit, list_binding, &listing);
+	return json_pack("{s:o, s:o}", "items", listing.items, "next",
+		is_more ? json_integer(cursor) : json_null());
+}
+
+/* --- counters ------------------------------------------------------------------------------------ */
+
+static void list_datapath_counters(json_t *items, const struct dp_counters *counters)
+{
+	for (unsigned int i = 0; i < DP_N_COUNTERS; i++)
+		json_array_append_new(items,
+			json_pack("{s:s, s:I, s:I, s:b, s:s}", "name", dp_counter_info[i].name,
+				"packets", (json_int_t)counters->packets[i], "bytes",
+				(json_int_t)counters->bytes[i], "drop", (int)dp_counter_is_drop(i),
+				"text", dp_counter_info[i].text));
+}
+
+static void list_host_counters(json_t *items, const struct tep_host *host)
+{
+	for (unsigned int i = 0; i < TEP_HOST_N_COUNTERS; i++)
+		json_array_append_new(items, json_pack("{s:s, s:I, s:n, s:b, s:s}", "name",
+						     tep_host_counter_info[i].name, "packets",
+						     (json_int_t)tep_host_counter(host, i), "bytes",
+						     "drop", (int)tep_host_counter_info[i].is_drop,
+						     "text", tep_host_counter_info[i].text));
+}
+
+static json_t *run_counters(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct tep_ctl_socket *ctl = arg;
+	struct dp_counters counters = {0};
+	json_int_t worker = -1;
+	json_t *items;
+
+	if (!get_integer(arguments, "worker", 0, ctl->tep->config->workers - 1, &worker, error))
+		return NULL;
+	if (worker >= 0)
+		dp_datapath_worker_counters(ctl->tep->datapath, (uint32_t)worker, &counters);
+	else
+		dp_datapath_counters(ctl->tep->datapath, &counters);
+	items = json_array();
+	list_datapath_counters(items, &counters);
+	if (worker < 0 && ctl->host != NULL)
+		list_host_counters(items, ctl->host);
+	return json_pack("{s:o, s:n}", "items", items, "next");
+}
+
+static const struct ctl_command commands[] = {
+	{"show", run_show},
+	{"bindings", run_bindings},
+	{"counters", run_counters},
+	{NULL, NULL},
+};
+
+struct tep_ctl_socket *tep_ctl_socket_create(struct event_base *base, struct tep *tep,
+	const struct tep_host *host, const struct tep_sessions *sessions)
+{
+	struct tep_ctl_socket *ctl = calloc(1, sizeof(*ctl));
+
+	if (ctl == NULL)
+		return NULL;
+	*ctl = (struct tep_ctl_socket){
+		.tep = tep,
+		.host = host,
+		.sessions = sessions,
+		.start_ms = clock_boot_ms(),
+	};
+	ctl->server = ctl_server_create(base, tep->config->control.socket, commands, ctl);
+	if (ctl->server == NULL) {
+		free(ctl);
+		return NULL;
+	}
+	return ctl;
+}
+
+void tep_ctl_socket_destroy(struct tep_ctl_socket *ctl)
+{
+	if (ctl == NULL)
+		return;
+	ctl_server_destroy(ctl->server);
+	free(ctl);
+}

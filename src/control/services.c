@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/services.h"
+
+#include "common/log.h"
+#include "control/ctl_socket.h"
+#include "control/host.h"
+#include "control/session.h"
+
+#include <errno.h>
+#include <rte_ethdev.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tep_services {
+	struct tep *tep;
+	struct event_base *base;
+	struct tep_host *host;
+	struct tep_sessions *sessions;
+	struct tep_ctl_socket *ctl;
+	struct tep_server_params servers[TEP_SERVERS_MAX];
+};
+
+static uint32_t now_s(void *arg)
+{
+	const struct tep *tep = arg;
+
+	return dp_datapath_now_s(tep->datapath);
+}
+
+static struct tep_twin_params twin_params(const char *name, uint16_t port, uint32_t mtu)
+{
+	struct tep_twin_params twin = {.name = name, .port = port, .mtu = mtu};
+
+	rte_eth_macaddr_get(port, &twin.mac);
+	return twin;
+}
+
+static int create_host(struct tep_services *services)
+{
+	struct tep *tep = services->tep;
+	const struct tep_config *config = tep->config;
+	struct tep_host_params params = {
+		.base = services->base,
+		.punt = tep->punt,
+		.nexthops = tep->nexthops,
+		.datapath = tep->datapath,
+		.pool = tep->pool,
+		.n_twins = tep->ports[0] == tep->ports[1] ? 1 : 2,
+	};
+
+	if (config->neighbor.mode != TEP_NEIGHBOR_KERNEL)
+		return 0;
+	params.twins[0] = twin_params(
+		config->neighbor.twin_v6, tep->ports[0], config->ports.mtu_v6);
+	params.twins[1] = twin_params(
+		config->neighbor.twin_v4, tep->ports[1], config->ports.mtu_v4);
+	services->host = tep_host_create(&params);
+	return services->host == NULL ? -errno : 0;
+}
+
+static int create_sessions(struct tep_services *services)
+{
+	struct tep *tep = services->tep;
+	const struct tep_config_control *control = &tep->config->control;
+	const struct tep_config_server *servers = control->servers.items;
+	const struct tep_sessions_params params = {
+		.base = services->base,
+		.listen = control->listen,
+		.servers = services->servers,
+		.n_servers = control->servers.n,
+		.sync = {.table = tep->bindings,
+			.tep_v6 = tep_config_tunnel_v6(tep->config),
+			.n_tep_v6 = tep->config->tunnel.v6.n,
+			.tep_v4 = tep->config->tunnel.v4},
+		.now_s = now_s,
+		.now_arg = tep,
+	};
+
+	if (!control->has_listen)
+		return 0;
+	if (control->servers.n > TEP_SERVERS_MAX) {
+		log_err("control.servers: more than %u", TEP_SERVERS_MAX);
+		return -E2BIG;
+	}
+	for (uint32_t i = 0; i < control->servers.n; i++)
+		services->servers[i] = (struct tep_server_params){
+			.name = servers[i].name, .password = servers[i].password};
+	services->sessions = tep_sessions_create(&params);
+	return services->sessions == NULL ? -errno : 0;
+}
+
+static int create_ctl(struct tep_services *services)
+{
+	const char *path = services->tep->config->control.socket;
+
+	if (path == NULL)
+		return 0;
+	services->ctl = tep_ctl_socket_create(
+		services->base, services->tep, services->host, services->sessions);
+	if (services->ctl == NULL) {
+		log_err("control socket %s: %s", path, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+struct tep_services *tep_services_create(struct tep *tep, struct event_base *base)
+{
+	struct tep_services *services = calloc(1, sizeof(*services));
+	int error = -ENOMEM;
+
+	if (services != NULL) {
+		services->tep = tep;
+		services->base = base;
+		error = create_host(services);
+	}
+	if (error == 0)
+		error = create_sessions(services);
+	if (error == 0)
+		error = create_ctl(services);
+	if (error == 0)
+		return services;
+	log_err("control: cannot start: %s", strerror(-error));
+	tep_services_destroy(services);
+	return NULL;
+}
+
+void tep_services_destroy(struct tep_services *services)
+{
+	if (services == NULL)
+		return;
+	tep_ctl_socket_destroy(services->ctl);
+	tep_sessions_destroy(services->sessions);
+	tep_host_destroy(services->host);
+	free(services);
+}
