@@ -342,14 +342,11 @@ void srv_engine_session_closed(
 	struct srv_engine *engine, struct srv_session *session, int64_t now_ms)
 {
 	struct srv_lease *lease;
-	struct srv_job *job;
 
 	if (session->awaited != NULL)
 		TAILQ_REMOVE(&session->awaited->waiters, session, of_job);
-	TAILQ_FOREACH(job, &engine->jobs, of_engine) {
-		if (job->session == session)
-			job->session = NULL;
-	}
+	if (session->job != NULL)
+		session->job->session = NULL;
 	while (!STAILQ_EMPTY(&session->waiting))
 		pop(session);
 	while ((lease = LIST_FIRST(&session->leases)) != NULL) {

@@ -49,6 +49,7 @@ struct srv_session {
 	uint32_t n_waiting;
 	STAILQ_HEAD(, srv_waiting) waiting;
 	LIST_HEAD(, srv_lease) leases; /* who hears of their end, or has to accept them */
+	struct srv_job *job; /* that works on its request */
 	struct srv_job *awaited; /* the job that it waits for, of somebody else */
 	TAILQ_ENTRY(srv_session) of_job;
 };

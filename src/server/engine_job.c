@@ -24,6 +24,7 @@ static struct srv_job *begin(struct srv_engine *engine, enum srv_job_kind kind,
 	TAILQ_INIT(&job->waiters);
 	TAILQ_INSERT_TAIL(&engine->jobs, job, of_engine);
 	lease->job = job;
+	session->job = job;
 	return job;
 }
 
@@ -39,8 +40,10 @@ static void finish(struct srv_engine *engine, struct srv_job *job, int64_t now_m
 		waiter->awaited = NULL;
 	TAILQ_REMOVE(&engine->jobs, job, of_engine);
 	free(job);
-	if (session != NULL)
+	if (session != NULL) {
+		session->job = NULL;
 		srv_engine_next(engine, session, now_ms);
+	}
 	while ((waiter = TAILQ_FIRST(&waiters)) != NULL) {
 		TAILQ_REMOVE(&waiters, waiter, of_job);
 		srv_engine_retry(engine, waiter, now_ms);

@@ -13,11 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define DRAIN_S 2 /* how long the end waits for closed connections to be gone */
+
 struct client {
 	struct srv_session session; /* first */
 	struct srv_listener *listener; /* NULL: it is gone */
 	struct tsp_conn *conn;
 	bool ready; /* authenticated: the engine knows the session */
+	bool left; /* the engine knows it no more, the connection is about to be gone */
 	TAILQ_ENTRY(client) link;
 };
 
@@ -36,7 +39,7 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 	struct client *client = arg;
 	const char *user = tsp_conn_user(conn);
 
-	if (client->listener == NULL)
+	if (client->left)
 		return;
 	srv_session_init(&client->session);
 	client->session.peer = tsp_conn_peer(conn)->addr;
@@ -50,7 +53,7 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 {
 	struct client *client = arg;
 
-	if (client->listener != NULL)
+	if (!client->left)
 		srv_engine_message(
 			client->listener->params.engine, &client->session, msg, clock_boot_ms());
 }
@@ -62,9 +65,8 @@ static void leave(struct client *client)
 	if (client->ready)
 		srv_engine_session_closed(
 			listener->params.engine, &client->session, clock_boot_ms());
-	TAILQ_REMOVE(&listener->clients, client, link);
+	client->left = true;
 	listener->n_clients--;
-	client->listener = NULL;
 }
 
 static void on_closed(
@@ -73,13 +75,15 @@ static void on_closed(
 	struct client *client = arg;
 	char peer[ADDR_ENDPOINT_STRLEN];
 
-	if (client->listener != NULL) {
+	if (!client->left) {
 		log_debug("client %s: closed: %s", addr_endpoint_format(tsp_conn_peer(conn), peer),
 			why);
 		if (!client->ready)
 			client->listener->params.counters->n[SRV_COUNT_AUTH_FAILED]++;
 		leave(client);
 	}
+	if (client->listener != NULL)
+		TAILQ_REMOVE(&client->listener->clients, client, link);
 	free(client);
 }
 
@@ -213,6 +217,22 @@ fail:
 	return NULL;
 }
 
+/*
+ * Connections free themselves, from the event loop, once the peer has seen our end: it gets the time
+ * that a living peer needs. One that takes longer never looks at us again.
+ */
+static void wait_for_clients(struct srv_listener *listener)
+{
+	static const struct timeval patience = {.tv_sec = DRAIN_S};
+	struct client *client;
+
+	event_base_loopexit(listener->params.base, &patience);
+	while (!TAILQ_EMPTY(&listener->clients) && !event_base_got_exit(listener->params.base))
+		event_base_loop(listener->params.base, EVLOOP_ONCE);
+	TAILQ_FOREACH(client, &listener->clients, link)
+		client->listener = NULL;
+}
+
 void srv_listener_destroy(struct srv_listener *listener)
 {
 	struct client *client;
@@ -226,10 +246,14 @@ void srv_listener_destroy(struct srv_listener *listener)
 	free(listener->sockets);
 	if (listener->resume != NULL)
 		event_free(listener->resume);
-	while ((client = TAILQ_FIRST(&listener->clients)) != NULL) {
+	TAILQ_FOREACH(client, &listener->clients, link) {
+		if (client->left)
+			continue;
 		leave(client);
 		tsp_conn_close(client->conn);
 	}
+	if (!TAILQ_EMPTY(&listener->clients))
+		wait_for_clients(listener);
 	free(listener);
 }
 

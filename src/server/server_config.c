@@ -174,21 +174,22 @@ static int check_tep(const struct check *check, uint32_t i)
 	return 0;
 }
 
-static bool prefix_is_unicast(const struct addr_v4_prefix *prefix)
-{
-	uint32_t last = prefix->addr | (prefix->len == 0 ? UINT32_MAX : UINT32_MAX >> prefix->len);
-	static const struct addr_v4_prefix loopback = {0x7f000000, 8};
-
-	if (prefix->len == 32)
-		last = prefix->addr;
-	return prefix->addr >> 24 != 0 && last >> 24 < 224 &&
-	       !addr_v4_prefix_contains(&loopback, prefix->addr) &&
-	       !addr_v4_prefix_contains(prefix, loopback.addr);
-}
-
 static bool prefixes_overlap(const struct addr_v4_prefix *a, const struct addr_v4_prefix *b)
 {
 	return addr_v4_prefix_contains(a, b->addr) || addr_v4_prefix_contains(b, a->addr);
+}
+
+/* Not "this network", loopback, multicast or reserved. */
+static bool prefix_is_unicast(const struct addr_v4_prefix *prefix)
+{
+	static const struct addr_v4_prefix reserved[] = {
+		{0x00000000, 8}, {0x7f000000, 8}, {0xe0000000, 4}, {0xf0000000, 4}};
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		if (prefixes_overlap(prefix, &reserved[i]))
+			return false;
+	}
+	return true;
 }
 
 static int check_pool_alone(const struct check *check, const struct srv_config_pool *pool)

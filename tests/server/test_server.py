@@ -146,7 +146,9 @@ def fixture_server(tmp_path, tep):
     server = Server(tmp_path, [tep])
     yield server
     server.stop(signal.SIGKILL)
-    print(server.log() if (tmp_path / "log").exists() else "no log")
+    log = server.log() if (tmp_path / "log").exists() else ""
+    print(log)
+    assert "runtime error" not in log and "Sanitizer" not in log
 
 
 # --- create -------------------------------------------------------------------------------------
@@ -629,11 +631,14 @@ def test_the_control_socket_pages_through_leases(server):
     assert tep["bindings"] == 10 and tep["v4"] == ScriptedTep.V4 and tep["last_error"] is None
 
 
-def test_sigterm_ends_it_cleanly(server):
+def test_sigterm_ends_it_cleanly(server, tep):
     server.start().wait_level()
     client, _ = server.lease(A, "1.0")
+    undone = server.anonymous()
+    assert undone.create(B).code == 200  # and not accepted
     assert server.stop() == 0
-    assert client.is_closed()
+    assert client.is_closed() and undone.is_closed()
+    assert [key for key, (v6, _) in tep.table.items() if v6 == B] == []
     assert not Path(server.config["socket"]).exists()
 
 
