@@ -7,6 +7,7 @@ DSTM_BUILD names the build directory whose dstm-tep is tested.
 """
 
 import os
+import signal
 import socket
 
 import pytest
@@ -194,6 +195,30 @@ def test_an_address_that_goes_takes_its_routes_with_it(bench):
         wait_for(is_refused, "no_route grows")
     bench.tep_ns.ip("address", "add", f"{TEP_V4}/24", "dev", "dstm4")
     wait_for(lambda: bench.mirrored() >= routes, "the route is back")
+    assert_both_ways(bench, b"after")
+
+
+def test_lost_announcements_are_made_good(bench):
+    """The kernel drops what does not fit into the socket: then everything is read again."""
+    assert_both_ways(bench, b"before")
+    changes = "".join(f"neighbour replace 192.0.2.{n} lladdr 02:00:00:00:{turn:02x}:{n:02x} "
+                      "nud permanent dev dstm4\n" for turn in range(200) for n in range(100, 250))
+    batch = bench.folder / "changes"
+    batch.write_text(changes)
+    bench.process.send_signal(signal.SIGSTOP)
+    try:
+        bench.tep_ns.run(["ip", "-batch", str(batch)])
+        bench.tep_ns.ip("route", "add", "203.0.113.9/32", "via", OUTSIDE_V4, "dev", "dstm4")
+    finally:
+        bench.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: "announcements were lost" in bench.said(), "the loss is noticed")
+    with Tunnel(bench) as tunnel:
+        def passes():
+            before = bench.counters()["tx"]
+            tunnel.send(IP(src=LEASE_V4, dst="203.0.113.9") / UDP(sport=LEASE_PORT, dport=9))
+            return bench.counters()["tx"] > before
+
+        wait_for(passes, "the route that nobody announced is used")
     assert_both_ways(bench, b"after")
 
 
