@@ -169,6 +169,9 @@ static void on_end_of_stream(struct tsp_conn *conn)
 			finish_soon(conn);
 		return;
 	}
+	/* A TLS stream ends both ways at once. */
+	if (conn->params.tls != NULL)
+		return tsp_conn_drop(conn, TSP_CLOSE_PEER, "end of stream");
 	if (conn->is_responder && conn->state == TSP_CONN_READY && conn->owed > 0) {
 		conn->is_half_closed = true;
 		return tsp_conn_arm(conn, conn->params.limits.message_timeout_s);

@@ -208,11 +208,12 @@ void tsp_conn_consume(struct tsp_conn *conn)
 	bool had_message = false;
 	size_t taken;
 
-	while (is_listening(conn) && evbuffer_peek(input, -1, NULL, &chunk, 1) > 0) {
+	while (is_listening(conn) && evbuffer_get_length(input) > 0) {
 		if (conn->pause != NULL) {
 			tsp_responder_succeed(conn);
 			continue;
 		}
+		evbuffer_peek(input, 1, NULL, &chunk, 1); /* the first piece, whole */
 		taken = tsp_frame_push(&conn->frame, chunk.iov_base, chunk.iov_len, &event);
 		evbuffer_drain(input, taken);
 		had_message |= event == TSP_FRAME_BODY;

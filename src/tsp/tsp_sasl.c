@@ -2,6 +2,7 @@
 #include "tsp/tsp_sasl.h"
 
 #include "common/log.h"
+#include "tsp/tsp_scram.h"
 
 #include <gsasl.h>
 
@@ -11,6 +12,8 @@
 #include <strings.h>
 
 #define DEFAULT_REALM "dstm"
+#define STRING(x)     #x
+#define TEXT(x)       STRING(x)
 
 struct tsp_sasl {
 	const struct tsp_auth *auth;
@@ -79,20 +82,78 @@ static bool make_unknown_password(char *password, size_t size)
 	return true;
 }
 
-static int responder_password(struct tsp_sasl *sasl, Gsasl_session *session)
+/* Asks the owner; false, and noted, when there is no such user. */
+static bool find_password(
+	struct tsp_sasl *sasl, Gsasl_session *session, char password[static TSP_PASSWORD_MAX])
 {
 	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
 	const struct tsp_auth *auth = sasl->auth;
-	char password[TSP_PASSWORD_MAX] = "";
-	int rc = GSASL_NO_PASSWORD;
 
 	sasl->is_unknown_user = user == NULL || !user_is_sane(user) ||
 				auth->find_password == NULL ||
 				!auth->find_password(
-					auth->find_password_arg, user, password, sizeof(password));
-	if (!sasl->is_unknown_user || make_unknown_password(password, sizeof(password)))
+					auth->find_password_arg, user, password, TSP_PASSWORD_MAX);
+	return !sasl->is_unknown_user;
+}
+
+/* DIGEST-MD5 */
+static int responder_password(struct tsp_sasl *sasl, Gsasl_session *session)
+{
+	char password[TSP_PASSWORD_MAX] = "";
+	int rc = GSASL_NO_PASSWORD;
+
+	if (find_password(sasl, session, password) ||
+		make_unknown_password(password, sizeof(password)))
 		rc = gsasl_property_set(session, GSASL_PASSWORD, password);
 	explicit_bzero(password, sizeof(password));
+	return rc;
+}
+
+static int set_base64(
+	Gsasl_session *session, Gsasl_property property, const uint8_t *octets, size_t len)
+{
+	char *text;
+	int rc = gsasl_base64_to((const char *)octets, len, &text, NULL);
+
+	if (rc != GSASL_OK)
+		return rc;
+	rc = gsasl_property_set(session, property, text);
+	gsasl_free(text);
+	return rc;
+}
+
+static int responder_salt(Gsasl_session *session)
+{
+	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
+	uint8_t salt[TSP_SCRAM_SALT_LEN];
+
+	if (user == NULL || !tsp_scram_salt(user, salt))
+		return GSASL_CRYPTO_ERROR;
+	return set_base64(session, GSASL_SCRAM_SALT, salt, sizeof(salt));
+}
+
+/* The library asks for one key and then for the other: both are set at the first question. */
+static int responder_keys(struct tsp_sasl *sasl, Gsasl_session *session)
+{
+	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
+	char password[TSP_PASSWORD_MAX] = "", *prepared = NULL;
+	struct tsp_scram_keys keys;
+	int rc = GSASL_CRYPTO_ERROR;
+
+	if (find_password(sasl, session, password) &&
+		gsasl_saslprep(password, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) != GSASL_OK)
+		goto out;
+	if (!tsp_scram_keys(user != NULL ? user : "", prepared, &keys))
+		goto out;
+	rc = set_base64(session, GSASL_SCRAM_STOREDKEY, keys.stored, sizeof(keys.stored));
+	if (rc == GSASL_OK)
+		rc = set_base64(session, GSASL_SCRAM_SERVERKEY, keys.server, sizeof(keys.server));
+out:
+	explicit_bzero(password, sizeof(password));
+	explicit_bzero(&keys, sizeof(keys));
+	if (prepared != NULL)
+		explicit_bzero(prepared, strlen(prepared));
+	gsasl_free(prepared);
 	return rc;
 }
 
@@ -108,6 +169,13 @@ static int responder_property(
 		return gsasl_property_set(session, property, realm != NULL ? realm : DEFAULT_REALM);
 	case GSASL_QOPS:
 		return gsasl_property_set(session, property, "qop-auth");
+	case GSASL_SCRAM_ITER:
+		return gsasl_property_set(session, property, TEXT(TSP_SCRAM_ITERATIONS));
+	case GSASL_SCRAM_SALT:
+		return responder_salt(session);
+	case GSASL_SCRAM_SERVERKEY:
+	case GSASL_SCRAM_STOREDKEY:
+		return responder_keys(sasl, session);
 	default:
 		return GSASL_NO_CALLBACK;
 	}

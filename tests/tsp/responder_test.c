@@ -493,6 +493,28 @@ static void a_reset_is_survived(void **state)
 	}
 }
 
+/* The end of the stream at any time is a closed callback too; half a message is none. */
+static void an_early_end_is_survived(void **state)
+{
+	static const char *const before[] = {"", "VERSION=2.0", "VERSION=2.0.0\r\n",
+		"VERSION=2.0.0\r\nAUTHENTICATE DIGEST-MD5\r\n",
+		"VERSION=2.0.0\r\nAUTHENTICATE SCRAM-SHA-256\r\nbixsbj1hbGljZSxyPXg=\r\n",
+		"VERSION=2.0.0\r\nAUTHENTICATE ANONYMOUS\r\nContent-length: 100\r\nxyz"};
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		struct rig rig;
+
+		rig_open(&rig);
+		rig_connect_from_raw(&rig);
+		rig_send(&rig, before[i]);
+		shutdown(rig.raw, SHUT_WR);
+		rig_run_until(&rig, &rig.responder.is_closed);
+		assert_int_equal(rig.responder.reason, TSP_CLOSE_PEER);
+		assert_int_equal(rig.responder.n_messages, 0);
+		rig_close(&rig);
+	}
+}
+
 /* Who never reads is no reason to hold its answers without end. */
 static void a_peer_that_does_not_read_is_dropped(void **state)
 {
@@ -546,6 +568,7 @@ int main(void)
 		TEST(an_idle_session_is_closed),
 		TEST(a_session_without_limits_stays),
 		TEST(a_reset_is_survived),
+		TEST(an_early_end_is_survived),
 		TEST(a_peer_that_does_not_read_is_dropped),
 #undef TEST
 	};

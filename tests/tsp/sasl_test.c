@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *right_password = "secret";
+
 static bool find_password(void *arg, const char *user, char *password, size_t size)
 {
 	if (strcmp(user, "alice") != 0 && strcmp(user, "b,c=d e@example.org") != 0)
 		return false;
-	snprintf(password, size, "secret");
+	snprintf(password, size, "%s", right_password);
 	return true;
 }
 
@@ -113,6 +115,60 @@ static void a_user_name_is_bounded(void **state)
 		assert_false(exchange(mechanisms[i], user, "secret", name, sizeof(name), &lines));
 		assert_string_equal(name, "");
 	}
+}
+
+/* The keys of a user are remembered: not beyond a change of the password. */
+static void a_changed_password_counts_at_once(void **state)
+{
+	static const char *const passwords[] = {"first", "second", "p\xc3\xa4sswort", "first"};
+	unsigned int lines;
+	char name[128];
+
+	for (size_t i = 0; i < sizeof(passwords) / sizeof(passwords[0]); i++) {
+		for (size_t k = 0; k < 2; k++) {
+			right_password = passwords[i];
+			assert_true(exchange(
+				mechanisms[k], "alice", passwords[i], name, sizeof(name), &lines));
+			assert_false(exchange(
+				mechanisms[k], "alice", "secret", name, sizeof(name), &lines));
+		}
+	}
+	right_password = "secret";
+}
+
+/* The salt of "n,,n=<user>,r=x", base64. */
+static void read_salt(const char *user, char *salt, size_t size)
+{
+	struct tsp_sasl *sasl = tsp_sasl_create_responder(TSP_MECHANISM_SCRAM_SHA_256, &server);
+	char first[64], *line, *answer, *token;
+	size_t len;
+	int n = snprintf(first, sizeof(first), "n,,n=%s,r=x", user);
+
+	assert_int_equal(gsasl_base64_to(first, n, &line, NULL), GSASL_OK);
+	assert_int_equal(tsp_sasl_step(sasl, line, &answer), TSP_SASL_MORE);
+	assert_int_equal(gsasl_base64_from(answer, strlen(answer), &token, &len), GSASL_OK);
+	assert_int_equal(sscanf(memmem(token, len, ",s=", 3), ",s=%63[^,]", salt), 1);
+	assert_true(strlen(salt) < size);
+	gsasl_free(token);
+	gsasl_free(line);
+	free(answer);
+	tsp_sasl_destroy(sasl);
+}
+
+/* A salt that came anew for those who do not exist would tell them from those who do. */
+static void the_salt_says_nothing_about_who_exists(void **state)
+{
+	static const char *const users[] = {"alice", "mallory"};
+	char salts[2][64];
+
+	for (size_t i = 0; i < 2; i++) {
+		char again[64];
+
+		read_salt(users[i], salts[i], sizeof(salts[i]));
+		read_salt(users[i], again, sizeof(again));
+		assert_string_equal(salts[i], again);
+	}
+	assert_string_not_equal(salts[0], salts[1]);
 }
 
 /* What old clients read: one line, no blank after a comma, all five directives. */
@@ -221,6 +277,8 @@ int main(void)
 		cmocka_unit_test(a_wrong_password_fails),
 		cmocka_unit_test(an_unknown_user_takes_as_many_steps_as_a_wrong_password),
 		cmocka_unit_test(a_user_name_is_bounded),
+		cmocka_unit_test(a_changed_password_counts_at_once),
+		cmocka_unit_test(the_salt_says_nothing_about_who_exists),
 		cmocka_unit_test(the_digest_challenge_suits_old_clients),
 		cmocka_unit_test(hostile_tokens_fail),
 		cmocka_unit_test(nobody_acts_for_somebody_else),
