@@ -94,6 +94,11 @@ class Bench:
         for name in (self.client, self.far):
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
+    def narrow(self, mtu):
+        """Makes the IPv6 link carry no longer packets, from both ends."""
+        run("ip", "-n", self.client, "link", "set", "c0", "mtu", str(mtu))
+        run("ip", "-n", self.far, "link", "set", "f0", "mtu", str(mtu))
+
     def client_socket(self, family, kind, protocol=0):
         return in_namespace(self.client, lambda: socket.socket(family, kind, protocol))
 

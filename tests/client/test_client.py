@@ -169,6 +169,31 @@ def test_large_transfer_and_large_datagram_pass(bench, server, echo, make_client
     assert len(udp_exchange(bench, b"d" * 4000)) == 4000
 
 
+def test_narrow_path_fragments_the_outer_packet(bench, server, echo, make_client):
+    """R63: an IPv6 path narrower than the device's MTU asks for costs fragments, not packets."""
+    bench.narrow(1280)
+    client = make_client().start()
+    client.wait_bound()
+    data = os.urandom(100000)
+    assert tcp_exchange(bench, data) == data
+    assert len(udp_exchange(bench, b"d" * 1400)) == 1400
+    assert client.show()["drops"]["tx_error"] == 0
+
+
+@pytest.mark.parametrize("mode", ["napt", "host"])
+def test_icmp_error_reaches_the_application(bench, server, tep, make_client, mode):
+    """S6: the error's quote carries the port that was sent from, and finds its way by it."""
+    client = make_client(mode=mode).start()
+    client.wait_bound()
+    with bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(10)
+        sock.connect((PEER_V4, 9999))
+        sock.send(b"nobody there")
+        with pytest.raises(ConnectionRefusedError):
+            sock.recv(100)
+    assert sum(client.show()["drops"].values()) == 0
+
+
 def test_lease_is_released_at_sigterm_and_nothing_stays(bench, server, make_client):
     """D8, R51: delete to the server, exit status 0, and the host as it was."""
     before = bench.host_state()
@@ -189,6 +214,14 @@ def test_dead_server_does_not_hold_up_the_end(bench, server, make_client):
     server.silent = True
     assert leave(client) == 0
     assert bench.host_state() == before
+
+
+@pytest.mark.parametrize("server_v6", ["2001:db8:1::53", "2001:db8:1::dead", "2001:db8:2::1"])
+def test_client_without_a_server_tries_on_and_ends_when_told(bench, make_client, server_v6):
+    """Nobody listens, nobody is there, no route leads there."""
+    client = make_client(server=f'"[{server_v6}]:3653"').start()
+    wait_for(lambda: client.state_is("connecting") or client.state_is("backoff"), "a try")
+    assert leave(client) == 0
 
 
 @pytest.mark.parametrize("mode", ["napt", "host"])
