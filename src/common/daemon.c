@@ -6,7 +6,6 @@
 #include <event2/event.h>
 #include <systemd/sd-daemon.h>
 
-#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -23,46 +22,22 @@ static const char *program_name(const char *argv0)
 	return slash != NULL ? slash + 1 : argv0;
 }
 
-#define EXTRA_MAX  8
-#define EXTRA_BASE 256 /* getopt_long's value of the first extra option; above every character */
-
-static void print_usage(FILE *file, const char *program, const struct daemon_option *extra)
+static void print_usage(FILE *file, const char *program)
 {
-	char option[64];
-
 	fprintf(file,
-		"usage: %s -c FILE [options]\n"
-		"  -c FILE  configuration\n"
+		"usage: %s -c FILE [-t] [-v]\n"
+		"  -c FILE  configuration (required)\n"
 		"  -t       check the configuration and exit: 0 good, 2 bad\n"
 		"  -v       one more level of log lines\n"
 		"  -V       print the version and exit\n"
 		"  -h       print this and exit\n",
 		program);
-	for (; extra != NULL && extra->name != NULL; extra++) {
-		snprintf(option, sizeof(option), "%s%s%s", extra->name,
-			extra->value_name != NULL ? "=" : "",
-			extra->value_name != NULL ? extra->value_name : "");
-		fprintf(file, "  --%-22s %s\n", option, extra->help);
-	}
-}
-
-static void fill_long_options(const struct daemon_option *extra, struct option *rows)
-{
-	for (int i = 0; extra != NULL && extra[i].name != NULL; i++) {
-		assert(i < EXTRA_MAX);
-		rows[i] = (struct option){
-			.name = extra[i].name,
-			.has_arg = extra[i].value_name != NULL ? required_argument : no_argument,
-			.val = EXTRA_BASE + i,
-		};
-	}
 }
 
 /* Takes one option. Returns 0, or 1 where the program ends with *exit_code. */
-static int take_option(int option, const char *program, const struct daemon_option *extra,
-	struct daemon_options *options, int *exit_code)
+static int take_option(
+	int option, const char *program, struct daemon_options *options, int *exit_code)
 {
-	*exit_code = DAEMON_EXIT_OK;
 	switch (option) {
 	case 'c':
 		options->config_path = optarg;
@@ -75,32 +50,28 @@ static int take_option(int option, const char *program, const struct daemon_opti
 		return 0;
 	case 'V':
 		printf("%s %s\n", program, DSTM_VERSION);
+		*exit_code = DAEMON_EXIT_OK;
 		return 1;
 	case 'h':
-		print_usage(stdout, program, extra);
-		return 1;
-	case '?':
-		print_usage(stderr, program, extra);
-		*exit_code = DAEMON_EXIT_CONFIG;
+		print_usage(stdout, program);
+		*exit_code = DAEMON_EXIT_OK;
 		return 1;
 	default:
-		*extra[option - EXTRA_BASE].value = optarg != NULL ? optarg : "";
-		return 0;
+		print_usage(stderr, program);
+		*exit_code = DAEMON_EXIT_CONFIG;
+		return 1;
 	}
 }
 
-int daemon_parse_long_options(int argc, char **argv, const struct daemon_option *extra,
-	struct daemon_options *options, int *exit_code)
+int daemon_parse_options(int argc, char **argv, struct daemon_options *options, int *exit_code)
 {
 	const char *program = program_name(argv[0]);
-	struct option long_options[EXTRA_MAX + 1] = {};
 	int option;
 
 	*options = (struct daemon_options){};
-	fill_long_options(extra, long_options);
-	optind = 0; /* start anew: EAL parsed its own arguments with getopt before */
-	while ((option = getopt_long(argc, argv, "+c:tvVh", long_options, NULL)) != -1) {
-		if (take_option(option, program, extra, options, exit_code) != 0)
+	optind = 0; /* start anew: whoever took its options off before used getopt too */
+	while ((option = getopt(argc, argv, "+c:tvVh")) != -1) {
+		if (take_option(option, program, options, exit_code) != 0)
 			return 1;
 	}
 	if (optind == argc && options->config_path != NULL)
@@ -109,14 +80,9 @@ int daemon_parse_long_options(int argc, char **argv, const struct daemon_option 
 		fprintf(stderr, "%s: unexpected argument: %s\n", program, argv[optind]);
 	else
 		fprintf(stderr, "%s: -c FILE is required\n", program);
-	print_usage(stderr, program, extra);
+	print_usage(stderr, program);
 	*exit_code = DAEMON_EXIT_CONFIG;
 	return 1;
-}
-
-int daemon_parse_options(int argc, char **argv, struct daemon_options *options, int *exit_code)
-{
-	return daemon_parse_long_options(argc, argv, NULL, options, exit_code);
 }
 
 struct daemon_signals {

@@ -32,18 +32,6 @@ struct daemon_options {
  */
 int daemon_parse_options(int argc, char **argv, struct daemon_options *options, int *exit_code);
 
-/* A long option of one daemon alone: "--exit-on-idle", "--stats-period=SECONDS". */
-struct daemon_option {
-	const char *name; /* without "--"; NULL ends the table */
-	const char *value_name; /* NULL: it takes no value */
-	const char *help;
-	const char **value; /* gets the text, or "" where there is none; borrowed from argv */
-};
-
-/* The same with a table of at most 8 long options. */
-int daemon_parse_long_options(int argc, char **argv, const struct daemon_option *extra,
-	struct daemon_options *options, int *exit_code);
-
 struct daemon_signals;
 
 /*
