@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Sessions and their requests: who asks, about which lease, and which job answers. */
+#include "server/engine.h"
+
 #include "server/engine_impl.h"
 
 #include "common/log.h"

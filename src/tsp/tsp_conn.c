@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "tsp/tsp_conn.h"
+
 #include "tsp/tsp_conn_impl.h"
 
 #include <event2/buffer.h>
