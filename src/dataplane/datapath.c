@@ -111,6 +111,7 @@ int dp_datapath_start(struct dp_datapath *datapath)
 
 		worker->ctx.now_s = dp_datapath_now_s(datapath);
 		worker->last_rx_tsc = rte_rdtsc();
+		worker->empty_polls = 0;
 		rc = rte_eal_remote_launch(dp_worker_run, worker, datapath->lcores[i]);
 		if (rc != 0) {
 			dp_datapath_stop(datapath);
@@ -169,9 +170,12 @@ uint64_t dp_datapath_last_rx_tsc(const struct dp_datapath *datapath)
 	uint64_t last = 0;
 
 	for (uint32_t i = 0; i < datapath->params.n_workers; i++) {
-		uint64_t tsc = __atomic_load_n(
-			&datapath->workers[i]->last_rx_tsc, __ATOMIC_RELAXED);
+		const struct dp_worker *worker = datapath->workers[i];
+		uint64_t tsc = __atomic_load_n(&worker->last_rx_tsc, __ATOMIC_RELAXED);
 
+		/* Not polled in vain since its last packet: it may be kept from its CPU. */
+		if (__atomic_load_n(&worker->empty_polls, __ATOMIC_RELAXED) == 0)
+			tsc = rte_rdtsc();
 		last = RTE_MAX(last, tsc);
 	}
 	return last;

@@ -56,5 +56,6 @@ void dp_datapath_counters(const struct dp_datapath *datapath, struct dp_counters
 /* One worker's own. */
 void dp_datapath_worker_counters(
 	const struct dp_datapath *datapath, uint32_t worker, struct dp_counters *counters);
-/* TSC of the last loop in which any worker received a packet: for --exit-on-idle. */
+/* TSC of the last loop in which any worker received a packet, or now while a worker has not polled in vain
+ * since: for --exit-on-idle. */
 uint64_t dp_datapath_last_rx_tsc(const struct dp_datapath *datapath);

@@ -193,12 +193,30 @@ static void tell_writers(const struct dp_worker *worker)
 		rte_rcu_qsbr_quiescent(worker->readers[i], worker->id);
 }
 
+/* One loop is over: was it work, and how long did it take? */
+static inline void account(struct dp_worker *worker, uint32_t received, uint32_t from_host,
+	uint64_t start, uint64_t end)
+{
+	struct dp_counters *counters = &worker->ctx.counters;
+
+	if (received != 0) {
+		worker->last_rx_tsc = end;
+		worker->empty_polls = 0;
+	} else {
+		worker->empty_polls++;
+	}
+	if (received + from_host != 0) {
+		counters->busy_cycles += end - start;
+		counters->busy_loops++;
+	} else {
+		counters->idle_loops++;
+	}
+}
+
 int dp_worker_run(void *arg)
 {
 	struct dp_worker *worker = arg;
-	struct dp_counters *counters = &worker->ctx.counters;
 	uint64_t start = rte_rdtsc(), end;
-	uint32_t empty_polls = 0;
 
 	for (uint32_t i = 0; i < RTE_DIM(worker->readers); i++) {
 		rte_rcu_qsbr_thread_register(worker->readers[i], worker->id);
@@ -217,17 +235,9 @@ int dp_worker_run(void *arg)
 		tell_writers(worker);
 
 		end = rte_rdtsc();
-		if (received != 0)
-			worker->last_rx_tsc = end;
-		if (received + host != 0) {
-			counters->busy_cycles += end - start;
-			counters->busy_loops++;
-			empty_polls = 0;
-		} else {
-			counters->idle_loops++;
-			if (++empty_polls >= IDLE_LOOPS && worker->idle_sleep_us != 0)
-				usleep(worker->idle_sleep_us);
-		}
+		account(worker, received, host, start, end);
+		if (worker->empty_polls >= IDLE_LOOPS && host == 0 && worker->idle_sleep_us != 0)
+			usleep(worker->idle_sleep_us);
 		start = end;
 	}
 	for (uint32_t i = 0; i < RTE_DIM(worker->readers); i++) {

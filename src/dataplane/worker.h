@@ -20,6 +20,7 @@ struct dp_worker {
 	struct dp_ctx ctx;
 	struct dp_tx_buffer tx[DP_SIDES];
 	uint64_t last_rx_tsc; /* of the last loop that received a packet */
+	uint64_t empty_polls; /* loops in a row that received none; 0 also before the first */
 	uint64_t clock_tsc; /* when ctx.now_s was read */
 	uint64_t clock_cycles; /* how long it stands */
 	uint32_t id; /* worker number: its queue on every port, its number as a reader */

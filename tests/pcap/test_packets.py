@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Packet cases: frames in, frames out and counters, through the real dstm-tep on net_pcap ports.
+
+A case is a folder with a case.yaml:
+
+    description: one sentence
+    ids: [R54, S2]              what it covers
+    tep: {mtu_v6: ...}          top-level keys that replace those of base.yaml
+    in:  {v6: [...], v4: [...]}    frames that arrive at each side ...
+    out: {v6: [...], v4: [...]}    ... and exactly what leaves by each, in order
+    drops: {name: packets}      exactly these, nothing else is dropped
+    counters: {name: packets}   others that must have this value
+
+A frame is hexadecimal text (blanks and comments behind # do not count) or a scapy expression, and a
+list of frames may be one expression. Expectations are written from the specifications: scapy computes
+their checksums, and no file here was ever made by the program. The names that expressions may use
+are in NAMES.
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import scapy.all as scapy
+import yaml
+
+HERE = Path(__file__).resolve().parent
+TEP = os.environ["DSTM_TEP"]
+CASES = sorted(path.parent for path in HERE.glob("*/case.yaml"))
+SIDES = ("v6", "v4")
+
+# Drops that no frame in a file can bring about; tests/dataplane/worker_test.c reaches them.
+NOT_BY_FRAMES = {"no_headroom", "no_route", "no_nexthop", "punt_full", "tx_full", "tx_no_port"}
+
+CPUS = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+EAL = ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "256",
+       "--log-level=lib.eal:error", f"--lcores=0@({CPUS}),1@({CPUS})"]
+
+
+def cut(packet, octets):
+    """The frame without its last octets."""
+    return scapy.raw(packet)[:-octets]
+
+
+def patch(packet, offset, text):
+    """The frame with the octets at offset replaced; text is hexadecimal."""
+    octets = bytes.fromhex(text)
+    frame = scapy.raw(packet)
+    assert offset + len(octets) <= len(frame)
+    return frame[:offset] + octets + frame[offset + len(octets):]
+
+
+def quote(packet, l4=8):
+    """What an ICMP error quotes of an IPv4 packet: its header and some octets of its payload."""
+    octets = scapy.raw(packet)
+    return scapy.Raw(octets[:(octets[0] & 15) * 4 + l4])
+
+
+NAMES = {name: getattr(scapy, name) for name in (
+    "ARP", "Ether", "Dot1Q", "IP", "IPv6", "TCP", "UDP", "ICMP", "GRE", "SCTP", "Raw", "raw",
+    "IPOption", "IPOption_NOP", "IPOption_RR", "IPv6ExtHdrDestOpt", "IPv6ExtHdrFragment",
+    "IPv6ExtHdrHopByHop", "IPv6ExtHdrRouting", "ICMPv6ND_NS", "ICMPv6EchoRequest", "ESP",
+    "Padding")}
+NAMES.update({
+    # The router on each side, and the MAC addresses of net_pcap's first two ports.
+    "from6": scapy.Ether(src="02:00:00:00:06:02", dst="02:70:63:61:70:00"),
+    "to6": scapy.Ether(src="02:70:63:61:70:00", dst="02:00:00:00:06:02"),
+    "from4": scapy.Ether(src="02:00:00:00:04:02", dst="02:70:63:61:70:01"),
+    "to4": scapy.Ether(src="02:70:63:61:70:01", dst="02:00:00:00:04:02"),
+    "TEP": "2001:db8::1", "TEP2": "2001:db8::2",
+    # Clients A and B share one address by ports, client X has one for itself.
+    "A": "2001:db8:1::17", "B": "2001:db8:1::18", "X": "2001:db8:1::19",
+    "SHARED": "198.51.100.7", "WHOLE": "198.51.100.9", "PEER": "203.0.113.9",
+    "cut": cut, "patch": patch, "quote": quote,
+})
+
+
+def evaluate(text):
+    """One frame, or a list of them, as octets."""
+    plain = re.sub(r"#[^\n]*", "", text)
+    if re.fullmatch(r"[0-9a-fA-F\s]+", plain):
+        return [bytes.fromhex(plain)]
+    value = eval(text, dict(NAMES))  # pylint: disable=eval-used
+    return [scapy.raw(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def frames(case, way, side):
+    texts = (case.get(way) or {}).get(side) or []
+    return [frame for text in texts for frame in evaluate(text)]
+
+
+def write_pcap(path, octets):
+    with scapy.PcapWriter(str(path), linktype=1) as writer:
+        writer.write_header(None)
+        for frame in octets:
+            writer.write_packet(frame)
+
+
+def read_pcap(path):
+    reader = scapy.RawPcapReader(str(path))
+    try:
+        return [frame for frame, _ in reader]
+    finally:
+        reader.close()
+
+
+def run_tep(case, folder):
+    """Runs the program over the case's frames: what left by each side, and the statistics."""
+    config = yaml.safe_load((HERE / "base.yaml").read_text())
+    config.update(case.get("tep") or {})
+    (folder / "tep.yaml").write_text(yaml.safe_dump(config))
+    one_armed = config["ports"]["v6"] == config["ports"]["v4"]
+    sides = SIDES[:1] if one_armed else SIDES
+    devices = []
+    for number, side in enumerate(sides):
+        write_pcap(folder / f"in-{side}.pcap", frames(case, "in", side))
+        devices.append(f"--vdev=net_pcap{number},rx_pcap={folder}/in-{side}.pcap,"
+                       f"tx_pcap={folder}/out-{side}.pcap")
+    done = subprocess.run(
+        [TEP, *EAL, *devices, "--", "-c", str(folder / "tep.yaml"), "--exit-on-idle=100",
+         f"--stats-file={folder}/stats.json"],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    out = {side: read_pcap(folder / f"out-{side}.pcap") for side in sides}
+    return out, json.loads((folder / "stats.json").read_text())
+
+
+def load(path):
+    return yaml.safe_load((path / "case.yaml").read_text())
+
+
+def check_frames(case, out):
+    for side, sent in out.items():
+        wanted = frames(case, "out", side)
+        for number, (got, want) in enumerate(zip(sent, wanted)):
+            assert got.hex() == want.hex(), f"frame {number} out of {side}:\n" \
+                f"got  {scapy.Ether(got)!r}\nwant {scapy.Ether(want)!r}"
+        assert len(sent) == len(wanted), f"frames out of {side}"
+
+
+def check_counters(case, stats):
+    counters = {name: value["packets"] for name, value in stats["counters"].items()}
+    drops = {name: packets for name, packets in counters.items()
+             if packets and name in drop_names()}
+    others = {name: counters[name] for name in case.get("counters") or {}}
+    received = [frame for side in SIDES for frame in frames(case, "in", side)]
+
+    assert drops == (case.get("drops") or {})
+    assert others == (case.get("counters") or {})
+    # Nothing is lost from sight: every frame is in one place, and every buffer is back.
+    assert counters["rx"] == len(received)
+    assert counters["tx"] + sum(drops.values()) == len(received)
+    assert stats["counters"]["rx"]["bytes"] == sum(map(len, received))
+    if counters["tx"] == 0:
+        dropped = sum(stats["counters"][name]["bytes"] for name in drops)
+        assert dropped == sum(map(len, received))
+    assert stats["mbufs_in_use"] == 0
+
+
+def drop_names():
+    """The drops among the counters, as the page of counters lists them."""
+    page = (HERE.parents[1] / "docs/counters.md").read_text()
+    return re.findall(r"^\| `(\w+)` \|", page[:page.index("## Other counters")], re.M)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
+def test_case(path, tmp_path):
+    case = load(path)
+    assert case["description"] and case["ids"]
+    out, stats = run_tep(case, tmp_path)
+    check_frames(case, out)
+    check_counters(case, stats)
+
+
+def test_the_cases_reach_every_drop_that_frames_can():
+    reached = {name for path in CASES for name in load(path).get("drops") or {}}
+    assert set(drop_names()) - reached == NOT_BY_FRAMES
