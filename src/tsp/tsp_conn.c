@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A connection's life: how it begins, the one deadline that holds at a time, and how it ends. Whatever
+ * ends it, the way is the same: enter_closing, what is queued leaves, finish() from the timer.
+ */
 #include "tsp/tsp_conn.h"
 
 #include "tsp/tsp_conn_impl.h"
