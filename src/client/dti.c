@@ -69,12 +69,15 @@ static void forget_connections(struct cl_dti *dti)
 	dti->tracked_v4 = 0;
 }
 
-/* Connections live on under the same lease: after a renewal that came late, after a crash. */
+/*
+ * Connections live on under the same lease: after a renewal that came late, after a crash. Without a
+ * table of ours nothing was translated.
+ */
 static void track_lease(struct cl_dti *dti, const struct cl_leftover *changed)
 {
 	if (strcmp(dti->tracked_lease, changed->lease) != 0)
 		forget_connections(dti);
-	dti->tracked_v4 = changed->v4;
+	dti->tracked_v4 = changed->device[0] != '\0' ? changed->v4 : 0;
 	snprintf(dti->tracked_lease, sizeof(dti->tracked_lease), "%s", changed->lease);
 }
 
@@ -209,7 +212,10 @@ static int bring_up(struct cl_dti *dti, const struct lease *lease, char why[stat
 		return ret;
 	}
 	ret = cl_netif_up(config->device, &netif);
-	if (ret < 0)
+	if (ret == -EEXIST)
+		say(why, "%s: an IPv4 default route of metric %u is there", config->device,
+			CL_ROUTE_METRIC);
+	else if (ret < 0)
 		say(why, "%s: cannot be brought up: %s", config->device, strerror(-ret));
 	return ret;
 }

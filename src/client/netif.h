@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CL_ROUTE_PROTOCOL 77 /* rtm_protocol; free in iproute2's rt_protos */
-#define CL_ROUTE_METRIC   1024
+#define CL_ROUTE_METRIC   4096 /* behind those of the usual network managers */
 
 struct cl_netif_config {
 	uint32_t v4; /* the device's own address, a /32 */

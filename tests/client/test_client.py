@@ -139,7 +139,7 @@ def test_any_application_goes_out_through_all_ranges(bench, server, tep, echo, m
     assert show["ports"] == [[2048, 2111], [50000, 50063]]
     assert show["v6"] == CLIENT_V6
     route = bench.in_client("ip", "-4", "route", "show", "default")
-    assert "dev dstm0" in route and "metric 1024" in route
+    assert "dev dstm0" in route and "metric 4096" in route
 
     for _ in range(20):
         assert tcp_exchange(bench) == b"hello"
@@ -469,6 +469,17 @@ def test_existing_default_route_is_not_touched(bench, server, make_client):
     assert len(routes) == 2 and "192.168.7.1" in routes[0] and "dstm0" in routes[1]
     assert leave(client) == 0
     assert "192.168.7.1" in bench.in_client("ip", "-4", "route", "show", "default")
+
+
+def test_default_route_of_the_same_metric_is_a_clear_refusal(bench, server, make_client):
+    """A second DTI cannot have the default route too: the lease goes back, with the reason."""
+    bench.in_client("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
+    bench.in_client("ip", "link", "set", "lan0", "up")
+    bench.in_client("ip", "route", "add", "default", "dev", "lan0", "metric", "4096")
+    client = make_client().start()
+    wait_for(lambda: "reject" in server.actions(), "the reject")
+    wait_for(lambda: client.state_is("backoff"), "the back-off")
+    assert "an IPv4 default route of metric 4096 is there" in client.show()["last_error"]
 
 
 def test_default_route_can_be_left_out(bench, server, echo, make_client):
