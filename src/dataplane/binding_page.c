@@ -42,7 +42,7 @@ static uint32_t block_overlap(
 
 	if ((slot & ENTRY_TABLE) == 0)
 		return entry_piece(slot);
-	slots = subpage_slots(table, entry_piece(slot));
+	slots = subpage_slots(table->subpages, entry_piece(slot));
 	for (uint32_t i = part.first; i <= part.last; i++) {
 		if (slots[i] != 0)
 			return entry_piece(slots[i]);
@@ -52,7 +52,7 @@ static uint32_t block_overlap(
 
 uint32_t dp_page_overlap(const struct dp_bindings *table, uint32_t page, struct port_range range)
 {
-	const uint32_t *slots = page_slots(table, page);
+	const uint32_t *slots = page_slots(table->pages, page);
 
 	for (uint32_t b = first_block(range); b <= last_block(range); b++) {
 		uint32_t record = block_overlap(table, slots[b], block_part(range, b));
@@ -65,7 +65,7 @@ uint32_t dp_page_overlap(const struct dp_bindings *table, uint32_t page, struct 
 
 uint32_t dp_page_missing(const struct dp_bindings *table, uint32_t page, struct port_range range)
 {
-	const uint32_t *slots = page_slots(table, page);
+	const uint32_t *slots = page_slots(table->pages, page);
 	uint32_t n = 0;
 
 	for (uint32_t b = first_block(range); b <= last_block(range); b++)
@@ -79,7 +79,7 @@ static void block_set(
 {
 	struct dp_pool *pool = &table->subpage_pool;
 	uint32_t subpage = *slot != 0 ? entry_piece(*slot) : dp_pool_take(pool);
-	uint32_t *slots = subpage_slots(table, subpage);
+	uint32_t *slots = subpage_slots(table->subpages, subpage);
 
 	for (uint32_t i = part.first; i <= part.last; i++)
 		entry_store(&slots[i], entry_of_record(record));
@@ -90,7 +90,7 @@ static void block_set(
 
 void dp_page_set(struct dp_bindings *table, uint32_t page, struct port_range range, uint32_t record)
 {
-	uint32_t *slots = page_slots(table, page);
+	uint32_t *slots = page_slots(table->pages, page);
 
 	for (uint32_t b = first_block(range); b <= last_block(range); b++) {
 		struct block_part part = block_part(range, b);
@@ -107,7 +107,7 @@ static void block_clear(struct dp_bindings *table, uint32_t *slot, struct block_
 {
 	struct dp_pool *pool = &table->subpage_pool;
 	uint32_t subpage = entry_piece(*slot);
-	uint32_t *slots = subpage_slots(table, subpage);
+	uint32_t *slots = subpage_slots(table->subpages, subpage);
 
 	for (uint32_t i = part.first; i <= part.last; i++)
 		entry_store(&slots[i], 0);
@@ -119,7 +119,7 @@ static void block_clear(struct dp_bindings *table, uint32_t *slot, struct block_
 
 bool dp_page_clear(struct dp_bindings *table, uint32_t page, struct port_range range)
 {
-	uint32_t *slots = page_slots(table, page);
+	uint32_t *slots = page_slots(table->pages, page);
 	uint32_t emptied = 0;
 
 	for (uint32_t b = first_block(range); b <= last_block(range); b++) {

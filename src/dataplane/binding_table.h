@@ -87,19 +87,19 @@ static inline uint32_t *piece_entries(
 	return chunk + (size_t)(piece & ((1u << shift) - 1)) * n_entries;
 }
 
-static inline uint32_t *node_entries(const struct dp_bindings *table, uint32_t node)
+static inline uint32_t *node_entries(uint8_t *const *nodes, uint32_t node)
 {
-	return piece_entries(table->nodes, NODE_CHUNK_SHIFT, NODE_ENTRIES, node);
+	return piece_entries(nodes, NODE_CHUNK_SHIFT, NODE_ENTRIES, node);
 }
 
-static inline uint32_t *page_slots(const struct dp_bindings *table, uint32_t page)
+static inline uint32_t *page_slots(uint8_t *const *pages, uint32_t page)
 {
-	return piece_entries(table->pages, PAGE_CHUNK_SHIFT, PAGE_SLOTS, page);
+	return piece_entries(pages, PAGE_CHUNK_SHIFT, PAGE_SLOTS, page);
 }
 
-static inline uint32_t *subpage_slots(const struct dp_bindings *table, uint32_t subpage)
+static inline uint32_t *subpage_slots(uint8_t *const *subpages, uint32_t subpage)
 {
-	return piece_entries(table->subpages, SUBPAGE_CHUNK_SHIFT, BLOCK_PORTS, subpage);
+	return piece_entries(subpages, SUBPAGE_CHUNK_SHIFT, BLOCK_PORTS, subpage);
 }
 
 /* --- binding_trie.c: the writer's view of address -> address entry --------------------------------- */

@@ -16,9 +16,9 @@ static struct trie_path trie_path(const struct dp_bindings *table, uint32_t v4)
 
 	path.root_slot = &table->root[v4 >> 16];
 	path.middle = *path.root_slot;
-	path.middle_slot = &node_entries(table, path.middle)[v4 >> 8 & 0xff];
+	path.middle_slot = &node_entries(table->nodes, path.middle)[v4 >> 8 & 0xff];
 	path.leaf = *path.middle_slot;
-	path.leaf_slot = &node_entries(table, path.leaf)[v4 & 0xff];
+	path.leaf_slot = &node_entries(table->nodes, path.leaf)[v4 & 0xff];
 	return path;
 }
 
@@ -42,10 +42,10 @@ void dp_trie_set(struct dp_bindings *table, uint32_t v4, uint32_t entry)
 	uint32_t middle = path.middle != 0 ? path.middle : dp_pool_take(pool);
 	uint32_t leaf = path.leaf != 0 ? path.leaf : dp_pool_take(pool);
 
-	entry_store(&node_entries(table, leaf)[v4 & 0xff], entry);
+	entry_store(&node_entries(table->nodes, leaf)[v4 & 0xff], entry);
 	dp_pool_use(pool, leaf, 1);
 	if (path.leaf == 0) {
-		entry_store(&node_entries(table, middle)[v4 >> 8 & 0xff], leaf);
+		entry_store(&node_entries(table->nodes, middle)[v4 >> 8 & 0xff], leaf);
 		dp_pool_use(pool, middle, 1);
 	}
 	if (path.middle == 0)
