@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,10 +17,13 @@ struct tep_ip {
 	uint8_t family; /* AF_INET or AF_INET6 */
 };
 
+/* Also the key of a hash: rte_jhash reads whole, aligned words, and every octet counts. */
 struct tep_hop {
 	struct tep_ip ip;
 	uint8_t twin; /* index */
-};
+	uint8_t zero[2];
+} __attribute__((aligned(4)));
+static_assert(sizeof(struct tep_hop) % 4 == 0);
 
 static inline uint32_t tep_ip_size(const struct tep_ip *ip)
 {
