@@ -14,6 +14,12 @@
 #define STAILQ_NEXT(item, field) ((item)->field.stqe_next)
 #define STAILQ_FOREACH(item, head, field) \
 	for (item = STAILQ_FIRST(head); item != NULL; item = STAILQ_NEXT(item, field))
+#define SLIST_HEAD(name, type)	 struct name { struct type *slh_first; }
+#define SLIST_ENTRY(type)	 struct { struct type *sle_next; }
+#define SLIST_FIRST(head)	 ((head)->slh_first)
+#define SLIST_NEXT(item, field)	 ((item)->field.sle_next)
+#define SLIST_FOREACH(item, head, field) \
+	for (item = SLIST_FIRST(head); item != NULL; item = SLIST_NEXT(item, field))
 #define LIST_HEAD(name, type)	struct name { struct type *lh_first; }
 #define LIST_ENTRY(type)	struct { struct type *le_next, **le_prev; }
 #define LIST_FIRST(head)	((head)->lh_first)
