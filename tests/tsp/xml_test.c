@@ -4,34 +4,13 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "common/addr.h"
-#include "tsp/tsp_xml.h"
+#include "xml_bodies.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A body as its only client and a create around it. */
-#define CREATE(inside) \
-	"<tunnel action=\"create\" type=\"v4v6\"><client>" inside "</client></tunnel>"
-#define V4(text) "<address type=\"ipv4\">" text "</address>"
-#define V6(text) "<address type=\"ipv6\">" text "</address>"
-#define TUNNEL(attributes) \
-	"<tunnel " attributes "><client>" V6("2001:db8:1::17") "</client></tunnel>"
-
-#define N(rows) (sizeof(rows) / sizeof(rows[0]))
-
-static enum tsp_status parse(const char *body, struct tsp_msg *msg)
-{
-	enum tsp_status status;
-	const char *why = NULL;
-
-	status = tsp_xml_parse(body, strlen(body), TSP_GENERATION_1, msg, &why);
-	assert_non_null(why);
-	return status;
-}
-
-/* The body, without what a static row cannot know: its address is checked as text. */
+/* Refused means refused whole: nothing of the message is kept. */
 static void check_status(const char *body, enum tsp_status expected)
 {
 	static const struct tsp_msg zero;
@@ -42,13 +21,6 @@ static void check_status(const char *body, enum tsp_status expected)
 		fail_msg("status %d, not %d, for %s", status, expected, body);
 	if (status != TSP_STATUS_OK)
 		assert_memory_equal(&msg, &zero, sizeof(msg));
-}
-
-static void assert_v6(const struct in6_addr *addr, const char *expected)
-{
-	char text[ADDR_V6_STRLEN];
-
-	assert_string_equal(addr_v6_format(addr, text), expected);
 }
 
 /* Spec 004 section 4.1, as printed (R83, R104). */
@@ -517,84 +489,6 @@ static void truncated_bodies_are_refused(void **state)
 	}
 }
 
-static void status_lines_alone_are_answers(void **state)
-{
-	static const struct {
-		const char *body;
-		uint16_t code;
-		enum tsp_status first, second;
-	} rows[] = {
-		{"200 Success\r\n", 200, TSP_STATUS_OK, TSP_STATUS_OK},
-		{"200 OK", 200, TSP_STATUS_OK, TSP_STATUS_OK},
-		{"200", 200, TSP_STATUS_OK, TSP_STATUS_OK},
-		{"OK Authentication successful\r\n", 200, TSP_STATUS_OK, TSP_STATUS_OK},
-		{"ok\n", 200, TSP_STATUS_OK, TSP_STATUS_OK},
-		{"306 Address Pool Exhausted\r\n", 306, TSP_STATUS_POOL_EXHAUSTED,
-			TSP_STATUS_POOL_EXHAUSTED},
-		{"310\tIPv4 Invalid Address\n", 310, TSP_STATUS_BAD_V4, TSP_STATUS_TEP_ERROR},
-		{"301 x", 301, TSP_STATUS_POOL_EXHAUSTED, TSP_STATUS_POOL_EXHAUSTED},
-		{"1530 Elsewhere\r\n", 1530, TSP_STATUS_BUSY, TSP_STATUS_BUSY},
-		{"777 Whatever\r\n", 777, TSP_STATUS_MALFORMED, TSP_STATUS_MALFORMED},
-	};
-
-	for (size_t i = 0; i < N(rows); i++) {
-		struct tsp_msg msg;
-		const char *why;
-
-		assert_int_equal(parse(rows[i].body, &msg), TSP_STATUS_OK);
-		assert_int_equal(msg.action, TSP_ACTION_NONE);
-		assert_int_equal(msg.code, rows[i].code);
-		assert_int_equal(msg.status, rows[i].first);
-		assert_int_equal(tsp_xml_parse(rows[i].body, strlen(rows[i].body), TSP_GENERATION_2,
-					 &msg, &why),
-			TSP_STATUS_OK);
-		assert_int_equal(msg.status, rows[i].second);
-	}
-}
-
-/* S35: the code grown by 1000 and a list of other servers. */
-static void a_redirection_lists_brokers(void **state)
-{
-	struct tsp_msg msg;
-
-	assert_int_equal(parse("1530 Busy\r\n<tunnel action='list' type='broker'><broker>"
-			       "<address type='dn'>tsp.example</address>" V6("2001:db8::53")
-					 V4("192.0.2.53") "</broker></tunnel>",
-				 &msg),
-		TSP_STATUS_OK);
-	assert_int_equal(msg.action, TSP_ACTION_LIST);
-	assert_int_equal(msg.status, TSP_STATUS_BUSY);
-	assert_int_equal(msg.n_brokers, 2);
-	assert_v6(&msg.brokers[0].v6, "2001:db8::53");
-	assert_true(msg.brokers[1].is_v4);
-	assert_int_equal(msg.brokers[1].v4, 0xc0000235);
-}
-
-static void nine_brokers_are_read_as_eight(void **state)
-{
-	char body[2048] = "<tunnel action='list' type='broker'><broker>";
-	size_t len = strlen(body);
-	struct tsp_msg msg;
-
-	for (unsigned int i = 0; i < 9; i++)
-		len += snprintf(body + len, sizeof(body) - len, V6("2001:db8::%u"), i + 1);
-	snprintf(body + len, sizeof(body) - len, "</broker></tunnel>");
-	assert_int_equal(parse(body, &msg), TSP_STATUS_OK);
-	assert_int_equal(msg.n_brokers, TSP_BROKERS_MAX);
-	assert_v6(&msg.brokers[7].v6, "2001:db8::8");
-}
-
-/* An error that echoes the request stays an error. */
-static void an_error_with_the_request_behind_it_is_an_error(void **state)
-{
-	struct tsp_msg msg;
-
-	assert_int_equal(parse("308 No\r\n" CREATE(""), &msg), TSP_STATUS_OK);
-	assert_int_equal(msg.status, TSP_STATUS_UNAVAILABLE);
-	assert_int_equal(parse("<tunnel action='info' type='v4v6'/>", &msg), TSP_STATUS_OK);
-	assert_int_equal(msg.status, TSP_STATUS_OK);
-}
-
 static int cleanup(void **state)
 {
 	tsp_xml_cleanup();
@@ -617,10 +511,6 @@ int main(void)
 		cmocka_unit_test(sixteen_attributes_pass_and_no_more),
 		cmocka_unit_test(a_body_may_not_be_longer_than_its_limit_nor_hold_nul),
 		cmocka_unit_test(truncated_bodies_are_refused),
-		cmocka_unit_test(status_lines_alone_are_answers),
-		cmocka_unit_test(a_redirection_lists_brokers),
-		cmocka_unit_test(nine_brokers_are_read_as_eight),
-		cmocka_unit_test(an_error_with_the_request_behind_it_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, cleanup);
