@@ -138,7 +138,8 @@ int dp_datapath_set_local_v4(struct dp_datapath *datapath, const uint32_t *v4, u
 	if (n > DP_LOCAL_V4_MAX)
 		return -ENOSPC;
 	next->n = n;
-	memcpy(next->v4, v4, n * sizeof(*v4));
+	if (n != 0)
+		memcpy(next->v4, v4, n * sizeof(*v4));
 	__atomic_store_n(&datapath->local_v4, next, __ATOMIC_RELEASE);
 	/* Afterwards nobody reads the other one, and the next call may write it. */
 	rte_rcu_qsbr_synchronize(
