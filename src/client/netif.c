@@ -211,6 +211,7 @@ int cl_netif_link_local(const struct in6_addr *global, struct in6_addr *link_loc
 	for (const struct ifaddrs *e = list; e != NULL && name != NULL; e = e->ifa_next) {
 		const struct in6_addr *v6 = v6_of(e);
 
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): every entry has a name */
 		if (v6 == NULL || strcmp(e->ifa_name, name) != 0 || !IN6_IS_ADDR_LINKLOCAL(v6))
 			continue;
 		*link_local = *v6;

@@ -347,7 +347,7 @@ static int read_file(struct config_reader *reader, const struct config_section *
 			reader, &root, YAML_DOCUMENT_START_EVENT, "the file is empty");
 	if (rc == 0)
 		rc = config_reader_next(reader, &root, &event);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = read_value(reader, &root, &root_key, CONFIG_SECTION, &event, out);
 	yaml_event_delete(&event);

@@ -300,10 +300,14 @@ fail:
 
 void ctl_server_destroy(struct ctl_server *server)
 {
+	struct ctl_client *client, *next;
+
 	if (server == NULL)
 		return;
-	while (!TAILQ_EMPTY(&server->clients))
-		client_destroy(TAILQ_FIRST(&server->clients));
+	for (client = TAILQ_FIRST(&server->clients); client != NULL; client = next) {
+		next = TAILQ_NEXT(client, link);
+		client_destroy(client);
+	}
 	if (file_inode(server->sa.sun_path) == server->inode)
 		unlink(server->sa.sun_path);
 	evconnlistener_free(server->listener);
