@@ -47,18 +47,19 @@ def dropped_since(lab, before: dict[str, int]) -> dict[str, int]:
 
 def unheld_port(held) -> int:
     """A port of the address that neither client holds."""
-    return max(held["one"][1], held["two"][1]) + 1
+    return next(port for port in (1024, 30000, 60000)
+                if not any(first <= port <= last for first, last in (held["one"], held["two"])))
 
 
 # What is put on client1's link, and the counter that names it.
 OUTWARD = {
-    "a port above its range": (
+    "a port outside its range": (
         lambda held: tunnelled(CLIENT1, udp(held["v4"], unheld_port(held), 9)), "no_binding_v6"),
     "a well-known port": (
         lambda held: tunnelled(CLIENT1, udp(held["v4"], 1023, 9)), "no_binding_v6"),
     "port 0": (
         lambda held: tunnelled(CLIENT1, udp(held["v4"], 0, 9)), "no_binding_v6"),
-    "TCP from a port above its range": (
+    "TCP from a port outside its range": (
         lambda held: tunnelled(CLIENT1, tcp(held["v4"], unheld_port(held), 9)), "no_binding_v6"),
     "an echo identifier outside its range": (
         lambda held: tunnelled(CLIENT1, echo(held["v4"], unheld_port(held))), "no_binding_v6"),
