@@ -62,8 +62,7 @@ def hold(lab: Lab):
     lab.screen.line("Ask a daemon:")
     for program in lab.programs.values():
         if program.spec.run in DAEMONS:
-            command = [part for part in program.ctl_command("show") if part != "--json"]
-            lab.screen.line(f"  {' '.join(command)}")
+            lab.screen.line(f"  {' '.join(program.ctl_command('show'))}")
     lab.screen.line("Enter ends it.")
     try:
         sys.stdin.readline()

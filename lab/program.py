@@ -106,11 +106,11 @@ class Program:
         """The dstmctl command line for one of this daemon's commands."""
         dstmctl = build_folder() / "src/ctl/dstmctl"
         role = self.spec.run.removeprefix("dstm-")
-        return [str(dstmctl), "--socket", str(self.socket), "--json", role, command]
+        return [str(dstmctl), role, command, "--socket", str(self.socket)]
 
     def ctl(self, command: str):
         """What dstmctl --json says; a list command's items, a plain command's object."""
-        answer = json.loads(run(self.ctl_command(command)))
+        answer = json.loads(run([*self.ctl_command(command), "--json"]))
         return answer["items"] if isinstance(answer, dict) and "items" in answer else answer
 
     def counters(self) -> dict[str, int]:
