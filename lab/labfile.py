@@ -9,6 +9,7 @@ INTERFACE = y.table(
     created_by=Key(y.name_of("program")),
     addresses=Key(y.list_of(y.interface_address), []),
     ipv6=Key(y.boolean, True),
+    kernel=Key(y.boolean, True),
 )
 
 ROUTE = y.table(
@@ -101,6 +102,8 @@ def _check_interfaces(lab):
             need(name.where, len(name) <= 15, f"'{name}' is longer than 15 characters")
             need(interface.where, (interface.link is None) != (interface.created_by is None),
                  f"{name} needs either 'link' or 'created_by'")
+            need(interface.where, interface.kernel or not interface.addresses,
+                 f"{name} cannot have addresses without the kernel")
             maker = lab.programs.get(interface.created_by)
             need(interface.where, maker is None or maker.node == node_name,
                  f"'{interface.created_by}' does not run on {node_name}")

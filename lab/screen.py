@@ -105,8 +105,9 @@ class Meter:
         while not self._stop.wait(self.PERIOD_S):
             now, later = self._sample(), time.monotonic()
             if before and now:
-                self._screen.live(self._tep.name, ", ".join(
-                    self._rate(side, before[side], now[side], later - at) for side in now))
+                inward = self._rate(before["v6"], now["v6"], later - at)
+                outward = self._rate(before["v4"], now["v4"], later - at)
+                self._screen.live(self._tep.name, f"to the clients {inward}, to the IPv4 side {outward}")
             before, at = now, later
 
     def _sample(self) -> dict | None:
@@ -116,12 +117,8 @@ class Meter:
             return None
 
     @staticmethod
-    def _rate(side: str, before: dict, now: dict, seconds: float) -> str:
-        def per_second(key):
-            return (now[key] - before[key]) / seconds
-
-        packets = (f"{per_second('rx_packets'):,.0f} in "
-                   f"{per_second('tx_packets'):,.0f} out packets/s")
-        megabits = (f"{per_second('rx_bytes') * 8 / 1e6:.1f} in "
-                    f"{per_second('tx_bytes') * 8 / 1e6:.1f} out Mb/s")
-        return f"IP{side}: {packets}, {megabits}"
+    def _rate(before: dict, now: dict, seconds: float) -> str:
+        """What a port sent in between."""
+        packets = (now["tx_packets"] - before["tx_packets"]) / seconds
+        megabits = (now["tx_bytes"] - before["tx_bytes"]) * 8 / 1e6 / seconds
+        return f"{packets:7,.0f} packets/s {megabits:7,.1f} Mb/s"

@@ -42,9 +42,19 @@ def build(lab) -> dict[str, Namespace]:
     return nodes
 
 
+# AF_PACKET sees a packet before this drops it; the kernel's protocols never do.
+DEAF = """
+add table netdev lab
+add chain netdev lab {0} {{ type filter hook ingress device "{0}" priority 0; policy drop; }}
+"""
+
+
 def configure(namespace: Namespace, name: str, interface):
     """Brings an interface up with its addresses."""
-    namespace.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "0" if interface.ipv6 else "1")
+    ipv6 = interface.ipv6 and interface.kernel
+    namespace.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "0" if ipv6 else "1")
+    if not interface.kernel:
+        namespace.run(["nft", DEAF.format(name)])
     for address in interface.addresses:
         # "nodad" is for IPv6 alone; the kernel refuses it on an IPv4 address.
         namespace.ip("address", "replace", address, "dev", name, *["nodad"] * (":" in address))

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import HOST_MODE, derived, run_steps
+from conftest import HOST_MODE, derived, run_steps, without_captures
 from lab import steps
 from lab.run import Lab
 
@@ -17,7 +17,7 @@ def lab(tmp_path_factory):
     """The host mode lab with a third client, in NAPT mode; no client runs yet."""
 
     def with_napt(content):
-        content["captures"] = {}
+        without_captures(content)
         content["nodes"][NAPT] = {
             "interfaces": {"eth0": {"link": "clients", "addresses": ["2001:db8:1::19/64"]}},
             "routes": [{"to": "default", "via": "2001:db8:1::1"}]}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import SHARED_ADDRESS, derived, lab_with_leases, wait_until
+from conftest import SHARED_ADDRESS, derived, lab_with_leases, wait_until, without_captures
 from lab import steps
 
 RECOVERY_TIMEOUT_S = 60
@@ -14,9 +14,6 @@ PAGE = "http://192.0.2.80/"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    def without_captures(content):
-        content["captures"] = {}
-
     with lab_with_leases(derived(tmp_path_factory, SHARED_ADDRESS, without_captures)) as lab:
         yield lab
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import SHARED_ADDRESS, derived, lab_with_leases, wait_until
+from conftest import SHARED_ADDRESS, derived, lab_with_leases, wait_until, without_captures
 from packets import TEP_V6, WEB, Stream, Wire, settle, tunnelled, udp
 
 LIFETIME_S = 8
@@ -23,7 +23,7 @@ def lab(tmp_path_factory):
     def short_leases(content):
         content["programs"]["server"]["config"]["lease"] = {
             "lifetime_s": LIFETIME_S, "lifetime_min_s": 1}
-        content["captures"] = {}
+        without_captures(content)
 
     with lab_with_leases(derived(tmp_path_factory, SHARED_ADDRESS, short_leases)) as lab:
         yield lab
@@ -67,14 +67,12 @@ def seconds_left(lab, node: str) -> int | None:
 
 
 def lease_end(lab, node: str) -> float:
-    """The wall-clock time at which the TEP's binding ends: seconds_left is rounded down, so the
-    moment at which it changes is a whole number of seconds before the end. Polled, so late by a few
-    milliseconds."""
-    first = seconds_left(lab, node)
-    assert first, "the binding ended before its end could be measured"
-    now = wait_until(lambda: (left := seconds_left(lab, node)) != first and (left, time.time()), 3,
-                     "seconds_left to change")
-    return now[1] + now[0] + 1
+    """The wall-clock time at which the lease ends, as its client was told. seconds_left is rounded
+    down: when it changes, it was a whole number until then. Polled, so late by some milliseconds."""
+    client = lab.client_of(node)
+    first = client.ctl("show")["seconds_left"]
+    wait_until(lambda: client.ctl("show")["seconds_left"] != first, 3, "seconds_left to change")
+    return time.time() + first
 
 
 def test_the_tep_ends_an_expired_lease_while_the_server_is_dead(lab):

@@ -3,7 +3,8 @@
 
 import pytest
 
-from conftest import SHARED_ADDRESS, derived, lab_with_leases, wait_until
+from conftest import (SHARED_ADDRESS, derived, lab_with_leases, run_steps, wait_until,
+                      without_captures)
 from packets import TEP_V6, WEB, Wire, echo, gre, settle, tcp, tunnelled, udp
 
 COUNT = 20
@@ -16,9 +17,10 @@ def lab(tmp_path_factory):
     def second_tunnel_address(content):
         content["programs"]["tep"]["config"]["tunnel"]["v6"].append(SECOND_TEP_V6)
         content["nodes"]["tep"]["interfaces"]["dstm6"]["addresses"].append(SECOND_TEP_V6 + "/64")
-        content["captures"] = {}
+        without_captures(content)
 
     with lab_with_leases(derived(tmp_path_factory, SHARED_ADDRESS, second_tunnel_address)) as lab:
+        run_steps(lab, "ping")  # the TEP knows its neighbours from here on
         yield lab
 
 

@@ -35,6 +35,8 @@ BAD = [
     (GOOD + "  c: {forward: ipv4}\n", "7:16: a list is expected here"),
     (GOOD + "  c: {interfaces: {eth0: {link: m}}}\n", "7:33: no link is called 'm'"),
     (GOOD + "  c: {interfaces: {eth0: {}}}\n", "7:26: eth0 needs either 'link' or 'created_by'"),
+    (GOOD + "  c: {interfaces: {eth0: {link: l, kernel: false, addresses: [192.0.2.1/24]}}}\n",
+     "7:26: eth0 cannot have addresses without the kernel"),
     (GOOD + "  c: {interfaces: {eth0: {link: l, addresses: [1.2.3]}}}\n",
      "7:48: '1.2.3' is not an IP address with its prefix length"),
     (GOOD + "  c: {routes: [{to: 192.0.2.1/24, via: 192.0.2.1}]}\n",
