@@ -15,6 +15,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/*
+ * Packets that wait to be read from the device. With the kernel's 500 a fast sender overflows it whenever
+ * this process is not on a CPU for some milliseconds; with these, TCP's own limit on what waits in the
+ * host (TSQ) holds it back first, and nothing is lost.
+ */
+#define TX_QUEUE_LEN 2000
+
 /* libnl has its own errors; those that a user can do something about keep their name. */
 static int from_nl(int error)
 {
@@ -56,8 +63,10 @@ static int set_link(struct nl_sock *sock, int index, bool up, uint32_t mtu)
 	if (current == NULL || change == NULL)
 		goto out;
 	rtnl_link_set_ifindex(current, index);
-	if (mtu != 0)
+	if (mtu != 0) {
 		rtnl_link_set_mtu(change, mtu);
+		rtnl_link_set_txqlen(change, TX_QUEUE_LEN);
+	}
 	if (up)
 		rtnl_link_set_flags(change, IFF_UP);
 	else
