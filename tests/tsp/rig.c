@@ -259,8 +259,10 @@ void rig_expect(struct rig *rig, const char *part)
 		turn(rig);
 		found = strstr(rig->text, part);
 	}
-	if (found == NULL)
+	if (found == NULL) {
 		fail_msg("waited for \"%s\", received \"%s\"", part, rig->text);
+		return;
+	}
 	found += strlen(part);
 	rig->text_len -= found - rig->text;
 	memmove(rig->text, found, rig->text_len + 1);

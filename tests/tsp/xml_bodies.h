@@ -15,7 +15,7 @@
 #define TUNNEL(attributes) \
 	"<tunnel " attributes "><client>" V6("2001:db8:1::17") "</client></tunnel>"
 
-#define N(rows) (sizeof(rows) / sizeof(rows[0]))
+#define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 static inline enum tsp_status parse(const char *body, struct tsp_msg *msg)
 {

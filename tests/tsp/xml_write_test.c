@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define N(rows) (sizeof(rows) / sizeof(rows[0]))
+#define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 /* One message of each kind that our programs send, and how it looks. */
 static const struct sample {
