@@ -308,7 +308,7 @@ void tep_sessions_destroy(struct tep_sessions *sessions)
 
 int tep_sessions_endpoint(const struct tep_sessions *sessions, struct addr_endpoint *endpoint)
 {
-	struct sockaddr_in6 sa;
+	struct sockaddr_in6 sa = {};
 	socklen_t len = sizeof(sa);
 
 	if (getsockname(evconnlistener_get_fd(sessions->listener), (struct sockaddr *)&sa, &len) <
