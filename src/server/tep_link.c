@@ -321,6 +321,19 @@ static void become_level(struct srv_tep_link *link)
 	log_info("TEP %s: connected and level, %u leases", link->params.name, link->n_level);
 }
 
+/* An info that names another address or range answers something else. */
+static bool is_about(const struct tsp_msg *msg, const struct request *request)
+{
+	const struct tsp_party *client = &msg->client;
+
+	if (request->kind == BEGIN || request->kind == END || !client->has_v4)
+		return true;
+	if (client->v4 != request->lease.v4)
+		return false;
+	return client->n_ranges == 0 ||
+	       port_range_equal(client->ranges[0], request->lease.ranges[0]);
+}
+
 static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 {
 	bool is_good = msg->status == TSP_STATUS_OK || msg->status == TSP_STATUS_NONE;
@@ -330,6 +343,8 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 
 	if (request == NULL)
 		return hang_up(link, "an answer without a request");
+	if (is_good && !is_about(msg, request))
+		return hang_up(link, "an answer to something else");
 	TAILQ_REMOVE(&link->sent, request, link);
 	link->n_sent--;
 	kind = request->kind;

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A scripted TEP and a server that dials it."""
+
+import signal
+
+import pytest
+
+from dstm_server import Server
+from tsp_peers import ScriptedTep
+
+
+@pytest.fixture(name="tep")
+def fixture_tep():
+    tep = ScriptedTep()
+    yield tep
+    tep.stop()
+
+
+@pytest.fixture(name="server")
+def fixture_server(tmp_path, tep):
+    server = Server(tmp_path, [tep])
+    yield server
+    server.stop(signal.SIGKILL)
+    log = server.log() if (tmp_path / "log").exists() else ""
+    print(log)
+    assert "runtime error" not in log and "Sanitizer" not in log
