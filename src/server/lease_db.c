@@ -160,8 +160,8 @@ static int reserve_slot(struct srv_lease_db *db)
 
 	if (db->n_empty > 0 || db->n_slots < db->capacity)
 		return 0;
-	if (grow_array(&db->heap, n, sizeof(*db->heap)) < 0 ||
-		grow_array(&db->slots, n, sizeof(*db->slots)) < 0 ||
+	if (grow_array(&db->heap, n, sizeof(struct srv_lease *)) < 0 ||
+		grow_array(&db->slots, n, sizeof(struct srv_lease *)) < 0 ||
 		grow_array(&db->empty_slots, n, sizeof(*db->empty_slots)) < 0)
 		return -ENOMEM;
 	db->capacity = n;

@@ -200,7 +200,7 @@ struct srv_listener *srv_listener_create(const struct srv_listener_params *param
 	listener->params = *params;
 	TAILQ_INIT(&listener->clients);
 	listener->resume = evtimer_new(params->base, on_resume, listener);
-	listener->sockets = calloc(params->n_endpoints, sizeof(*listener->sockets));
+	listener->sockets = calloc(params->n_endpoints, sizeof(struct evconnlistener *));
 	if (listener->resume == NULL || listener->sockets == NULL)
 		goto fail;
 	for (uint32_t i = 0; i < params->n_endpoints; i++) {
