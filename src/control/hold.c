@@ -18,11 +18,14 @@ struct waiting {
 	TAILQ_ENTRY(waiting) in_age;
 };
 
+TAILQ_HEAD(age_list, waiting);
+SLIST_HEAD(bucket, waiting);
+
 struct tep_hold {
 	uint32_t n_hops;
 	uint32_t n_packets;
-	TAILQ_HEAD(, waiting) by_age; /* oldest first */
-	SLIST_HEAD(, waiting) buckets[BUCKETS];
+	struct age_list by_age; /* oldest first */
+	struct bucket buckets[BUCKETS];
 };
 
 static uint32_t bucket_of(const struct tep_hop *hop)
@@ -32,14 +35,11 @@ static uint32_t bucket_of(const struct tep_hop *hop)
 
 static struct waiting *find(struct tep_hold *hold, const struct tep_hop *hop)
 {
-	struct waiting *waiting;
+	struct waiting *waiting = SLIST_FIRST(&hold->buckets[bucket_of(hop)]);
 
-	SLIST_FOREACH(waiting, &hold->buckets[bucket_of(hop)], in_bucket)
-	{
-		if (tep_hop_equal(&waiting->hop, hop))
-			return waiting;
-	}
-	return NULL;
+	while (waiting != NULL && !tep_hop_equal(&waiting->hop, hop))
+		waiting = SLIST_NEXT(waiting, in_bucket);
+	return waiting;
 }
 
 /* Takes a hop out of all lists; its packets are the caller's. */
