@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DRAIN_MS 500 /* how long the end waits for closed connections to be gone */
@@ -36,7 +38,7 @@ struct cl_session {
 	struct cl_link *current; /* NULL: none that the engine knows of */
 	struct event *timer;
 	struct event *watch;
-	int watch_fd;
+	int timer_fd, watch_fd;
 	bool is_finished; /* the engine is; its connections may not be */
 	void (*finished)(void *arg);
 	void *finished_arg;
@@ -151,6 +153,21 @@ static int open_link(struct cl_session *session, enum tsp_generation generation)
 	return 0;
 }
 
+/*
+ * The boot clock runs on while the host sleeps, so a lease that ended meanwhile ends on waking; the
+ * event loop's own timers would sleep with the host.
+ */
+static void set_timer(struct cl_session *session, int64_t when_ms)
+{
+	struct itimerspec spec = {0}; /* disarmed */
+
+	if (when_ms != CL_NEVER) {
+		spec.it_value.tv_sec = when_ms / 1000;
+		spec.it_value.tv_nsec = when_ms % 1000 * 1000000;
+	}
+	timerfd_settime(session->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
 static void log_lease(const struct cl_engine *engine)
 {
 	char lease[LEASE_STRLEN], tep[ADDR_V6_STRLEN];
@@ -186,7 +203,7 @@ static void connect_server(struct cl_session *session, enum tsp_generation gener
 static void finish(struct cl_session *session)
 {
 	session->is_finished = false;
-	evtimer_del(session->timer);
+	set_timer(session, CL_NEVER);
 	session->finished(session->finished_arg);
 }
 
@@ -225,26 +242,10 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		break;
 	case CL_ACTION_FINISHED:
 		session->is_finished = true;
-		evtimer_add(session->timer, &(struct timeval){.tv_usec = DRAIN_MS * 1000});
+		set_timer(session, clock_boot_ms() + DRAIN_MS);
 		finish_if_drained(session);
 		break;
 	}
-}
-
-static void set_timer(struct cl_session *session)
-{
-	int64_t deadline_ms = cl_engine_deadline(&session->engine);
-	int64_t wait_ms = deadline_ms - clock_boot_ms();
-	struct timeval tv;
-
-	if (deadline_ms == CL_NEVER) {
-		evtimer_del(session->timer);
-		return;
-	}
-	if (wait_ms < 0)
-		wait_ms = 0;
-	tv = (struct timeval){.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
-	evtimer_add(session->timer, &tv);
 }
 
 static void feed(struct cl_session *session, const struct cl_event *event)
@@ -256,7 +257,7 @@ static void feed(struct cl_session *session, const struct cl_event *event)
 	if (session->engine.state != before)
 		log_debug("engine: %s -> %s", cl_state_name(before),
 			cl_state_name(session->engine.state));
-	set_timer(session);
+	set_timer(session, cl_engine_deadline(&session->engine));
 	for (uint32_t i = 0; i < actions.n; i++)
 		carry_out(session, &actions.items[i]);
 }
@@ -264,7 +265,10 @@ static void feed(struct cl_session *session, const struct cl_event *event)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct cl_session *session = arg;
+	uint64_t expirations;
 
+	if (read(fd, &expirations, sizeof(expirations)) < 0)
+		return;
 	if (session->is_finished)
 		finish(session);
 	else
@@ -315,6 +319,20 @@ static void init_engine(struct cl_session *session)
 		session->auth.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5;
 }
 
+/* NULL when there is no descriptor, too. */
+static struct event *listen_on(struct cl_session *session, int fd, event_callback_fn callback)
+{
+	struct event *event = NULL;
+
+	if (fd >= 0)
+		event = event_new(session->base, fd, EV_READ | EV_PERSIST, callback, session);
+	if (event != NULL && event_add(event, NULL) < 0) {
+		event_free(event);
+		event = NULL;
+	}
+	return event;
+}
+
 struct cl_session *cl_session_create(struct event_base *base, const struct cl_config *config,
 	struct cl_dti *dti, void (*finished)(void *arg), void *arg)
 {
@@ -329,13 +347,11 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	session->finished = finished;
 	session->finished_arg = arg;
 	init_engine(session);
+	session->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	session->watch_fd = cl_netif_watch();
-	session->timer = evtimer_new(base, on_timer, session);
-	if (session->watch_fd >= 0)
-		session->watch = event_new(
-			base, session->watch_fd, EV_READ | EV_PERSIST, on_watch, session);
-	if (session->timer == NULL || session->watch == NULL ||
-		event_add(session->watch, NULL) < 0) {
+	session->timer = listen_on(session, session->timer_fd, on_timer);
+	session->watch = listen_on(session, session->watch_fd, on_watch);
+	if (session->timer == NULL || session->watch == NULL) {
 		cl_session_destroy(session);
 		errno = ENOMEM;
 		return NULL;
@@ -366,6 +382,8 @@ void cl_session_destroy(struct cl_session *session)
 		event_free(session->timer);
 	if (session->watch != NULL)
 		event_free(session->watch);
+	if (session->timer_fd >= 0)
+		close(session->timer_fd);
 	if (session->watch_fd >= 0)
 		close(session->watch_fd);
 	free(session);

@@ -55,7 +55,7 @@ def in_namespace(name, function):
     return result["value"]
 
 
-def wait_for(condition, what, seconds=15):
+def wait_for(condition, what, seconds=30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()

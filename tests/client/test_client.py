@@ -103,7 +103,7 @@ def in_ranges(port, ranges):
 
 def tcp_exchange(bench, data=b"hello", local=None):
     with bench.client_socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(20)
         if local is not None:
             sock.bind(local)
         sock.connect((PEER_V4, TCP_PORT))
@@ -116,7 +116,7 @@ def tcp_exchange(bench, data=b"hello", local=None):
 
 def udp_exchange(bench, data=b"hello"):
     with bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(20)
         sock.sendto(data, (PEER_V4, UDP_PORT))
         return sock.recv(65536)
 
@@ -186,7 +186,7 @@ def test_icmp_error_reaches_the_application(bench, server, tep, make_client, mod
     client = make_client(mode=mode).start()
     client.wait_bound()
     with bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(20)
         sock.connect((PEER_V4, 9999))
         sock.send(b"nobody there")
         with pytest.raises(ConnectionRefusedError):
@@ -341,7 +341,7 @@ def test_lease_is_renewed_at_half_its_lifetime_and_stays_up(bench, server, echo,
     client = make_client().start()
     client.wait_bound()
     with bench.client_socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(20)
         sock.connect((PEER_V4, TCP_PORT))
         wait_for(lambda: server.actions().count("create") >= 5, "four renewals")
         sock.sendall(b"still here")
@@ -371,7 +371,7 @@ def test_changed_lease_is_taken_over_at_renewal(bench, server, tep, echo, make_c
     client = make_client().start()
     client.wait_bound()
     sock = bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(10)
+    sock.settimeout(20)
     sock.sendto(b"one", (PEER_V4, UDP_PORT))
     assert sock.recv(100) == b"one"
     server.ranges = [(6000, 6015)]
