@@ -36,6 +36,7 @@ struct tep_host {
 	uint32_t ticks;
 	uint32_t n_unplaced; /* routes and neighbours, when last told */
 	uint32_t n_local_v4;
+	bool told_of_neighbours; /* that they are too many; once is enough */
 	uint64_t counters[TEP_HOST_N_COUNTERS];
 };
 
@@ -227,8 +228,10 @@ static void on_neighbour(void *arg, uint32_t ifindex, const struct tep_ip *ip,
 	if (mac == NULL)
 		return tep_mirror_remove_neighbour(host->mirror, &neighbour.hop);
 	neighbour.mac = *mac;
-	if (tep_mirror_set_neighbour(host->mirror, &neighbour) != 0)
+	if (tep_mirror_set_neighbour(host->mirror, &neighbour) != 0 && !host->told_of_neighbours) {
 		log_warn("neighbours: more than %u, the rest is not used", TEP_NEIGHBOURS_MAX);
+		host->told_of_neighbours = true;
+	}
 	tep_hold_release(host->hold, &neighbour.hop, send_to_neighbour, &release);
 }
 

@@ -14,7 +14,7 @@
  * route for one burst.
  *
  * Two more faults of that release decided this. rte_fib6 never gives back what it reserved for a removed
- * route, and is full after some thirty host routes have come and gone per hundred groups: hence rte_lpm6. rte_fib loses
+ * route: with 256 groups it was full after 31 host routes had come and gone, one at a time. Hence rte_lpm6. rte_fib loses
  * track at the end of the address space: routes that reach 255.255.255.255 (multicast and
  * reserved addresses, which are not forwarded anyway) are refused.
  */

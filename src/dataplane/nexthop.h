@@ -5,8 +5,8 @@
  * An adjacency is one way out: a port, two MAC addresses and a state. With neighbor: static each port has
  * one adjacency and no route is looked up. With neighbor: kernel the control thread mirrors the host's routes
  * and neighbours into rte_fib and rte_lpm6, whose next hops are adjacency numbers. One writer (control),
- * many readers; an adjacency's fields change only through dp_adjacency_set, which publishes it whole (a
- * new number, the routes moved over, the old one reused after a grace period).
+ * many readers. An adjacency that a reader can see never changes: another value is another number, the routes
+ * move over, and the old number is given out again after a grace period.
  */
 #pragma once
 
