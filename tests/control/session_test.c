@@ -367,6 +367,21 @@ static void silent_connections_cannot_lock_a_server_out(void **state)
 	peer_close(f, &peer);
 }
 
+static void the_end_of_the_tep_closes_its_sessions_and_leaves_the_bindings(void **state)
+{
+	struct fixture *f = *state;
+	struct peer peer, stranger;
+
+	peer_ready(f, &peer, 0);
+	send_range(&peer, TSP_ACTION_CREATE, 1024, 2047);
+	run_until(f, peer.n_answers == 1);
+	peer_connect(f, &stranger, "server2", "second secret", TSP_MECHANISM_SCRAM_SHA_256);
+	tep_sessions_destroy(f->sessions);
+	f->sessions = NULL;
+	run_until(f, peer.is_closed && stranger.is_closed);
+	assert_non_null(dp_bindings_find(f->table, SHARED, 1024));
+}
+
 static void create_refuses_what_it_cannot_do(void **state)
 {
 	struct fixture *f = *state;
@@ -398,6 +413,7 @@ int main(void)
 		SESSION_TEST(a_reconnected_server_gets_level),
 		SESSION_TEST(a_newer_session_takes_the_place_of_an_older),
 		SESSION_TEST(silent_connections_cannot_lock_a_server_out),
+		SESSION_TEST(the_end_of_the_tep_closes_its_sessions_and_leaves_the_bindings),
 		SESSION_TEST(create_refuses_what_it_cannot_do),
 	};
 
