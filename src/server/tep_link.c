@@ -16,7 +16,8 @@
 #define QUICK_DELAY_MS 200
 #define MIN_DELAY_MS   1000 /* then this, doubling ... */
 #define MAX_DELAY_MS   30000 /* ... to this */
-#define WINDOW         1024 /* requests on their way at once */
+#define WINDOW         256 /* requests on their way at once */
+#define CHECK_MS       100 /* how late silence is noticed */
 #define OUTPUT_HIGH    65536 /* octets in the output at which we wait */
 #define ERROR_SIZE     128
 
@@ -44,7 +45,8 @@ struct srv_tep_link {
 	enum srv_tep_state state;
 	int64_t since_ms;
 	struct event *dial; /* the next attempt */
-	struct event *deadline; /* of the oldest request */
+	struct event *check; /* of the time that requests take, while there are any */
+	int64_t progress_ms; /* when the TEP last answered, or began to owe an answer */
 	uint32_t attempts; /* since the TEP was last level */
 	char last_error[ERROR_SIZE];
 
@@ -78,28 +80,29 @@ static void set_timer(struct event *timer, int64_t delay_ms)
 	evtimer_add(timer, &delay);
 }
 
-static void watch_deadline(struct srv_tep_link *link)
+static void watch(struct srv_tep_link *link)
 {
-	const struct request *sent = TAILQ_FIRST(&link->sent);
-	const struct request *unsent = TAILQ_FIRST(&link->unsent);
-	int64_t due_ms = INT64_MAX;
+	bool idle = TAILQ_EMPTY(&link->sent) && TAILQ_EMPTY(&link->unsent);
 
-	if (sent != NULL)
-		due_ms = sent->deadline_ms;
-	if (unsent != NULL && unsent->deadline_ms < due_ms)
-		due_ms = unsent->deadline_ms;
-	if (due_ms == INT64_MAX)
-		evtimer_del(link->deadline);
-	else
-		set_timer(link->deadline, due_ms - clock_boot_ms());
+	if (!idle && !evtimer_pending(link->check, NULL))
+		set_timer(link->check, CHECK_MS);
 }
 
-/* Tells who waits, if anybody, and frees the request. */
+/* Tells who waits, if anybody, once. */
+static void tell(struct srv_tep_link *link, struct request *request, enum srv_tep_result result,
+	const struct tsp_msg *answer)
+{
+	void *token = request->token;
+
+	request->token = NULL;
+	if (token != NULL)
+		link->params.ops->answered(link->params.arg, token, result, answer);
+}
+
 static void finish(struct srv_tep_link *link, struct request *request, enum srv_tep_result result,
 	const struct tsp_msg *answer)
 {
-	if (request->token != NULL)
-		link->params.ops->answered(link->params.arg, request->token, result, answer);
+	tell(link, request, result, answer);
 	free(request);
 }
 
@@ -157,6 +160,8 @@ static void transmit(struct srv_tep_link *link, struct request *request)
 	struct tsp_msg msg;
 
 	fill(&msg, request);
+	if (link->n_sent == 0)
+		link->progress_ms = clock_boot_ms();
 	TAILQ_INSERT_TAIL(&link->sent, request, link);
 	link->n_sent++;
 	if (request->kind == CREATE || request->kind == DELETE)
@@ -195,7 +200,7 @@ static void pump(struct srv_tep_link *link)
 			break;
 		transmit(link, request);
 	}
-	watch_deadline(link);
+	watch(link);
 }
 
 /* --- losing a session ---------------------------------------------------------------------------- */
@@ -214,8 +219,8 @@ static void redial(struct srv_tep_link *link)
 }
 
 /*
- * Creates wait for the next session, where they stand in front of those that were never sent. Deletes
- * have done their work: the next list will not name their leases.
+ * Creates that somebody waits for go on to the next session, in front of those that were never sent.
+ * Deletes have done their work: the next list will not name their leases.
  */
 static void requeue(struct srv_tep_link *link, struct request_list *deletes)
 {
@@ -223,7 +228,7 @@ static void requeue(struct srv_tep_link *link, struct request_list *deletes)
 
 	while ((request = TAILQ_LAST(&link->sent, request_list)) != NULL) {
 		TAILQ_REMOVE(&link->sent, request, link);
-		if (request->kind == CREATE)
+		if (request->kind == CREATE && request->token != NULL)
 			TAILQ_INSERT_HEAD(&link->unsent, request, link);
 		else if (request->kind == DELETE)
 			TAILQ_INSERT_HEAD(deletes, request, link);
@@ -249,7 +254,7 @@ static void lost(struct srv_tep_link *link, const char *why)
 		set_state(link, SRV_TEP_DOWN);
 	requeue(link, &deletes);
 	redial(link);
-	watch_deadline(link);
+	watch(link);
 	while ((request = TAILQ_FIRST(&deletes)) != NULL) {
 		TAILQ_REMOVE(&deletes, request, link);
 		finish(link, request, SRV_TEP_LOST, NULL);
@@ -280,16 +285,31 @@ static void give_up_unsent(struct srv_tep_link *link, int64_t now_ms)
 	}
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
+/* Their answers are still to come, in their places, but nobody waits for them any more. */
+static void give_up_sent(struct srv_tep_link *link, int64_t now_ms)
+{
+	struct request *request;
+
+	TAILQ_FOREACH(request, &link->sent, link) {
+		if (request->token == NULL || request->deadline_ms > now_ms)
+			continue;
+		count(link, SRV_COUNT_TEP_TIMEOUTS);
+		tell(link, request, SRV_TEP_LOST, NULL);
+	}
+}
+
+/* A TEP that is busy answers late; one that answers nothing for so long has lost its session. */
+static void on_check(evutil_socket_t fd, short what, void *arg)
 {
 	struct srv_tep_link *link = arg;
-	const struct request *oldest = TAILQ_FIRST(&link->sent);
 	int64_t now_ms = clock_boot_ms();
 
-	if (oldest != NULL && oldest->deadline_ms <= now_ms)
+	if (link->n_sent > 0 &&
+		now_ms - link->progress_ms >= (int64_t)link->params.timeout_s * 1000)
 		hang_up(link, "it does not answer");
+	give_up_sent(link, now_ms);
 	give_up_unsent(link, now_ms);
-	watch_deadline(link);
+	watch(link);
 }
 
 /* --- a session ----------------------------------------------------------------------------------- */
@@ -347,6 +367,7 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 		return hang_up(link, "an answer to something else");
 	TAILQ_REMOVE(&link->sent, request, link);
 	link->n_sent--;
+	link->progress_ms = clock_boot_ms();
 	kind = request->kind;
 	if (!is_good) {
 		count(link, SRV_COUNT_TEP_REFUSALS);
@@ -433,8 +454,8 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 	TAILQ_INIT(&link->sent);
 	set_state(link, SRV_TEP_DOWN);
 	link->dial = evtimer_new(params->base, on_dial, link);
-	link->deadline = evtimer_new(params->base, on_deadline, link);
-	if (link->dial == NULL || link->deadline == NULL) {
+	link->check = evtimer_new(params->base, on_check, link);
+	if (link->dial == NULL || link->check == NULL) {
 		srv_tep_link_destroy(link);
 		errno = ENOMEM;
 		return NULL;
@@ -463,8 +484,8 @@ void srv_tep_link_destroy(struct srv_tep_link *link)
 	}
 	if (link->dial != NULL)
 		event_free(link->dial);
-	if (link->deadline != NULL)
-		event_free(link->deadline);
+	if (link->check != NULL)
+		event_free(link->check);
 	free_requests(&link->unsent);
 	free_requests(&link->sent);
 	free(link);
@@ -490,7 +511,7 @@ bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *
 	if (request == NULL)
 		return false;
 	transmit(link, request);
-	watch_deadline(link);
+	watch(link);
 	return true;
 }
 

@@ -3,9 +3,9 @@
  * The server's session with one TEP: dialled, kept, and brought level after each start.
  *
  * Requests are pipelined; the answers come back in their order, so the first that was sent is the one
- * that is answered. While there is no session a create waits for the next one; a request that is not
- * answered in time is lost, and so is the session then, because a TEP that does not answer in order cannot be
- * trusted with more.
+ * that is answered. While there is no session a create waits for the next one. Who waits for a request
+ * hears after timeout_s that it is lost; the session is given up when the TEP has answered nothing at
+ * all for that long.
  *
  * After connecting, the TEP gets "list sync=begin", every live lease as a create, and "list
  * sync=end"; what it held and did not hear of, it drops. The list is sent piece by piece as the output

@@ -40,6 +40,22 @@ def test_a_tep_that_is_silent_is_a_tep_error(server, tep, version, code):
     assert server.lease(A).code == 200
 
 
+def test_a_tep_that_is_busy_keeps_its_session(server, tep):
+    """Who waited too long is refused; late answers find their places and nothing is left behind."""
+    server.start().wait_level()
+    tep.delay_s = 0.3
+    clients = [server.anonymous("1.0") for _ in range(8)]
+    for i, client in enumerate(clients):
+        client.tell("create", address_xml(v6=f"2001:db8:1::{i + 1:x}") + "<ports/>")
+    codes = [client.read_message().code for client in clients]
+    assert set(codes) == {200, 307}
+    tep.delay_s = 0
+    wait_for(lambda: len(tep.table) == codes.count(200), "the late bindings to be deleted")
+    assert tep.sessions == 1
+    held = {(lease["v4"], tuple(map(tuple, lease["ports"]))) for lease in server.leases("active")}
+    assert set(tep.table) == held
+
+
 def test_a_tep_that_is_not_there_is_a_tep_error(server, tep):
     tep.stop()
     server.start()
@@ -49,6 +65,15 @@ def test_a_tep_that_is_not_there_is_a_tep_error(server, tep):
     tep.start()
     server.wait_level()
     assert server.lease(A).code == 200
+
+
+def test_a_tep_that_will_not_get_level_is_not_connected(server, tep):
+    tep.refuse_list = True
+    server.start()
+    error = wait_for(lambda: server.ctl("teps")["items"][0]["last_error"], "the failure")
+    assert error == "it refuses to get level"
+    tep.refuse_list = False
+    server.wait_level()
 
 
 def test_a_tep_with_another_password_is_not_served(server, tep):

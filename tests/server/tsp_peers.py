@@ -227,8 +227,9 @@ class ScriptedTep:
     """
     A TEP on ::1 that authenticates its server by SCRAM-SHA-256 and keeps a table.
 
-    behaviour: "ok", "refuse" (307), "silent" (reads, never answers), "mute-list" (does not answer
-    the list). requests is every message, in order; table maps (v4, ports) to (client, lifetime).
+    behaviour: "ok", "refuse" (307), "silent" (reads, never answers). refuse_list: it will not get level.
+    delay_s: before each answer. requests is every message, in order; table maps (v4, ports) to
+    (client, lifetime).
     """
 
     V4 = "192.0.0.1"
@@ -238,6 +239,7 @@ class ScriptedTep:
         self.user, self.password = user, password
         self.behaviour = "ok"
         self.refuse_list = False
+        self.delay_s = 0
         self.requests = []
         self.table = {}
         self.named = None
@@ -312,6 +314,7 @@ class ScriptedTep:
         stream.send_line("200 Success")
 
     def handle(self, stream, message):
+        time.sleep(self.delay_s)
         with self.lock:
             self.requests.append(message)
             answer = self.apply(message)
