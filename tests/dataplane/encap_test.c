@@ -112,8 +112,8 @@ static void encap_needs_headroom(void **state)
 	const struct packet packet = {0};
 	struct rte_mbuf *m = packet_make(&packet);
 
-	memmove((uint8_t *)m->buf_addr + 39, rte_pktmbuf_mtod(m, void *), m->data_len);
-	m->data_off = 39;
+	memmove((uint8_t *)m->buf_addr + 38, rte_pktmbuf_mtod(m, void *), m->data_len);
+	m->data_off = 38;
 	assert_dropped(encap(m, &binding), DP_DROP_NO_HEADROOM);
 }
 

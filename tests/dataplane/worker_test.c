@@ -243,8 +243,8 @@ static void a_buffer_without_headroom_is_a_counted_drop(void **state)
 {
 	struct rte_mbuf *m = packet_make(&from_peer);
 
-	memmove((uint8_t *)m->buf_addr + 39, rte_pktmbuf_mtod(m, void *), m->data_len);
-	m->data_off = 39;
+	memmove((uint8_t *)m->buf_addr + 38, rte_pktmbuf_mtod(m, void *), m->data_len);
+	m->data_off = 38;
 	dp_worker_process(&worker, 1, &m, 1);
 	assert_int_equal(count(DP_DROP_NO_HEADROOM), 1);
 }
