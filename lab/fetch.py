@@ -3,7 +3,7 @@
 
 From BEGIN (time.time()) on, for SECONDS, PARALLEL threads open connections and fetch PAGES pages
 on each. Prints one JSON object: pages, connections, octets, failures (sentences), the addresses
-and the ports that the server saw, and the times of the first and last page.
+and the ports that the server saw, the first line of a page, the times of the first and last page.
 """
 
 import http.client
@@ -23,12 +23,13 @@ class Tally:
         self.pages = self.octets = self.connections = 0
         self.addresses, self.ports = set(), set()
         self.failures = []
-        self.first = self.last = None
+        self.first = self.last = self.sample = None
 
     def add(self, answer, body: bytes):
         with self.lock:
             self.pages += 1
             self.octets += len(body)
+            self.sample = self.sample or body.decode().split("\n")[0]
             self.addresses.add(answer.headers["X-Peer-Address"])
             self.ports.add(int(answer.headers["X-Peer-Port"]))
             self.last = time.time()
@@ -72,7 +73,8 @@ def main():
     print(json.dumps({
         "pages": tally.pages, "connections": tally.connections, "octets": tally.octets,
         "failures": tally.failures, "addresses": sorted(tally.addresses),
-        "ports": sorted(tally.ports), "first": tally.first, "last": tally.last}))
+        "ports": sorted(tally.ports), "sample": tally.sample, "first": tally.first,
+        "last": tally.last}))
 
 
 if __name__ == "__main__":

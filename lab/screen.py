@@ -5,6 +5,7 @@ The same lines go to the file `screen.log` of the run. Live figures are one line
 over on a terminal, and plain lines elsewhere.
 """
 
+import shutil
 import sys
 import threading
 import time
@@ -41,8 +42,8 @@ class Screen:
             self.say(subject, text)
             return
         with self._lock:
-            seconds = time.monotonic() - self._began
-            sys.stdout.write(f"\r\033[K{seconds:6.1f} s  {subject:<10} {text}")
+            line = f"{time.monotonic() - self._began:6.1f} s  {subject:<10} {text}"
+            sys.stdout.write("\r\033[K" + line[:shutil.get_terminal_size().columns - 1])
             sys.stdout.flush()
             self._live_shown = True
 
@@ -107,7 +108,8 @@ class Meter:
             if before and now:
                 inward = self._rate(before["v6"], now["v6"], later - at)
                 outward = self._rate(before["v4"], now["v4"], later - at)
-                self._screen.live(self._tep.name, f"to the clients {inward}, to the IPv4 side {outward}")
+                self._screen.live(self._tep.name,
+                                  f"to the clients {inward}, to the IPv4 side {outward}")
             before, at = now, later
 
     def _sample(self) -> dict | None:

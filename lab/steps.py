@@ -71,6 +71,10 @@ def leases(lab, keys):
         lab.screen.check(f"{name} has a lease", True,
                          f"{lease['v4']} {format_ports(lease['ports'])}, {lease['mode']} mode, "
                          f"{lease['lifetime_s']} s, through {lease['tep']}")
+    for binding in lab.tep().ctl("bindings") if lab.tep() else []:
+        ports = format_ports([(binding["first"], binding["last"])])
+        lab.screen.say("tunnel", f"{binding['v4']} {ports} is {binding['client']} "
+                                 f"by {binding['tep']}")
     if keys.shared_address:
         held = [lab.leases[lab.programs[name].spec.node] for name in keys.clients]
         addresses = sorted({lease["v4"] for lease in held})
@@ -135,6 +139,7 @@ def pages(lab, keys):
     with lab.meter():
         tallies = fetch_pages(lab, keys)
     for node, tally in tallies.items():
+        lab.screen.say("pages", f"{node} reads: {tally['sample']}")
         rate = tally["octets"] * 8 / keys.seconds / 1e6
         failures = tally["failures"]
         lab.screen.check(f"{node} fetches pages", tally["pages"] > 0 and not failures,
@@ -212,7 +217,8 @@ def only_ipv6(lab, keys):
         total, other = capture.count(), capture.count("not ether proto 0x86dd")
         inside = capture.count("ip6 proto 4")
         lab.screen.check(f"nothing but IPv6 in {name}", total > 0 and other == 0,
-                         f"{total:,} packets, {inside:,} with IPv4 inside, {other} without IPv6")
+                         f"{total:,} packets, {inside:,} with IPv4 inside, {other} without IPv6"
+                         + f", {capture.dropped:,} not captured" * (capture.dropped > 0))
 
 
 @step(y.table(capture=Key(y.name_of("capture"), required=True)))
@@ -232,8 +238,8 @@ def counters(lab, keys):
     counted = program.counters()
     for name, wanted in keys.at_least.items():
         count = counted.get(name, -1)
-        lab.screen.check(f"{keys.program} {name} at least {wanted:,}", count >= wanted,
+        lab.screen.check(f"{keys.program} {name} is at least {wanted:,}", count >= wanted,
                          f"{count:,}")
     for name, wanted in keys.exactly.items():
         count = counted.get(name, -1)
-        lab.screen.check(f"{keys.program} {name} {wanted:,}", count == wanted, f"{count:,}")
+        lab.screen.check(f"{keys.program} {name} is {wanted:,}", count == wanted, f"{count:,}")

@@ -68,7 +68,7 @@ def seconds_left(lab, node: str) -> int | None:
 
 def lease_end(lab, node: str) -> float:
     """The wall-clock time at which the lease ends, as its client was told. seconds_left is rounded
-    down: when it changes, it was a whole number until then. Polled, so late by some milliseconds."""
+    down, so it changes a whole number of seconds before. Polled: late by some milliseconds."""
     client = lab.client_of(node)
     first = client.ctl("show")["seconds_left"]
     wait_until(lambda: client.ctl("show")["seconds_left"] != first, 3, "seconds_left to change")

@@ -24,6 +24,7 @@ def results():
     "the web server sees client1's lease", "the web server sees client2's lease",
     "client1 bulk TCP down", "client2 bulk TCP up",
     "nothing but IPv6 in client1", "nothing but IPv6 in client2", "not-ipv6 caught nothing",
+    "tep no_binding_v6 is 0", "tep spoofed_client is 0", "tep wrong_tep is 0",
 ])
 def test_the_first_lab(results, what):
     """R1, R2, R19, R21, R23, R55, R57, R59, R60, S1."""
