@@ -17,6 +17,7 @@
 #define MIN_DELAY_MS   1000 /* then this, doubling ... */
 #define MAX_DELAY_MS   30000 /* ... to this */
 #define WINDOW         256 /* requests on their way at once */
+#define DEAD_TEP_S     10 /* a TEP whose host is gone is noticed, also while nothing is asked of it */
 #define CHECK_MS       100 /* how late silence is noticed */
 #define OUTPUT_HIGH    65536 /* octets in the output at which we wait */
 #define ERROR_SIZE     128
@@ -431,6 +432,7 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 	};
 
 	params.limits.auth_timeout_s = link->params.timeout_s;
+	params.limits.dead_peer_s = DEAD_TEP_S;
 	link->conn = tsp_conn_connect(&params, &link->params.control);
 	if (link->conn == NULL)
 		lost(link, strerror(errno));

@@ -31,6 +31,7 @@ const struct tsp_conn_limits tsp_conn_default_limits = {
 	.idle_timeout_s = 0,
 	.auth_attempts = 3,
 	.output_max = 256 * 1024,
+	.dead_peer_s = 60,
 };
 
 void tsp_conn_arm(struct tsp_conn *conn, uint32_t seconds)
@@ -244,17 +245,22 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-/* What was written leaves at once; a peer whose host is gone is noticed. */
-static void set_socket_options(int fd)
+/*
+ * What was written leaves at once. A peer whose host is gone is noticed after dead_peer_s: by probes
+ * while nothing is said (half the time idle, then three), by what stays unacknowledged otherwise.
+ */
+static void set_socket_options(int fd, uint32_t dead_peer_s)
 {
+	int seconds = dead_peer_s > 0 ? dead_peer_s : tsp_conn_default_limits.dead_peer_s;
 	const struct {
 		int level, name, value;
 	} options[] = {
 		{IPPROTO_TCP, TCP_NODELAY, 1},
 		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, 30},
-		{IPPROTO_TCP, TCP_KEEPINTVL, 10},
+		{IPPROTO_TCP, TCP_KEEPIDLE, (seconds + 1) / 2},
+		{IPPROTO_TCP, TCP_KEEPINTVL, (seconds + 5) / 6},
 		{IPPROTO_TCP, TCP_KEEPCNT, 3},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, seconds * 1000},
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
@@ -293,7 +299,7 @@ static struct tsp_conn *create(const struct tsp_conn_params *params, int fd, boo
 	conn->state = TSP_CONN_CONNECTING;
 	conn->generation = is_responder ? 0 : params->generation;
 	tsp_frame_init(&conn->frame);
-	set_socket_options(fd);
+	set_socket_options(fd, params->limits.dead_peer_s);
 	conn->timer = evtimer_new(params->base, on_timer, conn);
 	if (conn->timer == NULL)
 		goto fail;

@@ -46,6 +46,7 @@ struct tsp_conn_limits {
 	uint32_t message_timeout_s; /* 10: to complete a message once it began */
 	uint32_t idle_timeout_s; /* 0: none */
 	uint32_t auth_attempts; /* 3 */
+	uint32_t dead_peer_s; /* 60: a host that is gone is noticed after that; 0: the default */
 	uint32_t output_max; /* octets waiting to be sent before the peer is dropped; 256 KiB */
 };
 extern const struct tsp_conn_limits tsp_conn_default_limits;
