@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import test_packets as packets
 import yaml
 
 HERE = Path(__file__).resolve().parent
@@ -20,7 +21,7 @@ EAL = ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "256",
        "--log-level=lib.eal:error", f"--lcores=0@({CPUS}),1@({CPUS})"]
 NETNS = f"dstm-ports-{os.getpid()}"
 
-# Runs inside the namespace: sends a frame into one veth until one that satisfies us leaves the other.
+# Runs inside the namespace: sends a frame into one veth until the one wanted leaves the other.
 EXCHANGE = """
 import sys
 import scapy.all as s
@@ -132,6 +133,30 @@ def test_starts_and_ends_on(tmp_path, driver):
     assert stats["counters"]["not_our_mac"]["packets"] == received
     assert (received > 0) == (driver == "net_null")
     assert stats["mbufs_in_use"] == 0
+
+
+def test_two_workers_have_a_queue_pair_each(tmp_path):
+    """Each queue has a capture of its own, so each worker carries its own packets."""
+    case = packets.load(HERE / "udp")
+    config = yaml.safe_load((HERE / "base.yaml").read_text())
+    config.update(workers=2, mbufs=8192)
+    (tmp_path / "tep.yaml").write_text(yaml.safe_dump(config))
+    devices = []
+    for number, side in enumerate(packets.SIDES):
+        packets.write_pcap(tmp_path / f"in-{side}.pcap", packets.frames(case, "in", side))
+        queues = "".join(f",rx_pcap={tmp_path}/in-{side}.pcap"
+                         f",tx_pcap={tmp_path}/out-{side}-{queue}.pcap" for queue in range(2))
+        devices.append(f"--vdev=net_pcap{number}{queues}")
+    done = subprocess.run(
+        [TEP, *EAL[:-1], f"{EAL[-1]},2@({CPUS})", *devices, "--", "-c", tmp_path / "tep.yaml",
+         "--exit-on-idle=100", f"--stats-file={tmp_path}/stats.json"],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    for side in packets.SIDES:
+        for queue in range(2):
+            assert packets.read_pcap(tmp_path / f"out-{side}-{queue}.pcap") == \
+                packets.frames(case, "out", side)
+    assert json.loads((tmp_path / "stats.json").read_text())["mbufs_in_use"] == 0
 
 
 def refused(tmp_path, *args, **changes):
