@@ -27,6 +27,7 @@ struct loop {
 	struct daemon_signals *signals;
 	struct event *timers[4];
 	uint32_t n_timers;
+	uint32_t static_serial; /* of the static bindings; 0 at the start */
 };
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -64,9 +65,30 @@ static void on_stop(void *arg)
 	event_base_loopbreak(((struct loop *)arg)->base);
 }
 
+/* Static bindings change in the running table; a bad file changes nothing. */
 static void on_reload(void *arg)
 {
-	log_warn("SIGHUP: the configuration is read at start only");
+	struct loop *loop = arg;
+	struct tep_static_change change;
+	struct tep_config config;
+	struct config_error error;
+	int rc;
+
+	daemon_notify_reloading();
+	if (tep_config_load(loop->options->config_path, &config, &error) != 0) {
+		log_err("reload: nothing changed: %s", error.text);
+	} else {
+		rc = tep_static_replace(
+			&config.fixed, loop->tep->bindings, ++loop->static_serial, &change);
+		if (rc != 0)
+			log_err("reload: nothing changed: %s", strerror(-rc));
+		else
+			log_info("reload: static bindings: %u stand, %u removed, %u refused; other "
+				 "keys are read at start only",
+				change.kept, change.removed, change.refused);
+		tep_config_free(&config);
+	}
+	daemon_notify_ready();
 }
 
 static int add_timer(struct loop *loop, event_callback_fn callback, uint32_t period_ms)

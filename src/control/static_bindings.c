@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/static_bindings.h"
 
+#include "common/log.h"
+
 #include <errno.h>
 #include <rte_byteorder.h>
 #include <stdlib.h>
@@ -118,20 +120,25 @@ int tep_static_check(struct tep_static_bindings *bindings,
 	return rc != 0 ? rc : check_file_overlaps(bindings, error);
 }
 
+static struct dp_binding binding_of_row(const struct tep_static_binding *row)
+{
+	return (struct dp_binding){
+		.tep_v6 = row->tep_v6,
+		.client_v6 = row->client_v6,
+		.v4_be = rte_cpu_to_be_32(row->v4),
+		.first = row->ports.first,
+		.last = row->ports.last,
+		.end_s = DP_BINDING_ENDLESS,
+		.is_static = 1,
+	};
+}
+
 int tep_static_load(const struct tep_static_bindings *bindings, struct dp_bindings *table,
 	struct config_error *error)
 {
 	for (uint32_t i = 0; i < bindings->n_rows; i++) {
 		const struct tep_static_binding *row = &bindings->rows[i];
-		const struct dp_binding binding = {
-			.tep_v6 = row->tep_v6,
-			.client_v6 = row->client_v6,
-			.v4_be = rte_cpu_to_be_32(row->v4),
-			.first = row->ports.first,
-			.last = row->ports.last,
-			.end_s = DP_BINDING_ENDLESS,
-			.is_static = 1,
-		};
+		const struct dp_binding binding = binding_of_row(row);
 		int rc = dp_bindings_add(table, &binding);
 
 		if (rc != 0) {
@@ -143,6 +150,82 @@ int tep_static_load(const struct tep_static_bindings *bindings, struct dp_bindin
 	if (bindings->file_path == NULL)
 		return 0;
 	return tep_binding_file_add(&bindings->file, bindings->file_path, table, error);
+}
+
+/* The rows of the YAML first, then those of the file. */
+static struct dp_binding nth_binding(const struct tep_static_bindings *bindings, uint32_t i)
+{
+	return i < bindings->n_rows ? binding_of_row(&bindings->rows[i])
+				    : bindings->file.bindings[i - bindings->n_rows];
+}
+
+struct stale {
+	struct dp_bindings *table;
+	uint32_t serial;
+	uint32_t removed;
+};
+
+static void remove_stale(void *arg, const struct dp_binding *binding)
+{
+	struct stale *stale = arg;
+
+	if (!binding->is_static || binding->serial == stale->serial)
+		return;
+	dp_bindings_remove(stale->table, rte_be_to_cpu_32(binding->v4_be),
+		(struct port_range){binding->first, binding->last});
+	stale->removed++;
+}
+
+static void log_refused(const struct dp_binding *binding, int rc)
+{
+	char v4[ADDR_V4_STRLEN], ports[PORT_RANGE_STRLEN];
+
+	log_err("binding %s ports %s: %s", addr_v4_format(rte_be_to_cpu_32(binding->v4_be), v4),
+		port_range_format((struct port_range){binding->first, binding->last}, ports),
+		rc == -EEXIST ? "a lease has some of its ports" : strerror(-rc));
+}
+
+/* Adds those that do not stand yet; returns how many still do not. */
+static uint32_t add_missing(const struct tep_static_bindings *bindings, struct dp_bindings *table,
+	uint32_t serial, bool *stands, bool is_last_try)
+{
+	uint32_t n = tep_static_count(bindings), missing = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct dp_binding binding = nth_binding(bindings, i);
+		int rc = 0;
+
+		binding.serial = serial;
+		if (!stands[i])
+			rc = dp_bindings_add(table, &binding);
+		stands[i] = rc == 0;
+		missing += rc != 0;
+		if (rc != 0 && is_last_try)
+			log_refused(&binding, rc);
+	}
+	return missing;
+}
+
+/*
+ * What stays is confirmed first and so never missed; what collides with a binding on its way out is added once
+ * that is gone.
+ */
+int tep_static_replace(const struct tep_static_bindings *bindings, struct dp_bindings *table,
+	uint32_t serial, struct tep_static_change *change)
+{
+	struct stale stale = {.table = table, .serial = serial};
+	uint32_t n = tep_static_count(bindings), cursor = 0;
+	bool *stands = calloc(n + 1, sizeof(*stands));
+
+	if (stands == NULL)
+		return -ENOMEM;
+	add_missing(bindings, table, serial, stands, false);
+	dp_bindings_walk(table, &cursor, UINT32_MAX, remove_stale, &stale);
+	change->refused = add_missing(bindings, table, serial, stands, true);
+	change->kept = n - change->refused;
+	change->removed = stale.removed;
+	free(stands);
+	return 0;
 }
 
 void tep_static_free(struct tep_static_bindings *bindings)

@@ -44,4 +44,18 @@ int tep_static_check(struct tep_static_bindings *bindings,
 int tep_static_load(const struct tep_static_bindings *bindings, struct dp_bindings *table,
 	struct config_error *error);
 
+/* How a replacement went. */
+struct tep_static_change { /* numbers of bindings */
+	uint32_t kept; /* of these, in the table now */
+	uint32_t removed;
+	uint32_t refused; /* each with a log line: a lease has some of its ports, or no room */
+};
+
+/*
+ * Makes these the table's static bindings: the others go, those that stay are not disturbed, leases are
+ * not touched. serial is one that no static binding in the table has.
+ */
+int tep_static_replace(const struct tep_static_bindings *bindings, struct dp_bindings *table,
+	uint32_t serial, struct tep_static_change *change);
+
 void tep_static_free(struct tep_static_bindings *bindings);

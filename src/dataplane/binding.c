@@ -208,6 +208,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 			return -EEXIST;
 		record->serial = binding->serial;
 		record->owner = binding->owner;
+		record->is_static = binding->is_static;
 		__atomic_store_n(&record->end_s, binding->end_s, __ATOMIC_RELAXED);
 		return 0;
 	}

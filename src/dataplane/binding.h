@@ -84,7 +84,7 @@ void dp_bindings_lookup_bulk(const struct dp_bindings *table, const struct dp_bi
 
 /*
  * Adds a binding (every field but spare is taken). The same range of the same holder again is a
- * renewal: end, serial and owner are updated. Returns 0; -EEXIST when any of
+ * renewal: end, serial, owner and is_static are updated. Returns 0; -EEXIST when any of
  * its ports belongs to another range; -ENOSPC when the table is full; -ENOMEM; -EINVAL.
  */
 int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding);
