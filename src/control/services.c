@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/services.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "control/ctl_socket.h"
 #include "control/host.h"
@@ -20,11 +21,10 @@ struct tep_services {
 	struct tep_server_params servers[TEP_SERVERS_MAX];
 };
 
-static uint32_t now_s(void *arg)
+/* The datapath's seconds are those of this clock. */
+static int64_t now_ms(void *arg)
 {
-	const struct tep *tep = arg;
-
-	return dp_datapath_now_s(tep->datapath);
+	return clock_boot_ms();
 }
 
 static struct tep_twin_params twin_params(const char *name, uint16_t port, uint32_t mtu)
@@ -72,8 +72,7 @@ static int create_sessions(struct tep_services *services)
 			.tep_v6 = tep_config_tunnel_v6(tep->config),
 			.n_tep_v6 = tep->config->tunnel.v6.n,
 			.tep_v4 = tep->config->tunnel.v4},
-		.now_s = now_s,
-		.now_arg = tep,
+		.now_ms = now_ms,
 	};
 
 	if (!control->has_listen)

@@ -124,7 +124,7 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 	if (session->server == NULL)
 		return;
 	tep_sync_apply(&sessions->params.sync, &session->server->sync, msg,
-		sessions->params.now_s(sessions->params.now_arg), &answer);
+		sessions->params.now_ms(sessions->params.now_arg), &answer);
 	error = tsp_conn_send(conn, &answer);
 	if (error == 0)
 		return;

@@ -30,7 +30,7 @@ struct tep_sessions_params {
 	const struct tep_server_params *servers; /* borrowed, with their strings */
 	uint32_t n_servers; /* up to TEP_SERVERS_MAX */
 	struct tep_sync sync;
-	uint32_t (*now_s)(void *arg); /* the table's clock */
+	int64_t (*now_ms)(void *arg); /* the table's clock */
 	void *now_arg;
 };
 

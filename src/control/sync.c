@@ -39,10 +39,10 @@ static enum tsp_status to_lease(
 	return tsp_msg_to_lease(&named, 0, lease);
 }
 
-/* Rounded up: the second that is running now does not count. */
-static uint32_t end_of(const struct lease *lease, uint32_t now_s)
+/* To the nearest second, so that a lease stops well within a second of its end (S1). */
+static uint32_t end_of(const struct lease *lease, int64_t now_ms)
 {
-	int64_t end_s = (int64_t)now_s + lease->end_ms / 1000 + 1;
+	int64_t end_s = (now_ms + lease->end_ms + 500) / 1000;
 
 	return end_s < DP_BINDING_ENDLESS ? (uint32_t)end_s : DP_BINDING_ENDLESS - 1;
 }
@@ -104,14 +104,14 @@ static void put_back(
 
 /* All ranges of a lease, or none. */
 static int place_all(const struct tep_sync *sync, const struct tep_sync_server *server,
-	const struct lease *lease, uint32_t now_s)
+	const struct lease *lease, int64_t now_ms)
 {
 	struct before before[LEASE_RANGES_MAX];
 	struct dp_binding binding = {
 		.tep_v6 = lease->tep_v6,
 		.client_v6 = lease->client_v6,
 		.v4_be = rte_cpu_to_be_32(lease->v4),
-		.end_s = end_of(lease, now_s),
+		.end_s = end_of(lease, now_ms),
 		.serial = server->serial,
 		.owner = server->owner,
 	};
@@ -121,7 +121,7 @@ static int place_all(const struct tep_sync *sync, const struct tep_sync_server *
 
 		binding.first = lease->ranges[i].first;
 		binding.last = lease->ranges[i].last;
-		error = place(sync, &binding, now_s, &before[i]);
+		error = place(sync, &binding, (uint32_t)(now_ms / 1000), &before[i]);
 		if (error == 0)
 			continue;
 		while (i-- > 0) {
@@ -147,14 +147,14 @@ static void describe(const struct tep_sync *sync, const struct lease *lease, str
 }
 
 static enum tsp_status place_lease(const struct tep_sync *sync, struct tep_sync_server *server,
-	const struct tsp_msg *request, uint32_t now_s, struct tsp_msg *answer)
+	const struct tsp_msg *request, int64_t now_ms, struct tsp_msg *answer)
 {
 	struct lease lease;
 	enum tsp_status status = to_lease(sync, request, &lease);
 
 	if (status != TSP_STATUS_NONE)
 		return status;
-	if (!is_ours(sync, &lease.tep_v6) || place_all(sync, server, &lease, now_s) != 0)
+	if (!is_ours(sync, &lease.tep_v6) || place_all(sync, server, &lease, now_ms) != 0)
 		return TSP_STATUS_TEP_ERROR;
 	describe(sync, &lease, answer);
 	answer->has_lifetime = true;
@@ -266,12 +266,12 @@ void tep_sync_session_starts(struct tep_sync_server *server)
 }
 
 void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
-	const struct tsp_msg *request, uint32_t now_s, struct tsp_msg *answer)
+	const struct tsp_msg *request, int64_t now_ms, struct tsp_msg *answer)
 {
 	*answer = (struct tsp_msg){.action = TSP_ACTION_INFO};
 	switch (request->action) {
 	case TSP_ACTION_CREATE:
-		answer->status = place_lease(sync, server, request, now_s, answer);
+		answer->status = place_lease(sync, server, request, now_ms, answer);
 		break;
 	case TSP_ACTION_DELETE:
 		answer->status = remove_lease(sync, server, request, answer);

@@ -38,6 +38,6 @@ struct tep_sync_server {
 /* A session starts: what an older one began is void. */
 void tep_sync_session_starts(struct tep_sync_server *server);
 
-/* Carries out one request at now_s of the table's clock, and says what to answer. */
+/* Carries out one request at now_ms of the table's clock, and says what to answer. */
 void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
-	const struct tsp_msg *request, uint32_t now_s, struct tsp_msg *answer);
+	const struct tsp_msg *request, int64_t now_ms, struct tsp_msg *answer);

@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 #define SHARED 0xc6336407 /* 198.51.100.7 */
-#define NOW_S  1000
+#define NOW_MS 1000000
 
 static const struct tep_server_params servers[] = {
 	{.name = "server1", .password = "first secret"},
@@ -48,9 +48,9 @@ struct peer {
 	struct tsp_msg answers[8];
 };
 
-static uint32_t now_s(void *arg)
+static int64_t now_ms(void *arg)
 {
-	return NOW_S;
+	return NOW_MS;
 }
 
 static int set_up(void **state)
@@ -74,7 +74,7 @@ static int set_up(void **state)
 			.tep_v6 = &f->tep_v6,
 			.n_tep_v6 = 1,
 			.tep_v4 = 0xc0000001},
-		.now_s = now_s,
+		.now_ms = now_ms,
 	};
 	f->sessions = tep_sessions_create(&params);
 	assert_non_null(f->sessions);
@@ -390,7 +390,7 @@ static void create_refuses_what_it_cannot_do(void **state)
 		.listen = f->endpoint,
 		.n_servers = TEP_SERVERS_MAX + 1,
 		.sync = {.table = f->table, .tep_v6 = &f->tep_v6, .n_tep_v6 = 1},
-		.now_s = now_s,
+		.now_ms = now_ms,
 	};
 
 	assert_null(tep_sessions_create(&params));

@@ -100,7 +100,7 @@ static void add_range(struct tsp_msg *msg, uint16_t first, uint16_t last)
 static enum tsp_status apply_at(struct fixture *f, struct tep_sync_server *server,
 	const struct tsp_msg *msg, uint32_t now_s)
 {
-	tep_sync_apply(&f->sync, server, msg, now_s, &f->answer);
+	tep_sync_apply(&f->sync, server, msg, now_s * 1000LL, &f->answer);
 	return f->answer.status;
 }
 
@@ -178,8 +178,7 @@ static void create_places_every_range_and_tells_the_tunnel_addresses(void **stat
 	assert_int_equal(found->owner, 1);
 	assert_true(addr_v6_equal(&found->client_v6, &client));
 	assert_true(addr_v6_equal(&found->tep_v6, &f->tep_v6[0]));
-	/* The second that is running does not count: up to one second more, never less. */
-	assert_int_equal(found->end_s, NOW_S + LIFETIME_S + 1);
+	assert_int_equal(found->end_s, NOW_S + LIFETIME_S);
 	assert_int_equal(f->answer.action, TSP_ACTION_INFO);
 	assert_int_equal(f->answer.lifetime_s, LIFETIME_S);
 	assert_int_equal(f->answer.server.v4, 0xc0000001);
@@ -248,7 +247,19 @@ static void the_same_create_again_is_a_renewal(void **state)
 	assert_int_equal(apply(f, &msg), TSP_STATUS_OK);
 	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + 30), TSP_STATUS_OK);
 	assert_int_equal(count(f), 1);
-	assert_int_equal(find(f, 1024)->end_s, NOW_S + 30 + LIFETIME_S + 1);
+	assert_int_equal(find(f, 1024)->end_s, NOW_S + 30 + LIFETIME_S);
+}
+
+/* S1: whole seconds in the table, and never more than half a second from the lease's own end. */
+static void an_end_is_rounded_to_the_nearest_second(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+
+	tep_sync_apply(&f->sync, &f->server, &msg, NOW_S * 1000LL + 499, &f->answer);
+	assert_int_equal(find(f, 1024)->end_s, NOW_S + LIFETIME_S);
+	tep_sync_apply(&f->sync, &f->server, &msg, NOW_S * 1000LL + 500, &f->answer);
+	assert_int_equal(find(f, 1024)->end_s, NOW_S + LIFETIME_S + 1);
 }
 
 /* A packet must never go to anyone but the holder: a second holder is refused, whoever announces it. */
@@ -280,7 +291,7 @@ static void create_is_all_or_nothing(void **state)
 	assert_int_equal(apply_at(f, &f->second, &msg, NOW_S + 10), TSP_STATUS_TEP_ERROR);
 	assert_int_equal(count(f), 2);
 	assert_null(find(f, 3000));
-	assert_int_equal(find(f, 1024)->end_s, NOW_S + LIFETIME_S + 1);
+	assert_int_equal(find(f, 1024)->end_s, NOW_S + LIFETIME_S);
 	assert_int_equal(find(f, 1024)->owner, 1);
 }
 
@@ -306,8 +317,9 @@ static void a_binding_that_ended_gives_way_before_it_is_swept(void **state)
 
 	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
 	assert_int_equal(create_range(f, CLIENT, 2500, 2500), TSP_STATUS_OK);
-	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + LIFETIME_S), TSP_STATUS_TEP_ERROR);
-	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + LIFETIME_S + 1), TSP_STATUS_OK);
+	assert_int_equal(
+		apply_at(f, &f->server, &msg, NOW_S + LIFETIME_S - 1), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + LIFETIME_S), TSP_STATUS_OK);
 	assert_int_equal(count(f), 1);
 	assert_true(addr_v6_equal(&find(f, 1024)->client_v6, &other));
 }
@@ -474,6 +486,7 @@ int main(void)
 		SYNC_TEST(create_may_name_another_tunnel_address_of_ours_or_none),
 		SYNC_TEST(create_refuses_what_is_not_a_binding_of_ours),
 		SYNC_TEST(the_same_create_again_is_a_renewal),
+		SYNC_TEST(an_end_is_rounded_to_the_nearest_second),
 		SYNC_TEST(create_of_ports_that_another_client_holds_is_refused),
 		SYNC_TEST(create_is_all_or_nothing),
 		SYNC_TEST(a_full_table_refuses_and_keeps_what_it_has),
