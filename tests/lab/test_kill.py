@@ -94,3 +94,12 @@ def test_all_three_at_once(lab):
     assert_traffic_flows_again(lab, began, "all three")
     assert leases(lab) == before
     assert bindings(lab) == table
+
+
+def test_sigterm_ends_each_daemon_with_code_0(lab):
+    """The last one: nothing runs any more after it."""
+    for name in ("client1", "client2", "server", "tep"):
+        program = lab.programs[name]
+        assert program.running
+        assert program.stop() == 0, program.last_words()
+        assert not program.socket.exists()
