@@ -59,10 +59,11 @@ def hold(lab: Lab):
     lab.screen.line("\nThe lab stays up. A shell on a node:")
     for node in lab.nodes.values():
         lab.screen.line(f"  ip netns exec {node.id} bash")
-    lab.screen.line("Ask a daemon:")
-    for program in lab.programs.values():
-        if program.spec.run in DAEMONS:
-            lab.screen.line(f"  {' '.join(program.ctl_command('show'))}")
+    daemons = [one for one in lab.programs.values() if one.spec.run in DAEMONS]
+    if daemons:
+        lab.screen.line("Ask a daemon:")
+    for daemon in daemons:
+        lab.screen.line(f"  {' '.join(daemon.ctl_command('show'))}")
     lab.screen.line("Enter ends it.")
     try:
         sys.stdin.readline()
