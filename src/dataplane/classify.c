@@ -124,6 +124,7 @@ static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 	p->v6 = NULL;
 	p->verdict = DP_CONTINUE;
 	p->from_v6 = false;
+	p->cut = false;
 	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
 		dp_pkt_drop(p, DP_DROP_FRAME_SHORT);
 		return;

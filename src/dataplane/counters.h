@@ -7,7 +7,8 @@
  * docs/counters.md show (dstm-tep --list-counters prints that page). Names with _v6 or inner_ speak of
  * packets that came through a tunnel, names with _v4 or v4_ of packets that came from the IPv4 side.
  *
- * Each packet that was received or came from the host is in the end in one of: a drop, tx, punted, resolve.
+ * Each packet that was received, came from the host or was made (fragments_made) is in the end in one of: a
+ * drop, tx, punted, resolve, or used up (fragmented).
  */
 #pragma once
 
@@ -57,7 +58,7 @@
 	X(INNER_MARTIAN, "inner_martian",                                                          \
 		"The inner destination is no unicast address (0/8, 127/8, multicast, 240/4).")     \
 	X(INNER_TTL_EXPIRED, "inner_ttl_expired", "The inner TTL would reach 0 here.")             \
-	X(TOO_BIG_V4, "too_big_v4", "The inner packet is longer than mtu_v4.")                     \
+	X(TOO_BIG_V4, "too_big_v4", "The inner packet may not be cut, and is longer than mtu_v4.") \
 	X(OUTER_CE, "outer_ce",                                                                    \
 		"Congestion was marked on the way for a packet that cannot carry the mark "        \
 		"(RFC 6040).")                                                                     \
@@ -83,12 +84,15 @@
 	X(NO_PORT_V4, "no_port_v4",                                                                \
 		"A protocol without ports to an address that no client holds as a whole.")         \
 	X(V4_TTL_EXPIRED, "v4_ttl_expired", "The TTL would reach 0 here.")                         \
-	X(TOO_BIG_V6, "too_big_v6", "The packet and its outer header are longer than mtu_v6.")     \
+	X(TOO_BIG_V6, "too_big_v6",                                                                \
+		"The packet may not be cut, and with its outer header is longer than mtu_v6.")     \
 	X(NO_HEADROOM, "no_headroom", "The packet buffer has no room for the outer header.")       \
 	X(NO_ROUTE, "no_route", "There is no route to the packet's destination.")                  \
 	X(NO_NEXTHOP, "no_nexthop",                                                                \
 		"The next hop has no MAC address, and no host can ask for it.")                    \
 	X(PUNT_FULL, "punt_full", "The ring to the host is full.")                                 \
+	X(FRAG_NO_MBUF, "frag_no_mbuf",                                                            \
+		"The packet was to be cut into fragments, and there were too few packet buffers.") \
 	X(TX_FULL, "tx_full", "The port took no more packets.")                                    \
 	X(TX_NO_PORT, "tx_no_port", "The next hop names a port that is not ours.")
 
@@ -103,6 +107,8 @@
 	X(ECN_ODD, "ecn_odd",                                                                      \
 		"Packets with a combination of inner and outer ECN that RFC 6040 calls to "        \
 		"attention; forwarded.")                                                           \
+	X(FRAGMENTED, "fragmented", "Packets that were cut into fragments.")                       \
+	X(FRAGMENTS_MADE, "fragments_made", "Fragments that they were cut into.")                  \
 	X(PUNTED, "punted", "Frames handed to the host.")                                          \
 	X(RESOLVE, "resolve", "Packets handed to the host to find their next hop's MAC address.")  \
 	X(FROM_HOST, "from_host", "Frames from the host to be sent.")                              \

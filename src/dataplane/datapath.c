@@ -11,6 +11,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define CLOCK_PERIOD_MS 20 /* how old a worker's second may be */
 
@@ -24,6 +25,20 @@ struct dp_datapath {
 	unsigned int lcores[RTE_MAX_LCORE];
 };
 
+/* Without the kernel's random numbers, early after a boot, the cycle counter is better than nothing. */
+static void init_frag_ids(struct dp_frag_ids *ids)
+{
+	uint16_t key[DP_FRAG_ID_KEY_WORDS];
+
+	if (getrandom(key, sizeof(key), GRND_NONBLOCK) != sizeof(key)) {
+		uint64_t tsc = rte_rdtsc();
+
+		static_assert(sizeof(key) == sizeof(tsc));
+		memcpy(key, &tsc, sizeof(key));
+	}
+	dp_frag_ids_init(ids, key);
+}
+
 static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
 {
 	const struct dp_datapath_params *params = &datapath->params;
@@ -35,6 +50,7 @@ static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
 	ctx->mtu_v6 = params->mtu_v6;
 	ctx->mtu_v4 = params->mtu_v4;
 	ctx->hop_limit = params->hop_limit;
+	init_frag_ids(&ctx->frag_ids);
 	ctx->ports[0] = params->port_v6;
 	ctx->ports[1] = params->port_v4;
 	for (uint32_t side = 0; side < DP_SIDES; side++)

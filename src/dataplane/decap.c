@@ -62,8 +62,11 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 		return false;
 	}
 	if (unlikely(p->v4_len > ctx->mtu_v4)) {
-		dp_pkt_drop(p, DP_DROP_TOO_BIG_V4);
-		return false;
+		if (ipv4_must_stay_whole(p->v4)) {
+			dp_pkt_drop(p, DP_DROP_TOO_BIG_V4);
+			return false;
+		}
+		p->cut = true;
 	}
 	return true;
 }

@@ -9,7 +9,7 @@
  *
  *	holder proven, header rewritten			-> DP_CONTINUE, Ethernet header still to be written
  *	no binding, not the holder, wrong tunnel address,
- *	no unicast destination, TTL spent, too big,
+ *	no unicast destination, TTL spent, DF and too big,
  *	congestion mark on a packet that has no ECN	-> DP_DROP
  */
 #pragma once

@@ -16,8 +16,11 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p,
 		return false;
 	}
 	if (unlikely(p->v4_len + sizeof(struct rte_ipv6_hdr) > ctx->mtu_v6)) {
-		dp_pkt_drop(p, DP_DROP_TOO_BIG_V6);
-		return false;
+		if (ipv4_must_stay_whole(p->v4)) {
+			dp_pkt_drop(p, DP_DROP_TOO_BIG_V6);
+			return false;
+		}
+		p->cut = true;
 	}
 	if (unlikely(rte_pktmbuf_headroom(p->m) < sizeof(struct rte_ipv6_hdr))) {
 		dp_pkt_drop(p, DP_DROP_NO_HEADROOM);

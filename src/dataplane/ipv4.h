@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define IPV4_HEADER_MIN 20
+#define IPV4_HEADER_MAX 60
 
 enum ipv4_fault {
 	IPV4_SOUND,
@@ -70,6 +71,11 @@ static inline enum ipv4_fault ipv4_check(const struct rte_ipv4_hdr *v4, uint32_t
 	if (header_len == IPV4_HEADER_MIN)
 		return ipv4_checksum_ok(v4, IPV4_HEADER_MIN) ? IPV4_SOUND : IPV4_BAD_CHECKSUM;
 	return ipv4_checksum_ok(v4, header_len) ? IPV4_SOUND : IPV4_BAD_CHECKSUM;
+}
+
+static inline bool ipv4_must_stay_whole(const struct rte_ipv4_hdr *v4)
+{
+	return (v4->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
 }
 
 static inline bool ipv4_is_fragment(const struct rte_ipv4_hdr *v4)

@@ -12,6 +12,7 @@
 #include "dataplane/binding.h"
 #include "dataplane/counters.h"
 #include "dataplane/datapath.h"
+#include "dataplane/frag_id.h"
 #include "dataplane/verdict.h"
 
 #include <rte_branch_prediction.h>
@@ -35,6 +36,7 @@ struct dp_pkt {
 	uint8_t verdict; /* enum dp_verdict */
 	uint8_t reason; /* enum dp_counter, with DP_DROP */
 	bool from_v6; /* came through a tunnel */
+	bool cut; /* too long for its way out: leaves in fragments */
 };
 static_assert(sizeof(struct dp_pkt) == 32);
 static_assert(DP_N_DROPS <= UINT8_MAX);
@@ -66,6 +68,7 @@ struct dp_ctx {
 	struct rte_ether_addr macs[DP_SIDES];
 	uint32_t n_tep_v6;
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX];
+	struct dp_frag_ids frag_ids;
 	struct dp_counters counters;
 } __rte_cache_aligned;
 
@@ -115,9 +118,16 @@ static inline bool dp_v4_is_martian(uint32_t v4)
 	return top == 0 || top == 127 || top >= 224;
 }
 
-/* The only free in the packet path. */
+/* The only free of what is lost in the packet path ... */
 static inline void dp_drop(struct dp_ctx *ctx, struct rte_mbuf *m, enum dp_counter reason)
 {
 	dp_count(&ctx->counters, reason, 1, m->pkt_len);
+	rte_pktmbuf_free(m);
+}
+
+/* ... and of what lives on in other buffers: cut into fragments, or joined. */
+static inline void dp_use_up(struct dp_ctx *ctx, struct rte_mbuf *m, enum dp_counter counter)
+{
+	dp_count(&ctx->counters, counter, 1, m->pkt_len);
 	rte_pktmbuf_free(m);
 }

@@ -13,7 +13,7 @@
  *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
  *	dp_encap		from IPv4: TTL, outer header on
  *	dp_egress		next hop, Ethernet header
- *	deliver			by verdict: transmit buffer, host, or dp_drop
+ *	deliver			by verdict: transmit buffer (in fragments if it must), host, or dp_drop
  *
  *	client ==IPv6==> classify > l4_id > lookup > decap > egress > tx --IPv4--> server
  *	client <=IPv6=== tx < egress < encap < lookup < l4_id < classify <--IPv4-- server
@@ -22,7 +22,7 @@
  * the router there returns it.
  *
  * Every frame ends in exactly one place: sent, handed to the host (punted, resolve), or dropped under a name
- * with its octets counted. dp_drop is the only free.
+ * with its octets counted. dp_drop is the only free of what is lost, dp_use_up of what lives on in fragments.
  *
  * Between bursts a worker owns nothing of the tables: it reports a quiescent state to their writers once a
  * loop, so pointers into them live no longer than the burst. A worker never logs, allocates, locks or makes a
@@ -35,6 +35,7 @@
 #include "dataplane/decap.h"
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
+#include "dataplane/fragment.h"
 #include "dataplane/l4_id.h"
 #include "dataplane/punt.h"
 
@@ -89,7 +90,7 @@ static void hand_to_host(
 	struct dp_ctx *ctx, const struct host_batch *batch, enum dp_punt_reason reason)
 {
 	enum dp_counter counter = reason == DP_PUNT_HOST ? DP_COUNT_PUNTED : DP_COUNT_RESOLVE;
-	uint64_t bytes[DP_BURST]; /* once handed over, a packet must not be read */
+	uint64_t bytes[DP_BURST] = {0}; /* once handed over, a packet must not be read */
 	uint32_t taken;
 
 	for (uint32_t i = 0; i < batch->n; i++)
@@ -102,6 +103,25 @@ static void hand_to_host(
 		dp_drop(ctx, batch->packets[i], DP_DROP_PUNT_FULL);
 }
 
+/* A packet that is too long: what its verdict says happens to each of its fragments. */
+static void deliver_fragments(struct dp_worker *worker, const struct dp_pkt *p)
+{
+	struct rte_mbuf *fragments[DP_FRAGMENTS_MAX];
+	uint32_t n = dp_fragment(&worker->ctx, p, fragments);
+
+	if (n == 0)
+		dp_drop(&worker->ctx, p->m, DP_DROP_FRAG_NO_MBUF);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct host_batch one = {1, {fragments[i]}};
+
+		if (p->verdict == DP_TX)
+			transmit(worker, fragments[i]);
+		else
+			hand_to_host(&worker->ctx, &one,
+				p->verdict == DP_PUNT ? DP_PUNT_HOST : DP_PUNT_RESOLVE);
+	}
+}
+
 /* The end of the journey: every packet to where its verdict says. */
 static inline void deliver(struct dp_worker *worker, const struct dp_burst *burst)
 {
@@ -112,8 +132,10 @@ static inline void deliver(struct dp_worker *worker, const struct dp_burst *burs
 	for (uint32_t i = 0; i < burst->n; i++) {
 		const struct dp_pkt *p = &burst->pkts[i];
 
-		if (likely(p->verdict == DP_TX))
+		if (likely(p->verdict == DP_TX && !p->cut))
 			transmit(worker, p->m);
+		else if (p->cut && p->verdict != DP_DROP)
+			deliver_fragments(worker, p);
 		else if (p->verdict == DP_PUNT)
 			host.packets[host.n++] = p->m;
 		else if (p->verdict == DP_RESOLVE)

@@ -116,7 +116,7 @@ static void decap_drops_a_spent_ttl_and_passes_two(void **state)
 	rte_pktmbuf_free(m);
 }
 
-static void decap_drops_what_is_longer_than_the_mtu(void **state)
+static void decap_drops_only_what_is_too_long_and_may_not_be_cut(void **state)
 {
 	const struct packet fits = {.tunnel = true, .payload = 1472},
 			    longer = {.tunnel = true, .payload = 1473};
@@ -124,7 +124,14 @@ static void decap_drops_what_is_longer_than_the_mtu(void **state)
 
 	assert_int_equal(decap(m, &binding)->verdict, DP_CONTINUE);
 	rte_pktmbuf_free(m);
-	assert_dropped(decap(packet_make(&longer), &binding), DP_DROP_TOO_BIG_V4);
+	m = packet_make(&longer);
+	assert_int_equal(decap(m, &binding)->verdict, DP_CONTINUE);
+	assert_true(burst.pkts[0].cut);
+	rte_pktmbuf_free(m);
+	m = packet_make(&longer);
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, PACKET_INNER + 6) = 0x40; /* DF */
+	packet_resum(m, PACKET_INNER);
+	assert_dropped(decap(m, &binding), DP_DROP_TOO_BIG_V4);
 }
 
 /* RFC 6040, figure 4, written out: rows inner, columns outer, both Not-ECT, ECT(0), ECT(1), CE. */
@@ -198,7 +205,7 @@ int main(void)
 		cmocka_unit_test(decap_drops_every_outer_address_but_the_holders),
 		cmocka_unit_test(decap_drops_destinations_that_are_not_unicast),
 		cmocka_unit_test(decap_drops_a_spent_ttl_and_passes_two),
-		cmocka_unit_test(decap_drops_what_is_longer_than_the_mtu),
+		cmocka_unit_test(decap_drops_only_what_is_too_long_and_may_not_be_cut),
 		cmocka_unit_test(decap_follows_the_ecn_table),
 		cmocka_unit_test(decap_keeps_the_checksum_right),
 	};

@@ -95,16 +95,24 @@ static void encap_drops_a_spent_ttl(void **state)
 	assert_dropped(encap(packet_make(&packet), &binding), DP_DROP_V4_TTL_EXPIRED);
 }
 
-static void encap_drops_what_is_longer_than_the_mtu_with_its_outer_header(void **state)
+static void encap_drops_only_what_is_too_long_and_may_not_be_cut(void **state)
 {
 	const struct packet fits = {.payload = 1500 - 40 - 28},
 			    longer = {.payload = 1500 - 40 - 27};
 	struct rte_mbuf *m = packet_make(&fits);
 
 	assert_int_equal(encap(m, &binding)->verdict, DP_CONTINUE);
+	assert_false(burst.pkts[0].cut);
 	assert_int_equal(m->pkt_len, 1514);
 	rte_pktmbuf_free(m);
-	assert_dropped(encap(packet_make(&longer), &binding), DP_DROP_TOO_BIG_V6);
+	m = packet_make(&longer);
+	assert_int_equal(encap(m, &binding)->verdict, DP_CONTINUE);
+	assert_true(burst.pkts[0].cut);
+	rte_pktmbuf_free(m);
+	m = packet_make(&longer);
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, PACKET_V4_OFFSET + 6) = 0x40; /* DF */
+	packet_resum(m, PACKET_V4_OFFSET);
+	assert_dropped(encap(m, &binding), DP_DROP_TOO_BIG_V6);
 }
 
 static void encap_needs_headroom(void **state)
@@ -124,7 +132,7 @@ int main(void)
 		cmocka_unit_test(encap_drops_what_no_binding_holds),
 		cmocka_unit_test(encap_gives_unclaimed_packets_to_a_local_address_to_the_host),
 		cmocka_unit_test(encap_drops_a_spent_ttl),
-		cmocka_unit_test(encap_drops_what_is_longer_than_the_mtu_with_its_outer_header),
+		cmocka_unit_test(encap_drops_only_what_is_too_long_and_may_not_be_cut),
 		cmocka_unit_test(encap_needs_headroom),
 	};
 
