@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
 /* A prefix and what the data plane is told about it. */
@@ -470,8 +471,8 @@ uint32_t tep_mirror_apply(struct tep_mirror *mirror)
 
 	if (!mirror->is_dirty)
 		return 0;
-	wanted.items = calloc(
-		mirror->n_routes + rte_hash_count(mirror->known) + 1, sizeof(*wanted.items));
+	wanted.items = aligned_alloc(alignof(struct entry),
+		(mirror->n_routes + rte_hash_count(mirror->known) + 1) * sizeof(*wanted.items));
 	if (wanted.items == NULL || add_routes(mirror, &wanted) != 0) {
 		free(wanted.items);
 		return mirror->n_routes;
