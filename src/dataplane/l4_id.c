@@ -3,10 +3,9 @@
 
 #include "dataplane/icmp_quote.h"
 
-#define TCP_HEADER_MIN  20
-#define UDP_HEADER_LEN  8
-#define ICMP_HEADER_LEN 8
-#define ICMP_ID_OFFSET  4
+#define TCP_HEADER_MIN      20
+#define UDP_ICMP_HEADER_LEN 8 /* of either */
+#define ICMP_ID_OFFSET      4
 
 static inline uint16_t load_be16(const uint8_t *octets)
 {
@@ -60,10 +59,8 @@ static inline void identify(const struct dp_ctx *ctx, struct dp_pkt *p, struct d
 		need = TCP_HEADER_MIN;
 		break;
 	case IPPROTO_UDP:
-		need = UDP_HEADER_LEN;
-		break;
 	case IPPROTO_ICMP:
-		need = ICMP_HEADER_LEN;
+		need = UDP_ICMP_HEADER_LEN;
 		break;
 	default:
 		key->has_port = false;
