@@ -128,6 +128,30 @@ static int create_nexthops(struct tep *tep)
 	return 0;
 }
 
+static struct dp_icmp_params icmp_params(const struct tep_config *config)
+{
+	const struct tep_config_icmp *icmp = &config->icmp;
+
+	return (struct dp_icmp_params){
+		.rate = icmp->rate,
+		.burst = icmp->burst,
+		.tunnel_v4 = config->tunnel.v4,
+		.v4_source = icmp->v4_source,
+		.to_v4 =
+			{
+				[DP_ICMP_TIME_EXCEEDED] = icmp->time_exceeded_to_v4,
+				[DP_ICMP_TOO_BIG] = icmp->too_big_to_v4,
+				[DP_ICMP_UNREACHABLE] = icmp->unreachable_to_v4,
+			},
+		.to_clients =
+			{
+				[DP_ICMP_TIME_EXCEEDED] = icmp->time_exceeded_to_clients,
+				[DP_ICMP_TOO_BIG] = icmp->too_big_to_clients,
+				[DP_ICMP_POLICY] = icmp->policy_to_clients,
+			},
+	};
+}
+
 static int create_datapath(struct tep *tep)
 {
 	const struct tep_config *config = tep->config;
@@ -139,6 +163,7 @@ static int create_datapath(struct tep *tep)
 		.hop_limit = (uint8_t)config->tunnel.hop_limit,
 		.mtu_v6 = config->ports.mtu_v6,
 		.mtu_v4 = config->ports.mtu_v4,
+		.icmp = icmp_params(config),
 		.idle_sleep_us = config->idle_sleep_us,
 		.bindings = tep->bindings,
 		.nexthops = tep->nexthops,

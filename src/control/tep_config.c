@@ -13,6 +13,7 @@
 #define IFNAME_MAX     15
 #define WORKERS_MAX    64
 #define BINDINGS_MAX   (1U << 28)
+#define ICMP_RATE_MAX  1000000
 #define SPARE_MBUFS    512 /* beyond what the receive rings hold */
 #define SOCKET_LEN_MAX 107
 
@@ -44,6 +45,28 @@ static const struct config_key tunnel_keys[] = {
 	{CONFIG_END},
 };
 static const struct config_section tunnel_section = {tunnel_keys, sizeof(struct tep_config_tunnel)};
+
+static const struct config_key icmp_keys[] = {
+	{CONFIG_POS, AT(tep_config_icmp, pos)},
+	{CONFIG_U32, AT(tep_config_icmp, rate), "rate", .value = "100", .max = ICMP_RATE_MAX},
+	{CONFIG_U32, AT(tep_config_icmp, burst), "burst", .value = "50", .min = 1,
+		.max = ICMP_RATE_MAX},
+	{CONFIG_V4, AT(tep_config_icmp, v4_source), "v4_source",
+		.present = AT(tep_config_icmp, has_v4_source)},
+	{CONFIG_BOOL, AT(tep_config_icmp, time_exceeded_to_v4), "time_exceeded_to_v4",
+		.value = "true"},
+	{CONFIG_BOOL, AT(tep_config_icmp, time_exceeded_to_clients), "time_exceeded_to_clients",
+		.value = "true"},
+	{CONFIG_BOOL, AT(tep_config_icmp, too_big_to_v4), "too_big_to_v4", .value = "true"},
+	{CONFIG_BOOL, AT(tep_config_icmp, too_big_to_clients), "too_big_to_clients",
+		.value = "true"},
+	{CONFIG_BOOL, AT(tep_config_icmp, unreachable_to_v4), "unreachable_to_v4",
+		.value = "false"},
+	{CONFIG_BOOL, AT(tep_config_icmp, policy_to_clients), "policy_to_clients",
+		.value = "false"},
+	{CONFIG_END},
+};
+static const struct config_section icmp_section = {icmp_keys, sizeof(struct tep_config_icmp)};
 
 static const char *const neighbor_modes[] = {
 	[TEP_NEIGHBOR_STATIC] = "static", [TEP_NEIGHBOR_KERNEL] = "kernel", NULL};
@@ -119,6 +142,7 @@ static const struct config_key root_keys[] = {
 	{CONFIG_U32, AT(tep_config, mbufs), "mbufs", .value = "16384", .min = 1024,
 		.max = 16777216},
 	{CONFIG_SECTION, AT(tep_config, tunnel), "tunnel", .section = &tunnel_section},
+	{CONFIG_SECTION, AT(tep_config, icmp), "icmp", .section = &icmp_section},
 	{CONFIG_SECTION, AT(tep_config, neighbor), "neighbor", .section = &neighbor_section},
 	{CONFIG_SECTION, AT(tep_config, bindings), "bindings", .section = &bindings_section},
 	{CONFIG_SECTION, AT(tep_config, control), "control", .section = &control_section},
@@ -157,6 +181,19 @@ static int check_tunnel(
 					"tunnel.v6: %s stands there twice",
 					addr_v6_format(&v6[i], text));
 	}
+	return 0;
+}
+
+static int check_icmp(
+	const char *path, const struct tep_config_icmp *icmp, struct config_error *error)
+{
+	uint8_t top = icmp->v4_source >> 24;
+	char text[ADDR_V4_STRLEN];
+
+	if (icmp->has_v4_source && (top == 0 || top == 127 || top >= 224))
+		return config_fail(error, path, icmp->pos,
+			"icmp.v4_source: %s is no unicast address",
+			addr_v4_format(icmp->v4_source, text));
 	return 0;
 }
 
@@ -274,6 +311,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 	rc = check_buffers(path, config, error);
 	if (rc == 0)
 		rc = check_tunnel(path, &config->tunnel, error);
+	if (rc == 0)
+		rc = check_icmp(path, &config->icmp, error);
 	if (rc == 0)
 		rc = check_neighbor(path, config, error);
 	if (rc == 0)

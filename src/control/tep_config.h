@@ -33,6 +33,20 @@ struct tep_config_tunnel {
 	uint32_t hop_limit;
 };
 
+struct tep_config_icmp {
+	struct config_pos pos;
+	uint32_t rate;
+	uint32_t burst;
+	uint32_t v4_source;
+	bool has_v4_source;
+	bool time_exceeded_to_v4;
+	bool time_exceeded_to_clients;
+	bool too_big_to_v4;
+	bool too_big_to_clients;
+	bool unreachable_to_v4;
+	bool policy_to_clients;
+};
+
 struct tep_config_neighbor {
 	struct config_pos pos;
 	int mode; /* enum tep_neighbor_mode */
@@ -84,6 +98,7 @@ struct tep_config {
 	uint32_t idle_sleep_us;
 	uint32_t mbufs;
 	struct tep_config_tunnel tunnel;
+	struct tep_config_icmp icmp;
 	struct tep_config_neighbor neighbor;
 	struct tep_config_bindings bindings;
 	struct tep_config_control control;

@@ -104,6 +104,7 @@ static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 		p->m, struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
 	uint32_t dst;
 
+	p->to_v6 = true;
 	if (!take_v4(p, v4, room, v4_reasons))
 		return;
 	dst = rte_be_to_cpu_32(v4->dst_addr);
@@ -125,6 +126,7 @@ static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 	p->verdict = DP_CONTINUE;
 	p->from_v6 = false;
 	p->cut = false;
+	p->to_v6 = false;
 	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
 		dp_pkt_drop(p, DP_DROP_FRAME_SHORT);
 		return;

@@ -7,8 +7,8 @@
  * docs/counters.md show (dstm-tep --list-counters prints that page). Names with _v6 or inner_ speak of
  * packets that came through a tunnel, names with _v4 or v4_ of packets that came from the IPv4 side.
  *
- * Each packet that was received, came from the host or was made (fragments_made) is in the end in one of: a
- * drop, tx, punted, resolve, or used up (fragmented).
+ * Each packet that was received, came from the host or was made (fragments_made, out_icmpv4_errors,
+ * out_icmpv6_errors) is in the end in one of: a drop, tx, punted, resolve, or used up (fragmented).
  */
 #pragma once
 
@@ -102,13 +102,20 @@
 	X(V4_RECEIVED, "v4_received", "IPv4 packets received from the IPv4 side to be looked up.") \
 	X(DECAPSULATED, "decapsulated",                                                            \
 		"Packets taken out of a tunnel and sent towards the IPv4 side; inner octets.")     \
-	X(ENCAPSULATED, "encapsulated",                                                            \
-		"Packets put into a tunnel; octets with the outer header.")                        \
+	X(ENCAPSULATED, "encapsulated", "Packets put into a tunnel; IPv6 octets.")                 \
 	X(ECN_ODD, "ecn_odd",                                                                      \
 		"Packets with a combination of inner and outer ECN that RFC 6040 calls to "        \
 		"attention; forwarded.")                                                           \
 	X(FRAGMENTED, "fragmented", "Packets that were cut into fragments.")                       \
 	X(FRAGMENTS_MADE, "fragments_made", "Fragments that they were cut into.")                  \
+	X(OUT_ICMPV4_ERRORS, "out_icmpv4_errors",                                                  \
+		"ICMPv4 errors of our own, to the IPv4 side and into tunnels, each in place of a " \
+		"dropped packet; IPv4 octets.")                                                    \
+	X(OUT_ICMPV6_ERRORS, "out_icmpv6_errors",                                                  \
+		"ICMPv6 errors of our own, each in place of a dropped packet; IPv6 octets.")       \
+	X(ICMP_WITHHELD, "icmp_withheld",                                                          \
+		"ICMP errors that were due and not sent: icmp.rate, or no room in the buffer; "    \
+		"octets of the packets dropped.")                                                  \
 	X(PUNTED, "punted", "Frames handed to the host.")                                          \
 	X(RESOLVE, "resolve", "Packets handed to the host to find their next hop's MAC address.")  \
 	X(FROM_HOST, "from_host", "Frames from the host to be sent.")                              \
@@ -126,7 +133,7 @@ enum dp_counter {
 	DP_N_COUNTERS,
 };
 
-/* One worker's, or a sum. Frames with their Ethernet header, but for decapsulated and encapsulated. */
+/* One worker's, or a sum. Frames with their Ethernet header, but for those whose row says otherwise. */
 struct dp_counters {
 	uint64_t packets[DP_N_COUNTERS];
 	uint64_t bytes[DP_N_COUNTERS];

@@ -57,6 +57,7 @@ static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
 		rte_eth_macaddr_get(ctx->ports[side], &ctx->macs[side]);
 	ctx->n_tep_v6 = params->n_tep_v6;
 	memcpy(ctx->tep_v6, params->tep_v6, sizeof(ctx->tep_v6));
+	ctx->icmp = params->icmp;
 }
 
 static struct dp_worker *worker_create(
@@ -125,7 +126,7 @@ int dp_datapath_start(struct dp_datapath *datapath)
 		struct dp_worker *worker = datapath->workers[i];
 		int rc;
 
-		worker->ctx.now_s = dp_datapath_now_s(datapath);
+		dp_worker_set_clock(worker, clock_boot_ms());
 		worker->last_rx_tsc = rte_rdtsc();
 		worker->empty_polls = 0;
 		rc = rte_eal_remote_launch(dp_worker_run, worker, datapath->lcores[i]);

@@ -21,6 +21,25 @@
 
 struct dp_datapath;
 
+/* Kinds of ICMP errors that we send ourselves. */
+enum dp_icmp_kind {
+	DP_ICMP_NONE,
+	DP_ICMP_TIME_EXCEEDED, /* ICMPv4 11/0 (S9) */
+	DP_ICMP_TOO_BIG, /* ICMPv4 3/4, with the MTU (S10) */
+	DP_ICMP_UNREACHABLE, /* ICMPv4 3/1: nobody holds the destination (S3) */
+	DP_ICMP_POLICY, /* ICMPv6 1/5: the source is not its sender's (S2) */
+	DP_N_ICMP_KINDS,
+};
+
+struct dp_icmp_params {
+	uint32_t rate; /* errors a second and worker; 0: none */
+	uint32_t burst; /* errors at once */
+	uint32_t tunnel_v4; /* host order: source of errors into tunnels ... */
+	uint32_t v4_source; /* ... and to the IPv4 side; 0: a local address, or else tunnel_v4 */
+	bool to_v4[DP_N_ICMP_KINDS]; /* which are sent to the IPv4 side ... */
+	bool to_clients[DP_N_ICMP_KINDS]; /* ... and to clients */
+};
+
 struct dp_datapath_params {
 	uint16_t port_v6; /* DPDK port number of the IPv6 side ... */
 	uint16_t port_v4; /* ... and of the IPv4 side; may be the same one */
@@ -30,6 +49,7 @@ struct dp_datapath_params {
 	uint8_t hop_limit; /* outer hop limit (S9) */
 	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
 	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
+	struct dp_icmp_params icmp;
 	uint32_t idle_sleep_us; /* how long a worker sleeps after 64 empty polls; 0: never */
 	struct dp_bindings *bindings;
 	struct dp_nexthops *nexthops;

@@ -74,18 +74,20 @@ static void depart_v4(const struct dp_ctx *ctx, struct departures *out)
 	depart(ctx, out, RTE_BE16(RTE_ETHER_TYPE_IPV4));
 }
 
-static void depart_v6(
-	const struct dp_ctx *ctx, struct departures *out, const struct in6_addr *const *addresses)
+static void depart_v6(const struct dp_ctx *ctx, struct departures *out)
 {
+	const struct in6_addr *addresses[DP_BURST];
+
 	if (out->n == 0)
 		return;
+	for (uint32_t i = 0; i < out->n; i++)
+		addresses[i] = (const struct in6_addr *)out->pkts[i]->v6->dst_addr;
 	dp_nexthops_lookup_v6(ctx->nexthops, addresses, out->n, out->adjacencies);
 	depart(ctx, out, RTE_BE16(RTE_ETHER_TYPE_IPV6));
 }
 
 void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst)
 {
-	const struct in6_addr *clients[DP_BURST];
 	struct departures v4, v6;
 
 	v4.n = 0;
@@ -95,13 +97,11 @@ void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst)
 
 		if (p->verdict != DP_CONTINUE)
 			continue;
-		if (p->from_v6) {
-			v4.pkts[v4.n++] = p;
-		} else {
-			clients[v6.n] = &burst->bindings[i]->client_v6;
+		if (p->to_v6)
 			v6.pkts[v6.n++] = p;
-		}
+		else
+			v4.pkts[v4.n++] = p;
 	}
 	depart_v4(ctx, &v4);
-	depart_v6(ctx, &v6, clients);
+	depart_v6(ctx, &v6);
 }

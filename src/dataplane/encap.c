@@ -2,6 +2,7 @@
 #include "dataplane/encap.h"
 
 #include "dataplane/ipv4.h"
+#include "dataplane/ipv6.h"
 
 static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p,
 	const struct dp_binding_key *key, const struct dp_binding *binding)
@@ -39,10 +40,7 @@ static inline void wrap(
 	p->m->data_off -= sizeof(*v6);
 	p->m->data_len = RTE_ETHER_HDR_LEN + sizeof(*v6) + p->v4_len;
 	p->m->pkt_len = p->m->data_len;
-	v6->vtc_flow = rte_cpu_to_be_32(6U << 28 | (uint32_t)tos << 20);
-	v6->payload_len = rte_cpu_to_be_16(p->v4_len);
-	v6->proto = IPPROTO_IPIP;
-	v6->hop_limits = ctx->hop_limit;
+	ipv6_write(v6, tos, p->v4_len, IPPROTO_IPIP, ctx->hop_limit);
 	memcpy(v6->src_addr, &binding->tep_v6, sizeof(v6->src_addr));
 	memcpy(v6->dst_addr, &binding->client_v6, sizeof(v6->dst_addr));
 	p->v6 = v6;

@@ -37,6 +37,7 @@ struct dp_pkt {
 	uint8_t reason; /* enum dp_counter, with DP_DROP */
 	bool from_v6; /* came through a tunnel */
 	bool cut; /* too long for its way out: leaves in fragments */
+	bool to_v6; /* leaves as IPv6: into a tunnel */
 };
 static_assert(sizeof(struct dp_pkt) == 32);
 static_assert(DP_N_DROPS <= UINT8_MAX);
@@ -54,6 +55,12 @@ struct dp_local_v4 {
 	uint32_t v4[DP_LOCAL_V4_MAX]; /* host order */
 };
 
+/* How many ICMP errors may still be sent (icmp_err.c). */
+struct dp_icmp_bucket {
+	uint64_t filled_ms; /* when it was looked at last */
+	uint64_t level; /* thousandths of an error */
+};
+
 /* A worker's view: read-mostly settings, then its own counters on cache lines of their own. */
 struct dp_ctx {
 	const struct dp_bindings *bindings;
@@ -61,6 +68,7 @@ struct dp_ctx {
 	struct dp_punt *punt; /* NULL: no host behind this router */
 	const struct dp_local_v4 *const *local_v4; /* read with dp_is_local_v4 */
 	uint32_t now_s; /* of the binding table's clock */
+	uint64_t now_ms; /* the same moment */
 	uint32_t mtu_v6;
 	uint32_t mtu_v4;
 	uint8_t hop_limit;
@@ -69,6 +77,8 @@ struct dp_ctx {
 	uint32_t n_tep_v6;
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX];
 	struct dp_frag_ids frag_ids;
+	struct dp_icmp_params icmp;
+	struct dp_icmp_bucket icmp_bucket;
 	struct dp_counters counters;
 } __rte_cache_aligned;
 

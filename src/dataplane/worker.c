@@ -12,6 +12,7 @@
  *	dp_bindings_lookup_bulk	key -> binding; one table for both directions
  *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
  *	dp_encap		from IPv4: TTL, outer header on
+ *	dp_icmp_err		refused, and its sender should know: the packet becomes an ICMP error to it
  *	dp_egress		next hop, Ethernet header
  *	deliver			by verdict: transmit buffer (in fragments if it must), host, or dp_drop
  *
@@ -22,7 +23,8 @@
  * the router there returns it.
  *
  * Every frame ends in exactly one place: sent, handed to the host (punted, resolve), or dropped under a name
- * with its octets counted. dp_drop is the only free of what is lost, dp_use_up of what lives on in fragments.
+ * with its octets counted. dp_drop is the only free of what is lost, dp_use_up of what lives on in fragments. A
+ * packet that becomes an ICMP error is both, dropped and sent as another one in the same buffer.
  *
  * Between bursts a worker owns nothing of the tables: it reports a quiescent state to their writers once a
  * loop, so pointers into them live no longer than the burst. A worker never logs, allocates, locks or makes a
@@ -36,6 +38,7 @@
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
 #include "dataplane/fragment.h"
+#include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
 #include "dataplane/punt.h"
 
@@ -168,6 +171,7 @@ void dp_worker_process(
 	dp_bindings_lookup_bulk(ctx->bindings, burst.keys, n, ctx->now_s, burst.bindings);
 	dp_decap(ctx, &burst);
 	dp_encap(ctx, &burst);
+	dp_icmp_err(ctx, &burst);
 	dp_egress(ctx, &burst);
 	deliver(worker, &burst);
 }
@@ -206,7 +210,7 @@ static void read_clock(struct dp_worker *worker, uint64_t tsc)
 	if (likely(tsc - worker->clock_tsc < worker->clock_cycles))
 		return;
 	worker->clock_tsc = tsc;
-	worker->ctx.now_s = (uint32_t)(clock_boot_ms() / 1000);
+	dp_worker_set_clock(worker, clock_boot_ms());
 }
 
 static void tell_writers(const struct dp_worker *worker)

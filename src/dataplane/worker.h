@@ -30,6 +30,13 @@ struct dp_worker {
 	const atomic_bool *stop;
 } __rte_cache_aligned;
 
+/* What time it is, to the stages. */
+static inline void dp_worker_set_clock(struct dp_worker *worker, uint64_t now_ms)
+{
+	worker->ctx.now_ms = now_ms;
+	worker->ctx.now_s = (uint32_t)(now_ms / 1000);
+}
+
 /* Runs until *stop; for rte_eal_remote_launch. Sends or counts what it still held. */
 int dp_worker_run(void *worker);
 

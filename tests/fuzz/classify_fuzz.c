@@ -10,6 +10,7 @@
 #include "dataplane/decap.h"
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
+#include "dataplane/icmp_err.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/l4_id.h"
 #include "dataplane/nexthop.h"
@@ -77,6 +78,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	ctx.bindings = bindings;
 	ctx.nexthops = nexthops;
 	ctx.local_v4 = &local_in_use;
+	ctx.icmp.rate = 1;
+	ctx.icmp.burst = UINT32_MAX;
+	ctx.icmp_bucket.level = UINT64_MAX / 2;
+	memset(ctx.icmp.to_v4 + 1, true, sizeof(ctx.icmp.to_v4) - 1);
+	memset(ctx.icmp.to_clients + 1, true, sizeof(ctx.icmp.to_clients) - 1);
 	return 0;
 }
 
@@ -158,12 +164,39 @@ static void check_sent(const struct dp_pkt *p, const struct dp_binding *binding)
 	check(p->v4->time_to_live > 0);
 }
 
+/* An ICMP error of our own: sound, right in its checksums, within its limits. */
+static void check_error(const struct dp_pkt *p)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+	const struct rte_ipv6_hdr *v6 = (const void *)(ether + 1);
+	const struct rte_ipv4_hdr *v4 = (const void *)(ether + 1);
+	uint32_t len = p->m->data_len - RTE_ETHER_HDR_LEN;
+
+	if (p->to_v6) {
+		check(len == sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len) && len <= 1280);
+		if (v6->proto == IPPROTO_ICMPV6) {
+			uint32_t sum = rte_ipv6_phdr_cksum(v6, 0);
+
+			sum += rte_raw_cksum(v6 + 1, rte_be_to_cpu_16(v6->payload_len));
+			check(ipv4_fold(sum) == UINT16_MAX);
+			return;
+		}
+		check(v6->proto == IPPROTO_IPIP);
+		v4 = (const void *)(v6 + 1);
+		len -= sizeof(*v6);
+	}
+	check(v4 == p->v4 && len == p->v4_len && len <= 576);
+	check(ipv4_check(v4, len) == IPV4_SOUND && v4->next_proto_id == IPPROTO_ICMP);
+	check(rte_raw_cksum(v4 + 1, len - sizeof(*v4)) == UINT16_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct dp_burst burst;
 	struct rte_mbuf m = {};
 	const struct dp_pkt *p = &burst.pkts[0];
 	uint8_t *memory, before[FRAME_MAX];
+	bool was_refused;
 
 	if (size < 1 || size > FRAME_MAX)
 		return 0;
@@ -182,11 +215,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	dp_bindings_lookup_bulk(bindings, burst.keys, 1, 0, burst.bindings);
 	dp_decap(&ctx, &burst);
 	dp_encap(&ctx, &burst);
+	was_refused = p->verdict == DP_DROP;
+	dp_icmp_err(&ctx, &burst);
 	dp_egress(&ctx, &burst);
 
 	switch (p->verdict) {
 	case DP_TX:
-		check_sent(p, burst.bindings[0]);
+		if (was_refused)
+			check_error(p);
+		else
+			check_sent(p, burst.bindings[0]);
 		break;
 	case DP_PUNT:
 		check(ctx.punt != NULL);

@@ -36,6 +36,9 @@ SIDES = ("v6", "v4")
 # Drops that no frame in a file can bring about; tests/dataplane/worker_test.c reaches them.
 NOT_BY_FRAMES = {"no_headroom", "frag_no_mbuf", "no_route", "no_nexthop", "punt_full", "tx_full", "tx_no_port"}
 
+# Packets that the program makes, beside those that it receives.
+MADE = ("fragments_made", "out_icmpv4_errors", "out_icmpv6_errors")
+
 CPUS = ",".join(map(str, sorted(os.sched_getaffinity(0))))
 EAL = ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "256",
        "--log-level=lib.eal:error", f"--lcores=0@({CPUS}),1@({CPUS})"]
@@ -60,11 +63,21 @@ def quote(packet, l4=8):
     return scapy.Raw(octets[:(octets[0] & 15) * 4 + l4])
 
 
+def whole(packet, octets):
+    """What our own ICMP errors quote: the packet, as far as octets go."""
+    return scapy.Raw(scapy.raw(packet)[:octets])
+
+
+def ours(dst, src="192.0.0.1"):
+    """The IPv4 header of our own ICMP errors: internetwork control (RFC 1812), atomic (RFC 6864)."""
+    return scapy.IP(src=src, dst=dst, tos=0xc0, flags="DF", id=0, ttl=64)
+
+
 NAMES = {name: getattr(scapy, name) for name in (
     "ARP", "Ether", "Dot1Q", "IP", "IPv6", "TCP", "UDP", "ICMP", "GRE", "SCTP", "Raw", "raw",
     "IPOption", "IPOption_NOP", "IPOption_RR", "IPv6ExtHdrDestOpt", "IPv6ExtHdrFragment",
-    "IPv6ExtHdrHopByHop", "IPv6ExtHdrRouting", "ICMPv6ND_NS", "ICMPv6EchoRequest", "ESP",
-    "Padding")}
+    "IPv6ExtHdrHopByHop", "IPv6ExtHdrRouting", "ICMPv6ND_NS", "ICMPv6EchoRequest", "ICMPv6DestUnreach",
+    "ESP", "Padding")}
 NAMES.update({
     # The router on each side, and the MAC addresses of net_pcap's first two ports.
     "from6": scapy.Ether(src="02:00:00:00:06:02", dst="02:70:63:61:70:00"),
@@ -75,7 +88,7 @@ NAMES.update({
     # Clients A and B share one address by ports, client X has one for itself.
     "A": "2001:db8:1::17", "B": "2001:db8:1::18", "X": "2001:db8:1::19",
     "SHARED": "198.51.100.7", "WHOLE": "198.51.100.9", "PEER": "203.0.113.9",
-    "cut": cut, "patch": patch, "quote": quote,
+    "cut": cut, "patch": patch, "quote": quote, "whole": whole, "ours": ours,
 })
 
 
@@ -166,7 +179,7 @@ def check_counters(case, stats):
     assert others == (case.get("counters") or {})
     # Nothing is lost from sight: every frame is in one place, and every buffer is back.
     assert counters["rx"] == len(received)
-    made = counters["fragments_made"]
+    made = sum(counters[name] for name in MADE)
     used_up = counters["fragmented"]
     assert counters["tx"] + sum(drops.values()) + used_up == len(received) + made
     assert stats["counters"]["rx"]["bytes"] == sum(map(len, received))
