@@ -137,6 +137,7 @@ static struct dp_icmp_params icmp_params(const struct tep_config *config)
 		.burst = icmp->burst,
 		.tunnel_v4 = config->tunnel.v4,
 		.v4_source = icmp->v4_source,
+		.relay = icmp->relay,
 		.to_v4 =
 			{
 				[DP_ICMP_TIME_EXCEEDED] = icmp->time_exceeded_to_v4,

@@ -53,6 +53,7 @@ static const struct config_key icmp_keys[] = {
 		.max = ICMP_RATE_MAX},
 	{CONFIG_V4, AT(tep_config_icmp, v4_source), "v4_source",
 		.present = AT(tep_config_icmp, has_v4_source)},
+	{CONFIG_BOOL, AT(tep_config_icmp, relay), "relay", .value = "true"},
 	{CONFIG_BOOL, AT(tep_config_icmp, time_exceeded_to_v4), "time_exceeded_to_v4",
 		.value = "true"},
 	{CONFIG_BOOL, AT(tep_config_icmp, time_exceeded_to_clients), "time_exceeded_to_clients",

@@ -39,6 +39,7 @@ struct tep_config_icmp {
 	uint32_t burst;
 	uint32_t v4_source;
 	bool has_v4_source;
+	bool relay;
 	bool time_exceeded_to_v4;
 	bool time_exceeded_to_clients;
 	bool too_big_to_v4;

@@ -2,6 +2,7 @@
 #include "dataplane/classify.h"
 
 #include "dataplane/ipv4.h"
+#include "dataplane/tunnel_err.h"
 
 #include <rte_prefetch.h>
 
@@ -48,9 +49,19 @@ static inline bool take_v4(
 }
 
 /* IPv6 to a tunnel address of ours with another next header than 4. */
-static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint8_t next_header)
+static void classify_not_tunnel(
+	const struct dp_ctx *ctx, struct dp_pkt *p, struct rte_ipv6_hdr *v6, uint32_t payload_len)
 {
-	switch (next_header) {
+	switch (v6->proto) {
+	case IPPROTO_ICMPV6:
+		if (ctx->icmp.relay && dp_tunnel_err_quotes_tunnel(v6, payload_len)) {
+			p->v6 = v6;
+			p->from_v6 = true;
+			p->verdict = DP_RELAY;
+		} else {
+			dp_pkt_to_host(ctx, p);
+		}
+		break;
 	case IPPROTO_FRAGMENT:
 		dp_pkt_drop(p, DP_DROP_V6_FRAGMENT);
 		break;
@@ -88,7 +99,7 @@ static inline void classify_v6(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 		return;
 	}
 	if (unlikely(v6->proto != IPPROTO_IPIP)) {
-		classify_not_tunnel(ctx, p, v6->proto);
+		classify_not_tunnel(ctx, p, v6, payload_len);
 		return;
 	}
 	p->from_v6 = true;

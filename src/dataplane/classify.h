@@ -4,6 +4,7 @@
  *
  *	IPv6 to one of our tunnel addresses, next header 4	-> DP_CONTINUE, from_v6
  *	IPv4, unicast, to be looked up				-> DP_CONTINUE
+ *	an ICMPv6 error about a packet in a tunnel		-> DP_RELAY
  *	anything else for us (ARP, ND, ping, routing)		-> DP_PUNT, or drop no_host
  *	damaged, a fragment, tagged, not for us			-> DP_DROP
  *

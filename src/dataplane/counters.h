@@ -62,6 +62,9 @@
 	X(OUTER_CE, "outer_ce",                                                                    \
 		"Congestion was marked on the way for a packet that cannot carry the mark "        \
 		"(RFC 6040).")                                                                     \
+	X(TUNNEL_ERROR, "tunnel_error",                                                            \
+		"An ICMPv6 error about a tunnel packet that is damaged, quotes no packet that we " \
+		"sent to a holder, says nothing to an IPv4 sender, or came beyond icmp.rate.")     \
 	X(V4_TRUNCATED, "v4_truncated", "The frame ends inside its IPv4 header.")                  \
 	X(V4_BAD_VERSION, "v4_bad_version", "The version in the IPv4 header is not 4.")            \
 	X(V4_BAD_HEADER_LENGTH, "v4_bad_header_length",                                            \
@@ -116,6 +119,8 @@
 	X(ICMP_WITHHELD, "icmp_withheld",                                                          \
 		"ICMP errors that were due and not sent: icmp.rate, or no room in the buffer; "    \
 		"octets of the packets dropped.")                                                  \
+	X(ICMPV6_RELAYED, "icmpv6_relayed",                                                        \
+		"ICMPv6 errors about tunnel packets that went on as ICMPv4 errors; IPv4 octets.")  \
 	X(PUNTED, "punted", "Frames handed to the host.")                                          \
 	X(RESOLVE, "resolve", "Packets handed to the host to find their next hop's MAC address.")  \
 	X(FROM_HOST, "from_host", "Frames from the host to be sent.")                              \

@@ -36,6 +36,7 @@ struct dp_icmp_params {
 	uint32_t burst; /* errors at once */
 	uint32_t tunnel_v4; /* host order: source of errors into tunnels ... */
 	uint32_t v4_source; /* ... and to the IPv4 side; 0: a local address, or else tunnel_v4 */
+	bool relay; /* ICMPv6 errors about packets that we encapsulated, as ICMPv4 errors (S7) */
 	bool to_v4[DP_N_ICMP_KINDS]; /* which are sent to the IPv4 side ... */
 	bool to_clients[DP_N_ICMP_KINDS]; /* ... and to clients */
 };

@@ -5,6 +5,7 @@
 #include "dataplane/icmp_quote.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6.h"
+#include "dataplane/tunnel_err.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -264,9 +265,34 @@ static void answer(struct dp_ctx *ctx, struct dp_pkt *p)
 	p->cut = false;
 }
 
+/* An ICMPv6 error about what we sent into a tunnel, on to who sent it to us. */
+static void relay(struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	uint32_t received = p->m->pkt_len;
+	uint16_t mtu = 0;
+	enum dp_icmp_kind kind = dp_tunnel_err_read(ctx, p, &mtu);
+
+	dp_pkt_drop(p, DP_DROP_TUNNEL_ERROR);
+	if (kind == DP_ICMP_NONE || !may_be_answered(p, kind))
+		return;
+	if (!take_token(ctx) || !answer_v4(ctx, p, kind, mtu)) {
+		dp_count(&ctx->counters, DP_COUNT_ICMP_WITHHELD, 1, received);
+		return;
+	}
+	dp_count(&ctx->counters, DP_COUNT_ICMPV6_RELAYED, 1, p->v4_len);
+	p->verdict = DP_CONTINUE;
+}
+
 void dp_icmp_err(struct dp_ctx *ctx, struct dp_burst *burst)
 {
-	for (uint32_t i = 0; i < burst->n; i++)
-		if (unlikely(burst->pkts[i].verdict == DP_DROP))
-			answer(ctx, &burst->pkts[i]);
+	for (uint32_t i = 0; i < burst->n; i++) {
+		struct dp_pkt *p = &burst->pkts[i];
+
+		if (likely(p->verdict == DP_CONTINUE))
+			continue;
+		if (p->verdict == DP_DROP)
+			answer(ctx, p);
+		else if (p->verdict == DP_RELAY)
+			relay(ctx, p);
+	}
 }

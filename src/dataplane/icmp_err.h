@@ -12,7 +12,10 @@
  * source or destination is no unicast address (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4). Quoted is as
  * much as fits into 576 octets of IPv4, or 1,280 of IPv6.
  *
+ * An ICMPv6 error from inside a tunnel goes on from here as an ICMPv4 error, too (tunnel_err.h).
+ *
  *	refused, and the sender is to know	-> DP_CONTINUE, Ethernet header still to be written
+ *	DP_RELAY				-> the same, or DP_DROP
  *	everything else				-> as it was
  */
 #pragma once

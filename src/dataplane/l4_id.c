@@ -15,44 +15,56 @@ static inline uint16_t load_be16(const uint8_t *octets)
 	return rte_be_to_cpu_16(value);
 }
 
-static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, enum dp_counter inner_reason,
-	enum dp_counter v4_reason)
-{
-	if (p->from_v6)
-		dp_pkt_drop(p, inner_reason);
-	else
-		dp_pkt_unclaimed(ctx, p, v4_reason);
-}
+/* Why a packet has no key. */
+enum l4_fault {
+	L4_FOUND,
+	L4_TRUNCATED,
+	L4_ICMP_TYPE,
+	L4_ICMP_ERROR,
+	L4_N_FAULTS,
+};
 
-static void identify_icmp(const struct dp_ctx *ctx, struct dp_pkt *p, const uint8_t *icmp,
-	uint32_t len, struct dp_binding_key *key)
+static const uint8_t inner_reasons[L4_N_FAULTS] = {
+	[L4_TRUNCATED] = DP_DROP_INNER_L4_TRUNCATED,
+	[L4_ICMP_TYPE] = DP_DROP_INNER_ICMP_TYPE,
+	[L4_ICMP_ERROR] = DP_DROP_INNER_ICMP_ERROR,
+};
+
+static const uint8_t v4_reasons[L4_N_FAULTS] = {
+	[L4_TRUNCATED] = DP_DROP_V4_L4_TRUNCATED,
+	[L4_ICMP_TYPE] = DP_DROP_V4_ICMP_TYPE,
+	[L4_ICMP_ERROR] = DP_DROP_V4_ICMP_ERROR,
+};
+
+static enum l4_fault read_icmp_key(
+	const uint8_t *icmp, uint32_t len, bool of_source, struct dp_binding_key *key)
 {
 	struct dp_icmp_quote quote;
 
 	switch (dp_icmp_class(icmp[0])) {
 	case ICMP_QUERY:
 		key->port = load_be16(icmp + ICMP_ID_OFFSET);
-		break;
+		return L4_FOUND;
 	case ICMP_ERROR:
-		if (dp_icmp_quote_read(icmp, len, !p->from_v6, &quote) && quote.v4 == key->v4) {
-			key->port = quote.port;
-			key->has_port = quote.has_port;
-		} else {
-			refuse(ctx, p, DP_DROP_INNER_ICMP_ERROR, DP_DROP_V4_ICMP_ERROR);
-		}
-		break;
+		if (!dp_icmp_quote_read(icmp, len, !of_source, &quote) || quote.v4 != key->v4)
+			return L4_ICMP_ERROR;
+		key->port = quote.port;
+		key->has_port = quote.has_port;
+		return L4_FOUND;
 	default:
-		refuse(ctx, p, DP_DROP_INNER_ICMP_TYPE, DP_DROP_V4_ICMP_TYPE);
+		return L4_ICMP_TYPE;
 	}
 }
 
-static inline void identify(const struct dp_ctx *ctx, struct dp_pkt *p, struct dp_binding_key *key)
+/* The address and port of the packet's source, or of its destination. */
+static inline enum l4_fault read_key(
+	const struct dp_pkt *p, bool of_source, struct dp_binding_key *key)
 {
 	const uint8_t *l4 = (const uint8_t *)p->v4 + p->l4_offset;
 	uint32_t len = p->v4_len - p->l4_offset;
 	uint32_t need;
 
-	key->v4 = rte_be_to_cpu_32(p->from_v6 ? p->v4->src_addr : p->v4->dst_addr);
+	key->v4 = rte_be_to_cpu_32(of_source ? p->v4->src_addr : p->v4->dst_addr);
 	key->has_port = true;
 	switch (p->v4->next_proto_id) {
 	case IPPROTO_TCP:
@@ -64,14 +76,32 @@ static inline void identify(const struct dp_ctx *ctx, struct dp_pkt *p, struct d
 		break;
 	default:
 		key->has_port = false;
-		return;
+		return L4_FOUND;
 	}
 	if (unlikely(len < need))
-		refuse(ctx, p, DP_DROP_INNER_L4_TRUNCATED, DP_DROP_V4_L4_TRUNCATED);
-	else if (likely(p->v4->next_proto_id != IPPROTO_ICMP))
-		key->port = load_be16(l4 + (p->from_v6 ? 0 : 2));
+		return L4_TRUNCATED;
+	if (unlikely(p->v4->next_proto_id == IPPROTO_ICMP))
+		return read_icmp_key(l4, len, of_source, key);
+	key->port = load_be16(l4 + (of_source ? 0 : 2));
+	return L4_FOUND;
+}
+
+static inline void identify(const struct dp_ctx *ctx, struct dp_pkt *p, struct dp_binding_key *key)
+{
+	enum l4_fault fault = read_key(p, p->from_v6, key);
+
+	if (likely(fault == L4_FOUND))
+		return;
+	if (p->from_v6)
+		dp_pkt_drop(p, inner_reasons[fault]);
 	else
-		identify_icmp(ctx, p, l4, len, key);
+		dp_pkt_unclaimed(ctx, p, v4_reasons[fault]);
+}
+
+bool dp_l4_id_destination(const struct dp_pkt *p, struct dp_binding_key *key)
+{
+	*key = (struct dp_binding_key){0};
+	return read_key(p, false, key) == L4_FOUND;
 }
 
 void dp_l4_id(struct dp_ctx *ctx, struct dp_burst *burst)

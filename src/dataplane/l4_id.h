@@ -16,3 +16,6 @@
 
 /* Writes burst->keys; a packet that goes no further gets a key that finds nothing. */
 void dp_l4_id(struct dp_ctx *ctx, struct dp_burst *burst);
+
+/* The key of whom the IPv4 packet is for; false: there is none in it. */
+bool dp_l4_id_destination(const struct dp_pkt *p, struct dp_binding_key *key);

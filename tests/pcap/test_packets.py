@@ -76,7 +76,8 @@ def ours(dst, src="192.0.0.1"):
 NAMES = {name: getattr(scapy, name) for name in (
     "ARP", "Ether", "Dot1Q", "IP", "IPv6", "TCP", "UDP", "ICMP", "GRE", "SCTP", "Raw", "raw",
     "IPOption", "IPOption_NOP", "IPOption_RR", "IPv6ExtHdrDestOpt", "IPv6ExtHdrFragment",
-    "IPv6ExtHdrHopByHop", "IPv6ExtHdrRouting", "ICMPv6ND_NS", "ICMPv6EchoRequest", "ICMPv6DestUnreach",
+    "IPv6ExtHdrHopByHop", "IPv6ExtHdrRouting", "ICMPv6ND_NS", "ICMPv6EchoRequest", "ICMPv6DestUnreach", "ICMPv6PacketTooBig",
+    "ICMPv6TimeExceeded", "ICMPv6ParamProblem",
     "ESP", "Padding")}
 NAMES.update({
     # The router on each side, and the MAC addresses of net_pcap's first two ports.
