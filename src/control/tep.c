@@ -148,6 +148,7 @@ static struct dp_icmp_params icmp_params(const struct tep_config *config)
 			{
 				[DP_ICMP_TIME_EXCEEDED] = icmp->time_exceeded_to_clients,
 				[DP_ICMP_TOO_BIG] = icmp->too_big_to_clients,
+				[DP_ICMP_UNREACHABLE] = icmp->unreachable_to_clients,
 				[DP_ICMP_POLICY] = icmp->policy_to_clients,
 			},
 	};
@@ -164,6 +165,7 @@ static int create_datapath(struct tep *tep)
 		.hop_limit = (uint8_t)config->tunnel.hop_limit,
 		.mtu_v6 = config->ports.mtu_v6,
 		.mtu_v4 = config->ports.mtu_v4,
+		.hairpin = config->hairpin,
 		.icmp = icmp_params(config),
 		.idle_sleep_us = config->idle_sleep_us,
 		.bindings = tep->bindings,

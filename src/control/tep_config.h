@@ -45,6 +45,7 @@ struct tep_config_icmp {
 	bool too_big_to_v4;
 	bool too_big_to_clients;
 	bool unreachable_to_v4;
+	bool unreachable_to_clients;
 	bool policy_to_clients;
 };
 
@@ -99,6 +100,7 @@ struct tep_config {
 	uint32_t idle_sleep_us;
 	uint32_t mbufs;
 	struct tep_config_tunnel tunnel;
+	bool hairpin;
 	struct tep_config_icmp icmp;
 	struct tep_config_neighbor neighbor;
 	struct tep_config_bindings bindings;

@@ -89,6 +89,17 @@ static void find_records(const struct dp_bindings *table, uint64_t more, const u
 	}
 }
 
+bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4)
+{
+	uint8_t *const *nodes = table->nodes;
+	uint32_t middle = entry_load(&table->root[v4 >> 16]), leaf;
+
+	if (likely(middle == 0))
+		return false;
+	leaf = entry_load(&node_entries(nodes, middle)[v4 >> 8 & 0xff]);
+	return entry_load(&node_entries(nodes, leaf)[v4 & 0xff]) != 0;
+}
+
 void dp_bindings_lookup_bulk(const struct dp_bindings *table, const struct dp_binding_key *keys,
 	uint32_t n, uint32_t now_s, const struct dp_binding **found)
 {

@@ -59,6 +59,9 @@
 		"The inner destination is no unicast address (0/8, 127/8, multicast, 240/4).")     \
 	X(INNER_TTL_EXPIRED, "inner_ttl_expired", "The inner TTL would reach 0 here.")             \
 	X(TOO_BIG_V4, "too_big_v4", "The inner packet may not be cut, and is longer than mtu_v4.") \
+	X(HAIRPIN_NO_BINDING, "hairpin_no_binding",                                                \
+		"No binding holds the destination port or identifier of a packet from a client; "  \
+		"the address is one of ours.")                                                     \
 	X(OUTER_CE, "outer_ce",                                                                    \
 		"Congestion was marked on the way for a packet that cannot carry the mark "        \
 		"(RFC 6040).")                                                                     \
@@ -103,9 +106,11 @@
 	X(RX, "rx", "Frames received from the ports.")                                             \
 	X(TUNNEL_RECEIVED, "tunnel_received", "IPv6 packets received that carry IPv4 to us.")      \
 	X(V4_RECEIVED, "v4_received", "IPv4 packets received from the IPv4 side to be looked up.") \
-	X(DECAPSULATED, "decapsulated",                                                            \
-		"Packets taken out of a tunnel and sent towards the IPv4 side; inner octets.")     \
+	X(DECAPSULATED, "decapsulated", "Packets taken out of a tunnel; inner octets.")            \
 	X(ENCAPSULATED, "encapsulated", "Packets put into a tunnel; IPv6 octets.")                 \
+	X(HAIRPINNED, "hairpinned",                                                                \
+		"Packets out of one tunnel and into another; they are among decapsulated and "     \
+		"encapsulated, too; IPv6 octets.")                                                 \
 	X(ECN_ODD, "ecn_odd",                                                                      \
 		"Packets with a combination of inner and outer ECN that RFC 6040 calls to "        \
 		"attention; forwarded.")                                                           \

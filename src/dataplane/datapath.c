@@ -50,6 +50,7 @@ static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
 	ctx->mtu_v6 = params->mtu_v6;
 	ctx->mtu_v4 = params->mtu_v4;
 	ctx->hop_limit = params->hop_limit;
+	ctx->hairpin = params->hairpin;
 	init_frag_ids(&ctx->frag_ids);
 	ctx->ports[0] = params->port_v6;
 	ctx->ports[1] = params->port_v4;

@@ -48,6 +48,7 @@ struct dp_datapath_params {
 	uint32_t n_tep_v6;
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* our tunnel addresses */
 	uint8_t hop_limit; /* outer hop limit (S9) */
+	bool hairpin; /* packets between clients stay here (S4) */
 	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
 	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
 	struct dp_icmp_params icmp;

@@ -61,7 +61,7 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 		dp_pkt_drop(p, DP_DROP_INNER_TTL_EXPIRED);
 		return false;
 	}
-	if (unlikely(p->v4_len > ctx->mtu_v4)) {
+	if (unlikely(p->v4_len > ctx->mtu_v4 && !p->to_v6)) {
 		if (ipv4_must_stay_whole(p->v4)) {
 			dp_pkt_drop(p, DP_DROP_TOO_BIG_V4);
 			return false;

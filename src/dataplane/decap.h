@@ -7,7 +7,7 @@
  * keeps clients from speaking with each other's addresses. Then the tunnel counts as one hop for the
  * TTL (S9), DSCP follows the outer header (RFC 2983 uniform, S14) and ECN the table of RFC 6040.
  *
- *	holder proven, header rewritten			-> DP_CONTINUE, Ethernet header still to be written
+ *	holder proven, header rewritten			-> DP_CONTINUE, to egress, or to encap with to_v6
  *	no binding, not the holder, wrong tunnel address,
  *	no unicast destination, TTL spent, DF and too big,
  *	congestion mark on a packet that has no ECN	-> DP_DROP

@@ -4,15 +4,20 @@
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6.h"
 
-static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p,
-	const struct dp_binding_key *key, const struct dp_binding *binding)
+/* What encap has no binding for: nobody holds the destination. */
+static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding_key *key)
 {
-	if (unlikely(binding == NULL)) {
+	if (p->from_v6)
+		dp_pkt_drop(p, DP_DROP_HAIRPIN_NO_BINDING);
+	else
 		dp_pkt_unclaimed(
 			ctx, p, key->has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);
-		return false;
-	}
-	if (unlikely(p->v4->time_to_live <= 1)) {
+}
+
+/* May it go into the tunnel? decap has looked at the TTL of what came out of another one. */
+static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	if (unlikely(p->v4->time_to_live <= 1 && !p->from_v6)) {
 		dp_pkt_drop(p, DP_DROP_V4_TTL_EXPIRED);
 		return false;
 	}
@@ -36,7 +41,8 @@ static inline void wrap(
 	struct rte_ipv6_hdr *v6 = (struct rte_ipv6_hdr *)p->v4 - 1;
 	uint8_t tos = p->v4->type_of_service;
 
-	ipv4_forward(p->v4, tos);
+	if (likely(!p->from_v6))
+		ipv4_forward(p->v4, tos);
 	p->m->data_off -= sizeof(*v6);
 	p->m->data_len = RTE_ETHER_HDR_LEN + sizeof(*v6) + p->v4_len;
 	p->m->pkt_len = p->m->data_len;
@@ -52,14 +58,23 @@ void dp_encap(struct dp_ctx *ctx, struct dp_burst *burst)
 
 	for (uint32_t i = 0; i < burst->n; i++) {
 		struct dp_pkt *p = &burst->pkts[i];
+		const struct dp_binding *binding;
 
-		if (p->verdict != DP_CONTINUE || p->from_v6)
+		if (p->verdict != DP_CONTINUE || !p->to_v6)
 			continue;
-		if (!is_forwardable(ctx, p, &burst->keys[i], burst->bindings[i]))
+		binding = unlikely(p->from_v6) ? burst->targets[i] : burst->bindings[i];
+		if (unlikely(binding == NULL)) {
+			refuse(ctx, p, &burst->keys[i]);
 			continue;
-		wrap(ctx, p, burst->bindings[i]);
+		}
+		if (!is_forwardable(ctx, p))
+			continue;
+		wrap(ctx, p, binding);
 		packets++;
 		bytes += p->v4_len + sizeof(struct rte_ipv6_hdr);
+		if (unlikely(p->from_v6))
+			dp_count(&ctx->counters, DP_COUNT_HAIRPINNED, 1,
+				p->v4_len + sizeof(struct rte_ipv6_hdr));
 	}
 	dp_count(&ctx->counters, DP_COUNT_ENCAPSULATED, packets, bytes);
 }

@@ -47,6 +47,7 @@ struct dp_burst {
 	struct dp_pkt pkts[DP_BURST];
 	struct dp_binding_key keys[DP_BURST]; /* written by l4_id for every packet */
 	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */
+	const struct dp_binding *targets[DP_BURST]; /* of packets from a tunnel into a tunnel */
 };
 
 /* IPv4 addresses of this router; replaced as a whole. */
@@ -72,6 +73,7 @@ struct dp_ctx {
 	uint32_t mtu_v6;
 	uint32_t mtu_v4;
 	uint8_t hop_limit;
+	bool hairpin;
 	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first */
 	struct rte_ether_addr macs[DP_SIDES];
 	uint32_t n_tep_v6;

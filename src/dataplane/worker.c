@@ -10,8 +10,9 @@
  *	dp_classify		frame -> tunnel packet, IPv4 packet, the host's, or not ours; headers proven sound
  *	dp_l4_id		the client's address and port or identifier in it: the key
  *	dp_bindings_lookup_bulk	key -> binding; one table for both directions
+ *	dp_hairpin		from IPv6: is the destination a client of ours, too?
  *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
- *	dp_encap		from IPv4: TTL, outer header on
+ *	dp_encap		from IPv4 or to another client: TTL, outer header on
  *	dp_icmp_err		refused, and its sender should know: the packet becomes an ICMP error to it
  *	dp_egress		next hop, Ethernet header
  *	deliver			by verdict: transmit buffer (in fragments if it must), host, or dp_drop
@@ -19,8 +20,7 @@
  *	client ==IPv6==> classify > l4_id > lookup > decap > egress > tx --IPv4--> server
  *	client <=IPv6=== tx < egress < encap < lookup < l4_id < classify <--IPv4-- server
  *
- * A packet to a destination that another of our bindings holds takes no short cut: it leaves by the IPv4 side, and
- * the router there returns it.
+ * A packet to a destination that another of our bindings holds turns round here: decap and encap both work on it.
  *
  * Every frame ends in exactly one place: sent, handed to the host (punted, resolve), or dropped under a name
  * with its octets counted. dp_drop is the only free of what is lost, dp_use_up of what lives on in fragments. A
@@ -38,6 +38,7 @@
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
 #include "dataplane/fragment.h"
+#include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
 #include "dataplane/punt.h"
@@ -169,6 +170,7 @@ void dp_worker_process(
 	dp_classify(ctx, &burst, side);
 	dp_l4_id(ctx, &burst);
 	dp_bindings_lookup_bulk(ctx->bindings, burst.keys, n, ctx->now_s, burst.bindings);
+	dp_hairpin(ctx, &burst);
 	dp_decap(ctx, &burst);
 	dp_encap(ctx, &burst);
 	dp_icmp_err(ctx, &burst);

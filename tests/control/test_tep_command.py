@@ -123,6 +123,8 @@ BAD = {
         "tep.yaml:5:14: tunnel.hop_limit: 0 is out of range 1..255"),
     "hop limit 256": (changed("tunnel:\n", "tunnel:\n  hop_limit: 256\n"),
         "tep.yaml:5:14: tunnel.hop_limit: 256 is out of range 1..255"),
+    "hairpin": (GOOD + "hairpin: maybe\n",
+        'tep.yaml:9:10: hairpin: expected true or false, not "maybe"'),
     "icmp rate": (GOOD + "icmp: {rate: 1000001}\n",
         "tep.yaml:9:14: icmp.rate: 1000001 is out of range 0..1000000"),
     "icmp burst": (GOOD + "icmp: {burst: 0}\n",

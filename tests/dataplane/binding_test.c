@@ -72,6 +72,29 @@ static void a_range_is_found_at_its_ports_and_nowhere_else(void **state)
 	}
 }
 
+/* What hairpin asks of every packet from a tunnel (S4). */
+static void an_address_is_in_the_table_while_any_of_its_ports_is(void **state)
+{
+	struct dp_bindings *table = make_table(16);
+
+	assert_false(dp_bindings_has_v4(table, V4));
+	assert_int_equal(add(table, V4, 1024, 2047, 1), 0);
+	assert_int_equal(add(table, V4, 80, 80, 2), 0);
+	assert_int_equal(add(table, V4_NEXT, 0, UINT16_MAX, 3), 0);
+	assert_true(dp_bindings_has_v4(table, V4));
+	assert_true(dp_bindings_has_v4(table, V4_NEXT));
+	assert_false(dp_bindings_has_v4(table, V4 - 1));
+	assert_false(dp_bindings_has_v4(table, V4 + 256));
+	assert_false(dp_bindings_has_v4(table, V4 + 65536));
+	assert_int_equal(drop(table, V4, 1024, 2047), 0);
+	assert_int_equal(drop(table, V4_NEXT, 0, UINT16_MAX), 0);
+	assert_true(dp_bindings_has_v4(table, V4));
+	assert_false(dp_bindings_has_v4(table, V4_NEXT));
+	assert_int_equal(drop(table, V4, 80, 80), 0);
+	assert_false(dp_bindings_has_v4(table, V4));
+	dp_bindings_destroy(table);
+}
+
 static void neighbours_in_one_block_keep_their_ports(void **state)
 {
 	struct dp_bindings *table = make_table(16);
@@ -333,6 +356,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_range_is_found_at_its_ports_and_nowhere_else),
+		cmocka_unit_test(an_address_is_in_the_table_while_any_of_its_ports_is),
 		cmocka_unit_test(neighbours_in_one_block_keep_their_ports),
 		cmocka_unit_test(a_port_of_another_range_is_refused),
 		cmocka_unit_test(the_same_range_of_the_same_holder_is_a_renewal),

@@ -10,6 +10,7 @@
 #include "dataplane/decap.h"
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
+#include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/l4_id.h"
@@ -78,6 +79,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	ctx.bindings = bindings;
 	ctx.nexthops = nexthops;
 	ctx.local_v4 = &local_in_use;
+	ctx.hairpin = true;
+	ctx.icmp.relay = true;
 	ctx.icmp.rate = 1;
 	ctx.icmp.burst = UINT32_MAX;
 	ctx.icmp_bucket.level = UINT64_MAX / 2;
@@ -143,7 +146,7 @@ static void check_sent(const struct dp_pkt *p, const struct dp_binding *binding)
 	uint32_t len = p->m->data_len - RTE_ETHER_HDR_LEN;
 
 	check(binding != NULL && p->m->pkt_len == p->m->data_len);
-	if (p->from_v6) {
+	if (!p->to_v6) {
 		check(ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4));
 		check(memcmp(p->v6->src_addr, &binding->client_v6, 16) == 0);
 		check(memcmp(p->v6->dst_addr, &binding->tep_v6, 16) == 0);
@@ -213,9 +216,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	dp_classify(&ctx, &burst, (data[0] & FROM_V4) != 0 ? 1 : 0);
 	dp_l4_id(&ctx, &burst);
 	dp_bindings_lookup_bulk(bindings, burst.keys, 1, 0, burst.bindings);
+	dp_hairpin(&ctx, &burst);
 	dp_decap(&ctx, &burst);
 	dp_encap(&ctx, &burst);
-	was_refused = p->verdict == DP_DROP;
+	was_refused = p->verdict == DP_DROP || p->verdict == DP_RELAY;
 	dp_icmp_err(&ctx, &burst);
 	dp_egress(&ctx, &burst);
 
@@ -224,7 +228,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (was_refused)
 			check_error(p);
 		else
-			check_sent(p, burst.bindings[0]);
+			check_sent(
+				p, p->from_v6 && p->to_v6 ? burst.targets[0] : burst.bindings[0]);
 		break;
 	case DP_PUNT:
 		check(ctx.punt != NULL);
