@@ -154,6 +154,18 @@ static struct dp_icmp_params icmp_params(const struct tep_config *config)
 	};
 }
 
+/*
+ * Buffers that may wait for other fragments, of one worker and kind: all of them together three quarters of
+ * what the receive rings do not hold.
+ */
+static uint32_t waiting_buffers(const struct tep_config *config)
+{
+	uint32_t ports = tep_config_is_one_armed(config) ? 1 : TEP_PORTS_MAX;
+	uint32_t in_rings = ports * config->workers * config->ports.rx_descriptors;
+
+	return RTE_MAX((config->mbufs - in_rings) / (4 * config->workers), 2U);
+}
+
 static int create_datapath(struct tep *tep)
 {
 	const struct tep_config *config = tep->config;
@@ -167,6 +179,13 @@ static int create_datapath(struct tep *tep)
 		.mtu_v4 = config->ports.mtu_v4,
 		.hairpin = config->hairpin,
 		.icmp = icmp_params(config),
+		.reassembly =
+			{
+				.max_datagrams = config->reassembly.max_datagrams,
+				.max_fragments = waiting_buffers(config),
+				.per_source = config->reassembly.per_source,
+				.timeout_ms = config->reassembly.timeout_ms,
+			},
 		.idle_sleep_us = config->idle_sleep_us,
 		.bindings = tep->bindings,
 		.nexthops = tep->nexthops,

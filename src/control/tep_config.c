@@ -91,6 +91,19 @@ static const struct config_key neighbor_keys[] = {
 static const struct config_section neighbor_section = {
 	neighbor_keys, sizeof(struct tep_config_neighbor)};
 
+static const struct config_key reassembly_keys[] = {
+	{CONFIG_POS, AT(tep_config_reassembly, pos)},
+	{CONFIG_U32, AT(tep_config_reassembly, max_datagrams), "max_datagrams", .value = "1024",
+		.min = 1, .max = 65536},
+	{CONFIG_U32, AT(tep_config_reassembly, per_source), "per_source", .value = "16", .min = 1,
+		.max = 65536},
+	{CONFIG_U32, AT(tep_config_reassembly, timeout_ms), "timeout_ms", .value = "2000",
+		.min = 20, .max = 60000},
+	{CONFIG_END},
+};
+static const struct config_section reassembly_section = {
+	reassembly_keys, sizeof(struct tep_config_reassembly)};
+
 static const struct config_key binding_keys[] = {
 	{CONFIG_POS, AT(tep_config_binding, pos)},
 	{CONFIG_V4, AT(tep_config_binding, v4), "v4", .required = true},
@@ -148,6 +161,7 @@ static const struct config_key root_keys[] = {
 	{CONFIG_BOOL, AT(tep_config, hairpin), "hairpin", .value = "true"},
 	{CONFIG_SECTION, AT(tep_config, icmp), "icmp", .section = &icmp_section},
 	{CONFIG_SECTION, AT(tep_config, neighbor), "neighbor", .section = &neighbor_section},
+	{CONFIG_SECTION, AT(tep_config, reassembly), "reassembly", .section = &reassembly_section},
 	{CONFIG_SECTION, AT(tep_config, bindings), "bindings", .section = &bindings_section},
 	{CONFIG_SECTION, AT(tep_config, control), "control", .section = &control_section},
 	{CONFIG_END},

@@ -78,6 +78,13 @@ struct tep_config_bindings {
 	struct config_list fixed; /* key "static": struct tep_config_binding */
 };
 
+struct tep_config_reassembly {
+	struct config_pos pos;
+	uint32_t max_datagrams;
+	uint32_t per_source;
+	uint32_t timeout_ms;
+};
+
 struct tep_config_server {
 	struct config_pos pos;
 	char *name;
@@ -103,6 +110,7 @@ struct tep_config {
 	bool hairpin;
 	struct tep_config_icmp icmp;
 	struct tep_config_neighbor neighbor;
+	struct tep_config_reassembly reassembly;
 	struct tep_config_bindings bindings;
 	struct tep_config_control control;
 

@@ -48,14 +48,36 @@ static inline bool take_v4(
 	return true;
 }
 
-/* IPv6 to a tunnel address of ours with another next header than 4. */
-static void classify_not_tunnel(
-	const struct dp_ctx *ctx, struct dp_pkt *p, struct rte_ipv6_hdr *v6, uint32_t payload_len)
+/* A fragment that can be one of a tunnel packet, or of options before it. Others are the host's to join. */
+static void classify_v6_fragment(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t payload_len)
 {
-	switch (v6->proto) {
+	const struct rte_ipv6_fragment_ext *extension = (const void *)(p->v6 + 1);
+
+	if (payload_len < sizeof(*extension)) {
+		dp_pkt_drop(p, DP_DROP_V6_FRAG_MALFORMED);
+		return;
+	}
+	switch (extension->next_header) {
+	case IPPROTO_IPIP:
+	case IPPROTO_DSTOPTS:
+		p->verdict = DP_FRAGMENT;
+		break;
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+		dp_pkt_drop(p, DP_DROP_V6_EXTENSION);
+		break;
+	default:
+		dp_pkt_to_host(ctx, p);
+	}
+}
+
+/* IPv6 to a tunnel address of ours with another next header than 4. */
+static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t payload_len)
+{
+	switch (p->v6->proto) {
 	case IPPROTO_ICMPV6:
-		if (ctx->icmp.relay && dp_tunnel_err_quotes_tunnel(v6, payload_len)) {
-			p->v6 = v6;
+		if (ctx->icmp.relay && dp_tunnel_err_quotes_tunnel(p->v6, payload_len)) {
 			p->from_v6 = true;
 			p->verdict = DP_RELAY;
 		} else {
@@ -63,7 +85,7 @@ static void classify_not_tunnel(
 		}
 		break;
 	case IPPROTO_FRAGMENT:
-		dp_pkt_drop(p, DP_DROP_V6_FRAGMENT);
+		classify_v6_fragment(ctx, p, payload_len);
 		break;
 	case IPPROTO_HOPOPTS:
 	case IPPROTO_ROUTING:
@@ -98,15 +120,15 @@ static inline void classify_v6(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 		dp_pkt_to_host(ctx, p);
 		return;
 	}
+	p->v6 = v6;
 	if (unlikely(v6->proto != IPPROTO_IPIP)) {
-		classify_not_tunnel(ctx, p, v6, payload_len);
+		classify_not_tunnel(ctx, p, payload_len);
 		return;
 	}
 	p->from_v6 = true;
-	p->v6 = v6;
 	if (take_v4(p, (struct rte_ipv4_hdr *)(v6 + 1), payload_len, inner_reasons) &&
 		unlikely(ipv4_is_fragment(p->v4)))
-		dp_pkt_drop(p, DP_DROP_INNER_FRAGMENT);
+		p->verdict = DP_FRAGMENT;
 }
 
 static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t room)
@@ -123,22 +145,52 @@ static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 		dp_pkt_to_host(ctx, p);
 	else if (unlikely(dp_v4_is_martian(rte_be_to_cpu_32(v4->src_addr))))
 		dp_pkt_drop(p, DP_DROP_V4_MARTIAN);
-	else if (unlikely(ipv4_is_fragment(v4)))
-		dp_pkt_unclaimed(ctx, p, DP_DROP_V4_FRAGMENT);
+	else if (unlikely(ipv4_is_fragment(v4))) {
+		if (dp_is_local_v4(ctx, dst))
+			dp_pkt_to_host(ctx, p);
+		else
+			p->verdict = DP_FRAGMENT;
+	}
 }
 
-static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t side)
+static inline void reset(struct dp_pkt *p)
 {
-	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
-	uint32_t len = p->m->data_len;
-
 	p->v4 = NULL;
 	p->v6 = NULL;
 	p->verdict = DP_CONTINUE;
 	p->from_v6 = false;
 	p->cut = false;
 	p->to_v6 = false;
-	if (unlikely(len < RTE_ETHER_HDR_LEN)) {
+}
+
+/* By what the Ethernet header announces. */
+static inline void classify_payload(const struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+	uint32_t room = p->m->pkt_len - RTE_ETHER_HDR_LEN;
+
+	switch (ether->ether_type) {
+	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
+		classify_v6(ctx, p, room);
+		break;
+	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
+		classify_v4(ctx, p, room);
+		break;
+	case RTE_BE16(RTE_ETHER_TYPE_VLAN):
+	case RTE_BE16(RTE_ETHER_TYPE_QINQ):
+		dp_pkt_drop(p, DP_DROP_VLAN);
+		break;
+	default:
+		dp_pkt_to_host(ctx, p);
+	}
+}
+
+static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t side)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+
+	reset(p);
+	if (unlikely(p->m->data_len < RTE_ETHER_HDR_LEN)) {
 		dp_pkt_drop(p, DP_DROP_FRAME_SHORT);
 		return;
 	}
@@ -151,29 +203,24 @@ static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 		dp_pkt_drop(p, DP_DROP_NOT_OUR_MAC);
 		return;
 	}
-	switch (ether->ether_type) {
-	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
-		classify_v6(ctx, p, len - RTE_ETHER_HDR_LEN);
-		break;
-	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
-		classify_v4(ctx, p, len - RTE_ETHER_HDR_LEN);
-		break;
-	case RTE_BE16(RTE_ETHER_TYPE_VLAN):
-	case RTE_BE16(RTE_ETHER_TYPE_QINQ):
-		dp_pkt_drop(p, DP_DROP_VLAN);
-		break;
-	default:
-		dp_pkt_to_host(ctx, p);
-	}
+	classify_payload(ctx, p);
+}
+
+void dp_classify_whole(const struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	reset(p);
+	classify_payload(ctx, p);
 }
 
 void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 {
+	burst->n_fragments = 0;
 	for (uint32_t i = 0; i < RTE_MIN(burst->n, PREFETCH_AHEAD); i++)
 		rte_prefetch0(rte_pktmbuf_mtod(burst->pkts[i].m, void *));
 	for (uint32_t i = 0; i < burst->n; i++) {
 		if (i + PREFETCH_AHEAD < burst->n)
 			rte_prefetch0(rte_pktmbuf_mtod(burst->pkts[i + PREFETCH_AHEAD].m, void *));
 		classify_one(ctx, &burst->pkts[i], side);
+		burst->n_fragments += burst->pkts[i].verdict == DP_FRAGMENT;
 	}
 }

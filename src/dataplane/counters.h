@@ -7,14 +7,31 @@
  * docs/counters.md show (dstm-tep --list-counters prints that page). Names with _v6 or inner_ speak of
  * packets that came through a tunnel, names with _v4 or v4_ of packets that came from the IPv4 side.
  *
- * Each packet that was received, came from the host or was made (fragments_made, out_icmpv4_errors,
- * out_icmpv6_errors) is in the end in one of: a drop, tx, punted, resolve, or used up (fragmented).
+ * Each packet that was received, came from the host or was made (*_reassembled, fragments_made,
+ * out_icmpv4_errors, out_icmpv6_errors) is in the end in one of: a drop, tx, punted, resolve, or used up
+ * (fragments_joined, fragmented).
  */
 #pragma once
 
 #include <rte_common.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Fragments of one kind, in the order of enum dp_frag_fault. */
+#define DP_FRAG_DROP_ROWS(X, KIND, kind, packet)                                                  \
+	X(KIND##_FRAG_TIMEOUT, kind "_frag_timeout",                                              \
+		"A fragment of " packet " whose others did not come in time.")                    \
+	X(KIND##_FRAG_EVICTED, kind "_frag_evicted",                                              \
+		"A fragment of " packet " that waited the longest when room was needed.")         \
+	X(KIND##_FRAG_OVERLAP, kind "_frag_overlap",                                              \
+		"A fragment of " packet " some of whose fragments overlap (RFC 5722).")           \
+	X(KIND##_FRAG_DUPLICATE, kind "_frag_duplicate",                                          \
+		"A fragment of " packet " that came before, octet for octet.")                    \
+	X(KIND##_FRAG_MALFORMED, kind "_frag_malformed",                                          \
+		"A fragment of " packet " with an impossible length or place, or ECN marks that " \
+		"contradict each other.")                                                         \
+	X(KIND##_FRAG_TOO_MANY, kind "_frag_too_many",                                            \
+		"A fragment of " packet " in more than 64 fragments.")
 
 #define DP_DROP_ROWS(X)                                                                            \
 	X(FRAME_SHORT, "frame_short", "The frame ends inside its Ethernet header.")                \
@@ -28,7 +45,7 @@
 	X(V6_TRUNCATED, "v6_truncated", "The frame ends inside its IPv6 header.")                  \
 	X(V6_BAD_VERSION, "v6_bad_version", "The version in the IPv6 header is not 6.")            \
 	X(V6_BAD_LENGTH, "v6_bad_length", "The IPv6 payload length goes beyond the frame.")        \
-	X(V6_FRAGMENT, "v6_fragment", "A fragment of an IPv6 packet to a tunnel address.")         \
+	DP_FRAG_DROP_ROWS(X, V6, "v6", "an IPv6 packet to a tunnel address")                       \
 	X(V6_EXTENSION, "v6_extension",                                                            \
 		"An extension header stands before the payload of a packet to a tunnel address.")  \
 	X(INNER_TRUNCATED, "inner_truncated", "The tunnelled packet ends inside its IPv4 header.") \
@@ -38,7 +55,7 @@
 	X(INNER_BAD_LENGTH, "inner_bad_length",                                                    \
 		"The inner total length goes beyond the payload of the outer header.")             \
 	X(INNER_BAD_CHECKSUM, "inner_bad_checksum", "The inner header checksum is wrong.")         \
-	X(INNER_FRAGMENT, "inner_fragment", "A fragment of an inner IPv4 packet.")                 \
+	DP_FRAG_DROP_ROWS(X, INNER, "inner", "a packet from inside a tunnel")                      \
 	X(INNER_L4_TRUNCATED, "inner_l4_truncated",                                                \
 		"The inner packet ends inside its TCP, UDP or ICMP header.")                       \
 	X(INNER_ICMP_TYPE, "inner_icmp_type",                                                      \
@@ -74,7 +91,7 @@
 		"The IPv4 header length is under 20 octets or beyond the packet.")                 \
 	X(V4_BAD_LENGTH, "v4_bad_length", "The IPv4 total length goes beyond the frame.")          \
 	X(V4_BAD_CHECKSUM, "v4_bad_checksum", "The IPv4 header checksum is wrong.")                \
-	X(V4_FRAGMENT, "v4_fragment", "A fragment of an IPv4 packet.")                             \
+	DP_FRAG_DROP_ROWS(X, V4, "v4", "a packet from the IPv4 side")                              \
 	X(V4_MARTIAN, "v4_martian",                                                                \
 		"The IPv4 source is no unicast address (0/8, 127/8, multicast, 240/4).")           \
 	X(V4_L4_TRUNCATED, "v4_l4_truncated",                                                      \
@@ -114,6 +131,13 @@
 	X(ECN_ODD, "ecn_odd",                                                                      \
 		"Packets with a combination of inner and outer ECN that RFC 6040 calls to "        \
 		"attention; forwarded.")                                                           \
+	X(V6_REASSEMBLED, "v6_reassembled",                                                        \
+		"IPv6 packets to a tunnel address made whole from their fragments.")               \
+	X(INNER_REASSEMBLED, "inner_reassembled",                                                  \
+		"Packets from inside a tunnel made whole from their fragments.")                   \
+	X(V4_REASSEMBLED, "v4_reassembled",                                                        \
+		"Packets from the IPv4 side made whole from their fragments.")                     \
+	X(FRAGMENTS_JOINED, "fragments_joined", "Fragments that they were made from.")             \
 	X(FRAGMENTED, "fragmented", "Packets that were cut into fragments.")                       \
 	X(FRAGMENTS_MADE, "fragments_made", "Fragments that they were cut into.")                  \
 	X(OUT_ICMPV4_ERRORS, "out_icmpv4_errors",                                                  \
@@ -157,11 +181,38 @@ struct dp_counter_info {
 	const char *text;
 };
 
+enum dp_frag_kind {
+	DP_FRAG_V6, /* the outer packet */
+	DP_FRAG_INNER, /* the packet inside */
+	DP_FRAG_V4, /* from the IPv4 side */
+	DP_FRAG_N_KINDS,
+};
+
+enum dp_frag_fault {
+	DP_FRAG_TIMEOUT,
+	DP_FRAG_EVICTED,
+	DP_FRAG_OVERLAP,
+	DP_FRAG_DUPLICATE,
+	DP_FRAG_MALFORMED,
+	DP_FRAG_TOO_MANY,
+};
+
 extern const struct dp_counter_info dp_counter_info[DP_N_COUNTERS];
 
 static inline bool dp_counter_is_drop(enum dp_counter counter)
 {
 	return (unsigned int)counter < DP_N_DROPS;
+}
+
+static inline enum dp_counter dp_frag_drop(enum dp_frag_kind kind, enum dp_frag_fault fault)
+{
+	static const enum dp_counter first[] = {
+		[DP_FRAG_V6] = DP_DROP_V6_FRAG_TIMEOUT,
+		[DP_FRAG_INNER] = DP_DROP_INNER_FRAG_TIMEOUT,
+		[DP_FRAG_V4] = DP_DROP_V4_FRAG_TIMEOUT,
+	};
+
+	return first[kind] + (enum dp_counter)fault;
 }
 
 static inline void dp_count(

@@ -2,6 +2,7 @@
 #include "dataplane/datapath.h"
 
 #include "common/clock.h"
+#include "dataplane/reassembly.h"
 #include "dataplane/worker.h"
 
 #include <errno.h>
@@ -61,16 +62,34 @@ static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
 	ctx->icmp = params->icmp;
 }
 
+static void worker_destroy(struct dp_worker *worker)
+{
+	if (worker == NULL)
+		return;
+	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++)
+		dp_reassembly_destroy(worker->ctx.reassembly[kind]);
+	rte_free(worker);
+}
+
 static struct dp_worker *worker_create(
 	struct dp_datapath *datapath, uint32_t id, unsigned int lcore)
 {
 	const struct dp_datapath_params *params = &datapath->params;
-	struct dp_worker *worker = rte_zmalloc_socket("dp_worker", sizeof(*worker),
-		RTE_CACHE_LINE_SIZE, (int)rte_lcore_to_socket_id(lcore));
+	int socket = (int)rte_lcore_to_socket_id(lcore);
+	struct dp_worker *worker = rte_zmalloc_socket(
+		"dp_worker", sizeof(*worker), RTE_CACHE_LINE_SIZE, socket);
 
 	if (worker == NULL)
 		return NULL;
 	ctx_init(&worker->ctx, datapath);
+	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++) {
+		worker->ctx.reassembly[kind] = dp_reassembly_create(
+			&params->reassembly, kind, socket);
+		if (worker->ctx.reassembly[kind] == NULL) {
+			worker_destroy(worker);
+			return NULL;
+		}
+	}
 	worker->clock_cycles = rte_get_tsc_hz() / 1000 * CLOCK_PERIOD_MS;
 	worker->id = id;
 	worker->n_sides = params->port_v6 == params->port_v4 ? 1 : DP_SIDES;
@@ -115,7 +134,7 @@ void dp_datapath_destroy(struct dp_datapath *datapath)
 		return;
 	dp_datapath_stop(datapath);
 	for (uint32_t i = 0; i < datapath->params.n_workers; i++)
-		rte_free(datapath->workers[i]);
+		worker_destroy(datapath->workers[i]);
 	rte_free(datapath);
 }
 

@@ -41,6 +41,14 @@ struct dp_icmp_params {
 	bool to_clients[DP_N_ICMP_KINDS]; /* ... and to clients */
 };
 
+/* Of each worker, for each kind of fragments (reassembly.h). */
+struct dp_reassembly_params {
+	uint32_t max_datagrams; /* packets that wait for fragments */
+	uint32_t max_fragments; /* buffers that they may hold together; at least 2 */
+	uint32_t per_source; /* packets of one sender that may wait */
+	uint32_t timeout_ms; /* from the first fragment that came */
+};
+
 struct dp_datapath_params {
 	uint16_t port_v6; /* DPDK port number of the IPv6 side ... */
 	uint16_t port_v4; /* ... and of the IPv4 side; may be the same one */
@@ -52,6 +60,7 @@ struct dp_datapath_params {
 	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
 	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
 	struct dp_icmp_params icmp;
+	struct dp_reassembly_params reassembly;
 	uint32_t idle_sleep_us; /* how long a worker sleeps after 64 empty polls; 0: never */
 	struct dp_bindings *bindings;
 	struct dp_nexthops *nexthops;

@@ -3,23 +3,16 @@
 
 #include "dataplane/ipv4.h"
 
-#define ECN_MASK 3
 #define ECN_DROP 0x80 /* no ECN value: the packet must not go on */
 #define ECN_ODD  0x40 /* beside the value: worth an operator's attention */
 
-enum ecn {
-	NOT_ECT,
-	ECT_1,
-	ECT_0,
-	CE
-};
-
 /* RFC 6040, figure 4: [inner][outer] -> what the packet carries on. */
 static const uint8_t ecn_out[4][4] = {
-	[NOT_ECT] = {NOT_ECT, NOT_ECT | ECN_ODD, NOT_ECT | ECN_ODD, ECN_DROP},
-	[ECT_1] = {ECT_1, ECT_1, ECT_1 | ECN_ODD, CE},
-	[ECT_0] = {ECT_0, ECT_1, ECT_0, CE},
-	[CE] = {CE, CE | ECN_ODD, CE, CE},
+	[DP_ECN_NOT_ECT] = {DP_ECN_NOT_ECT, DP_ECN_NOT_ECT | ECN_ODD, DP_ECN_NOT_ECT | ECN_ODD,
+		ECN_DROP},
+	[DP_ECN_ECT_1] = {DP_ECN_ECT_1, DP_ECN_ECT_1, DP_ECN_ECT_1 | ECN_ODD, DP_ECN_CE},
+	[DP_ECN_ECT_0] = {DP_ECN_ECT_0, DP_ECN_ECT_1, DP_ECN_ECT_0, DP_ECN_CE},
+	[DP_ECN_CE] = {DP_ECN_CE, DP_ECN_CE | ECN_ODD, DP_ECN_CE, DP_ECN_CE},
 };
 
 static inline bool same_v6(const uint8_t *a, const struct in6_addr *b)
@@ -74,7 +67,7 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
 {
 	uint8_t outer_tos = (uint8_t)(rte_be_to_cpu_32(p->v6->vtc_flow) >> 20);
-	uint8_t ecn = ecn_out[p->v4->type_of_service & ECN_MASK][outer_tos & ECN_MASK];
+	uint8_t ecn = ecn_out[p->v4->type_of_service & DP_ECN_MASK][outer_tos & DP_ECN_MASK];
 	uint16_t stripped;
 
 	if (unlikely(ecn & (ECN_DROP | ECN_ODD))) {
@@ -84,11 +77,10 @@ static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
 		}
 		dp_count(&ctx->counters, DP_COUNT_ECN_ODD, 1, p->m->pkt_len);
 	}
-	ipv4_forward(p->v4, (outer_tos & ~ECN_MASK) | (ecn & ECN_MASK));
+	ipv4_forward(p->v4, (outer_tos & ~DP_ECN_MASK) | (ecn & DP_ECN_MASK));
 	stripped = (uint8_t *)p->v4 - rte_pktmbuf_mtod(p->m, uint8_t *) - RTE_ETHER_HDR_LEN;
 	p->m->data_off += stripped;
-	p->m->data_len = RTE_ETHER_HDR_LEN + p->v4_len;
-	p->m->pkt_len = p->m->data_len;
+	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + p->v4_len, -(int32_t)stripped);
 }
 
 void dp_decap(struct dp_ctx *ctx, struct dp_burst *burst)

@@ -44,8 +44,7 @@ static inline void wrap(
 	if (likely(!p->from_v6))
 		ipv4_forward(p->v4, tos);
 	p->m->data_off -= sizeof(*v6);
-	p->m->data_len = RTE_ETHER_HDR_LEN + sizeof(*v6) + p->v4_len;
-	p->m->pkt_len = p->m->data_len;
+	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + sizeof(*v6) + p->v4_len, sizeof(*v6));
 	ipv6_write(v6, tos, p->v4_len, IPPROTO_IPIP, ctx->hop_limit);
 	memcpy(v6->src_addr, &binding->tep_v6, sizeof(v6->src_addr));
 	memcpy(v6->dst_addr, &binding->client_v6, sizeof(v6->dst_addr));

@@ -36,9 +36,11 @@ static const uint8_t v4_reasons[L4_N_FAULTS] = {
 	[L4_ICMP_ERROR] = DP_DROP_V4_ICMP_ERROR,
 };
 
-static enum l4_fault read_icmp_key(
-	const uint8_t *icmp, uint32_t len, bool of_source, struct dp_binding_key *key)
+/* Errors are short (RFC 1812 section 4.3.2.3: 576 octets); one that goes beyond a chain's first buffer is none. */
+static enum l4_fault read_icmp_key(const struct dp_pkt *p, const uint8_t *icmp, uint32_t len,
+	bool of_source, struct dp_binding_key *key)
 {
+	const uint8_t *end = rte_pktmbuf_mtod(p->m, const uint8_t *) + p->m->data_len;
 	struct dp_icmp_quote quote;
 
 	switch (dp_icmp_class(icmp[0])) {
@@ -46,7 +48,8 @@ static enum l4_fault read_icmp_key(
 		key->port = load_be16(icmp + ICMP_ID_OFFSET);
 		return L4_FOUND;
 	case ICMP_ERROR:
-		if (!dp_icmp_quote_read(icmp, len, !of_source, &quote) || quote.v4 != key->v4)
+		if (icmp + len > end || !dp_icmp_quote_read(icmp, len, !of_source, &quote) ||
+			quote.v4 != key->v4)
 			return L4_ICMP_ERROR;
 		key->port = quote.port;
 		key->has_port = quote.has_port;
@@ -81,7 +84,7 @@ static inline enum l4_fault read_key(
 	if (unlikely(len < need))
 		return L4_TRUNCATED;
 	if (unlikely(p->v4->next_proto_id == IPPROTO_ICMP))
-		return read_icmp_key(l4, len, of_source, key);
+		return read_icmp_key(p, l4, len, of_source, key);
 	key->port = load_be16(l4 + (of_source ? 0 : 2));
 	return L4_FOUND;
 }

@@ -44,11 +44,23 @@ static_assert(DP_N_DROPS <= UINT8_MAX);
 
 struct dp_burst {
 	uint32_t n;
+	uint32_t n_fragments; /* written by classify */
 	struct dp_pkt pkts[DP_BURST];
 	struct dp_binding_key keys[DP_BURST]; /* written by l4_id for every packet */
 	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */
 	const struct dp_binding *targets[DP_BURST]; /* of packets from a tunnel into a tunnel */
 };
+
+/* The values of the ECN field. */
+enum dp_ecn {
+	DP_ECN_NOT_ECT,
+	DP_ECN_ECT_1,
+	DP_ECN_ECT_0,
+	DP_ECN_CE,
+	DP_ECN_MASK = 3,
+};
+
+struct dp_reassembly;
 
 /* IPv4 addresses of this router; replaced as a whole. */
 struct dp_local_v4 {
@@ -70,6 +82,7 @@ struct dp_ctx {
 	const struct dp_local_v4 *const *local_v4; /* read with dp_is_local_v4 */
 	uint32_t now_s; /* of the binding table's clock */
 	uint64_t now_ms; /* the same moment */
+	struct dp_reassembly *reassembly[DP_FRAG_N_KINDS];
 	uint32_t mtu_v6;
 	uint32_t mtu_v4;
 	uint8_t hop_limit;
@@ -97,6 +110,21 @@ static inline void dp_pkt_to_host(const struct dp_ctx *ctx, struct dp_pkt *p)
 		p->verdict = DP_PUNT;
 	else
 		dp_pkt_drop(p, DP_DROP_NO_HOST);
+}
+
+/*
+ * After data_off moved: the frame is len octets, without what followed the packet. A chain, of which the first
+ * buffer grew by this much, keeps its tail; it is longer than any MTU and leaves as copies (fragment.h).
+ */
+static inline void dp_pkt_set_len(struct dp_pkt *p, uint32_t len, int32_t grown)
+{
+	if (likely(p->m->nb_segs == 1)) {
+		p->m->data_len = (uint16_t)len;
+		p->m->pkt_len = len;
+	} else {
+		p->m->data_len = (uint16_t)(p->m->data_len + grown);
+		p->m->pkt_len = (uint32_t)((int32_t)p->m->pkt_len + grown);
+	}
 }
 
 static inline bool dp_is_local_v4(const struct dp_ctx *ctx, uint32_t v4)
@@ -137,7 +165,7 @@ static inline void dp_drop(struct dp_ctx *ctx, struct rte_mbuf *m, enum dp_count
 	rte_pktmbuf_free(m);
 }
 
-/* ... and of what lives on in other buffers: cut into fragments, or joined. */
+/* ... and of what lives on in other buffers. */
 static inline void dp_use_up(struct dp_ctx *ctx, struct rte_mbuf *m, enum dp_counter counter)
 {
 	dp_count(&ctx->counters, counter, 1, m->pkt_len);

@@ -8,6 +8,7 @@
  * may set another; where a packet can go is written on top of each stage's header.
  *
  *	dp_classify		frame -> tunnel packet, IPv4 packet, the host's, or not ours; headers proven sound
+ *	dp_defrag		fragments -> whole packets; what is not whole yet waits
  *	dp_l4_id		the client's address and port or identifier in it: the key
  *	dp_bindings_lookup_bulk	key -> binding; one table for both directions
  *	dp_hairpin		from IPv6: is the destination a client of ours, too?
@@ -17,7 +18,7 @@
  *	dp_egress		next hop, Ethernet header
  *	deliver			by verdict: transmit buffer (in fragments if it must), host, or dp_drop
  *
- *	client ==IPv6==> classify > l4_id > lookup > decap > egress > tx --IPv4--> server
+ *	client ==IPv6==> classify > defrag > l4_id > lookup > decap > egress > tx --IPv4--> server
  *	client <=IPv6=== tx < egress < encap < lookup < l4_id < classify <--IPv4-- server
  *
  * A packet to a destination that another of our bindings holds turns round here: decap and encap both work on it.
@@ -35,6 +36,7 @@
 #include "common/clock.h"
 #include "dataplane/classify.h"
 #include "dataplane/decap.h"
+#include "dataplane/defrag.h"
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
 #include "dataplane/fragment.h"
@@ -42,6 +44,7 @@
 #include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
 #include "dataplane/punt.h"
+#include "dataplane/reassembly.h"
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -144,7 +147,7 @@ static inline void deliver(struct dp_worker *worker, const struct dp_burst *burs
 			host.packets[host.n++] = p->m;
 		else if (p->verdict == DP_RESOLVE)
 			resolve.packets[resolve.n++] = p->m;
-		else
+		else if (p->verdict == DP_DROP)
 			dp_drop(&worker->ctx, p->m, p->reason);
 	}
 	if (unlikely(host.n != 0))
@@ -168,6 +171,7 @@ void dp_worker_process(
 	dp_count(&ctx->counters, DP_COUNT_RX, n, bytes);
 
 	dp_classify(ctx, &burst, side);
+	dp_defrag(ctx, &burst);
 	dp_l4_id(ctx, &burst);
 	dp_bindings_lookup_bulk(ctx->bindings, burst.keys, n, ctx->now_s, burst.bindings);
 	dp_hairpin(ctx, &burst);
@@ -207,12 +211,17 @@ static uint32_t poll_ports(struct dp_worker *worker)
 	return total;
 }
 
+/* Timers need no more than the clock: it is read anew every few milliseconds. */
 static void read_clock(struct dp_worker *worker, uint64_t tsc)
 {
+	struct dp_ctx *ctx = &worker->ctx;
+
 	if (likely(tsc - worker->clock_tsc < worker->clock_cycles))
 		return;
 	worker->clock_tsc = tsc;
 	dp_worker_set_clock(worker, clock_boot_ms());
+	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++)
+		dp_reassembly_expire(ctx, ctx->reassembly[kind]);
 }
 
 static void tell_writers(const struct dp_worker *worker)
@@ -268,6 +277,8 @@ int dp_worker_run(void *arg)
 			usleep(worker->idle_sleep_us);
 		start = end;
 	}
+	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++)
+		dp_reassembly_flush(&worker->ctx, worker->ctx.reassembly[kind]);
 	for (uint32_t i = 0; i < RTE_DIM(worker->readers); i++) {
 		rte_rcu_qsbr_thread_offline(worker->readers[i], worker->id);
 		rte_rcu_qsbr_thread_unregister(worker->readers[i], worker->id);

@@ -37,7 +37,7 @@ static inline void dp_worker_set_clock(struct dp_worker *worker, uint64_t now_ms
 	worker->ctx.now_s = (uint32_t)(now_ms / 1000);
 }
 
-/* Runs until *stop; for rte_eal_remote_launch. Sends or counts what it still held. */
+/* Runs until *stop; for rte_eal_remote_launch. Sends or counts what it still held; fragments as too late. */
 int dp_worker_run(void *worker);
 
 /* One burst from the port of this side through the whole path, up to the transmit buffers. */

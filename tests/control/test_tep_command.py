@@ -86,6 +86,8 @@ BAD = {
         'tep.yaml:4:3: ports: unknown key "mtu"'),
     "duplicate key": (GOOD + "workers: 1\nworkers: 2\n",
         "tep.yaml:10:1: workers: this key stands here twice"),
+    "reassembly": (GOOD + "reassembly: {timeout_ms: 5}\n",
+        "tep.yaml:9:26: reassembly.timeout_ms: 5 is out of range 20..60000"),
     "no ports": (GOOD[GOOD.index("tunnel"):],
         "tep.yaml:1:1: ports.v6: missing: this key is required"),
     "no v4 port": (changed("  v4: net_pcap1\n", ""),

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/defrag.h"
+
+#include "dataplane/classify.h"
+#include "dataplane/ipv4.h"
+#include "dataplane/reassembly.h"
+
+#define V6_OFFSET_MASK 0xfff8
+#define V6_MORE        1
+
+static uint8_t v6_ecn(const struct rte_ipv6_hdr *v6)
+{
+	return (rte_be_to_cpu_32(v6->vtc_flow) >> 20) & DP_ECN_MASK;
+}
+
+static uint32_t distance(const struct dp_pkt *p, const void *at)
+{
+	return (uint32_t)((const uint8_t *)at - rte_pktmbuf_mtod(p->m, const uint8_t *));
+}
+
+static struct dp_frag describe_v6(const struct dp_pkt *p)
+{
+	const struct rte_ipv6_fragment_ext *extension = (const void *)(p->v6 + 1);
+	uint16_t data = rte_be_to_cpu_16(extension->frag_data);
+	struct dp_frag frag = {
+		.key.id = extension->id,
+		.offset = data & V6_OFFSET_MASK,
+		.len = rte_be_to_cpu_16(p->v6->payload_len) - sizeof(*extension),
+		.start = distance(p, extension + 1),
+		.more = (data & V6_MORE) != 0,
+		.ecn = v6_ecn(p->v6),
+	};
+
+	memcpy(frag.key.outer_src, p->v6->src_addr, sizeof(frag.key.outer_src));
+	memcpy(frag.key.outer_dst, p->v6->dst_addr, sizeof(frag.key.outer_dst));
+	return frag;
+}
+
+static struct dp_frag describe_v4(const struct dp_pkt *p)
+{
+	uint16_t flags = rte_be_to_cpu_16(p->v4->fragment_offset);
+	struct dp_frag frag = {
+		.key.src = p->v4->src_addr,
+		.key.dst = p->v4->dst_addr,
+		.key.id = p->v4->packet_id,
+		.key.protocol = p->v4->next_proto_id,
+		.offset = (uint32_t)(flags & RTE_IPV4_HDR_OFFSET_MASK) * 8,
+		.len = p->v4_len - p->l4_offset,
+		.start = distance(p, p->v4) + p->l4_offset,
+		.more = (flags & RTE_IPV4_HDR_MF_FLAG) != 0,
+		.ecn = p->v4->type_of_service & DP_ECN_MASK,
+	};
+
+	if (p->from_v6) {
+		memcpy(frag.key.outer_src, p->v6->src_addr, sizeof(frag.key.outer_src));
+		memcpy(frag.key.outer_dst, p->v6->dst_addr, sizeof(frag.key.outer_dst));
+		frag.outer_ecn = v6_ecn(p->v6);
+	}
+	return frag;
+}
+
+/* Closes the gap that the fragment header leaves; the packet is no fragment any more. */
+static void mend_v6(struct rte_mbuf *m, uint32_t start, uint32_t payload_len)
+{
+	const uint32_t gap = sizeof(struct rte_ipv6_fragment_ext);
+	struct rte_ipv6_hdr *v6;
+	uint8_t next_header = *rte_pktmbuf_mtod_offset(m, uint8_t *, start - gap);
+
+	memmove(rte_pktmbuf_mtod_offset(m, uint8_t *, gap), rte_pktmbuf_mtod(m, uint8_t *),
+		start - gap);
+	rte_pktmbuf_adj(m, (uint16_t)gap);
+	v6 = rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
+	v6->proto = next_header;
+	v6->payload_len = rte_cpu_to_be_16((uint16_t)payload_len);
+}
+
+static void mark_v6(struct rte_ipv6_hdr *v6)
+{
+	v6->vtc_flow |= rte_cpu_to_be_32((uint32_t)DP_ECN_CE << 20);
+}
+
+/* The IPv4 header of a whole packet, and the length of the header around it; false: too long. */
+static bool mend_v4(struct rte_mbuf *m, uint32_t offset, const struct dp_whole *whole, bool ce)
+{
+	struct rte_ipv4_hdr *v4 = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, offset);
+	uint32_t header_len = ipv4_header_len(v4);
+	uint32_t len = header_len + whole->payload_len;
+
+	if (len > DP_DATAGRAM_MAX)
+		return false;
+	v4->total_length = rte_cpu_to_be_16((uint16_t)len);
+	v4->fragment_offset = 0;
+	if (ce)
+		v4->type_of_service |= DP_ECN_CE;
+	v4->hdr_checksum = 0;
+	v4->hdr_checksum = (uint16_t)~rte_raw_cksum(v4, header_len);
+	if (offset != RTE_ETHER_HDR_LEN) {
+		struct rte_ipv6_hdr *v6 = (struct rte_ipv6_hdr *)v4 - 1;
+
+		v6->payload_len = v4->total_length;
+		if (whole->outer_ce)
+			mark_v6(v6);
+	}
+	return true;
+}
+
+/* The packet is complete: makes its headers say so, and lets classify decide what it is. */
+static void go_on(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_frag_kind kind,
+	const struct dp_whole *whole, uint32_t v4_offset)
+{
+	bool ce = (whole->ecn_seen & 1 << DP_ECN_CE) != 0;
+
+	p->m = whole->m;
+	if (ce && (whole->ecn_seen & 1 << DP_ECN_NOT_ECT) != 0) {
+		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
+		return;
+	}
+	if (kind == DP_FRAG_V6) {
+		mend_v6(p->m, whole->start, whole->payload_len);
+		if (ce)
+			mark_v6(rte_pktmbuf_mtod_offset(
+				p->m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN));
+	} else if (!mend_v4(p->m, v4_offset, whole, ce)) {
+		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
+		return;
+	}
+	dp_classify_whole(ctx, p);
+}
+
+static void defrag_one(struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	enum dp_frag_kind kind = p->v4 == NULL ? DP_FRAG_V6
+				 : p->from_v6  ? DP_FRAG_INNER
+					       : DP_FRAG_V4;
+	struct dp_frag frag = kind == DP_FRAG_V6 ? describe_v6(p) : describe_v4(p);
+	uint32_t v4_offset = kind == DP_FRAG_V6 ? 0 : distance(p, p->v4);
+	enum dp_frag_fault fault;
+	struct dp_whole whole;
+
+	if (frag.offset == 0 && !frag.more) { /* RFC 6946: alone, whatever else has this number */
+		mend_v6(p->m, frag.start, frag.len);
+		dp_classify_whole(ctx, p);
+		return;
+	}
+	switch (dp_reassembly_add(ctx, ctx->reassembly[kind], &frag, p->m, &whole, &fault)) {
+	case DP_FRAG_HELD:
+		p->verdict = DP_HELD;
+		break;
+	case DP_FRAG_WHOLE:
+		go_on(ctx, p, kind, &whole, v4_offset);
+		break;
+	default:
+		dp_pkt_drop(p, dp_frag_drop(kind, fault));
+	}
+}
+
+void dp_defrag(struct dp_ctx *ctx, struct dp_burst *burst)
+{
+	if (likely(burst->n_fragments == 0))
+		return;
+	for (uint32_t i = 0; i < burst->n; i++)
+		while (burst->pkts[i].verdict == DP_FRAGMENT) /* twice: fragments in fragments */
+			defrag_one(ctx, &burst->pkts[i]);
+}
