@@ -105,8 +105,8 @@ static void set_frame(struct dp_pkt *p, const void *packet, uint32_t len)
 	struct rte_mbuf *m = p->m;
 	uintptr_t start = (uintptr_t)packet - RTE_ETHER_HDR_LEN;
 
-	if (unlikely(m->nb_segs !=
-		     1)) { /* what is quoted lies in the first buffer (DP_CONTIGUOUS) */
+	/* What is quoted lies in the first buffer (DP_CONTIGUOUS). */
+	if (unlikely(m->nb_segs != 1)) {
 		rte_pktmbuf_free(m->next);
 		m->next = NULL;
 		m->nb_segs = 1;
