@@ -4,15 +4,16 @@
  */
 #include "dataplane/nexthop.h"
 #include "support/eal.h"
+#include "support/random.h"
 
 #include <rte_errno.h>
 #include <rte_memory.h>
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -398,6 +399,7 @@ static void change_one_route(struct dp_nexthops *nexthops, bool v4)
 	struct dp_adjacency adjacency;
 	struct model_route *same;
 	uint8_t n = random_below(WAYS);
+	int rc;
 
 	if (slot->live && random_below(2) == 0) {
 		assert_int_equal(remove_route(nexthops, v4, &slot->addr, slot->len), 0);
@@ -412,7 +414,11 @@ static void change_one_route(struct dp_nexthops *nexthops, bool v4)
 	if (same == NULL && slot->live)
 		return;
 	adjacency = way(n);
-	assert_int_equal(set_route(nexthops, v4, &addr, len, &adjacency), 0);
+	rc = set_route(nexthops, v4, &addr, len, &adjacency);
+	/* Prefixes that share nothing may need more groups than there are; then nothing changes. */
+	if (!v4 && same == NULL && rc == -ENOSPC)
+		return;
+	assert_int_equal(rc, 0);
 	*(same != NULL ? same : slot) = (struct model_route){
 		.live = true, .way = n, .len = len, .addr = addr};
 }
@@ -447,8 +453,7 @@ static void lookups_agree_with_a_naive_list(bool v4)
 {
 	struct dp_nexthops *nexthops = create(true, WAYS * 4);
 
-	seed = (unsigned int)time(NULL);
-	print_message("seed %u\n", seed);
+	seed = (unsigned int)test_seed();
 	memset(model, 0, sizeof(model));
 	for (uint32_t round = 0; round < 3000; round++) {
 		change_one_route(nexthops, v4);
