@@ -149,16 +149,29 @@ static json_t *counters_json(const struct dp_counters *counters)
 	return all;
 }
 
+static json_t *by_worker_json(const struct tep_stats *stats)
+{
+	json_t *all = json_array();
+
+	for (uint32_t i = 0; i < stats->n_workers; i++) {
+		struct dp_counters counters;
+
+		dp_datapath_worker_counters(stats->datapath, i, &counters);
+		json_array_append_new(all, counters_json(&counters));
+	}
+	return all;
+}
+
 int tep_stats_write_json(const struct tep_stats *stats, const char *path)
 {
 	const struct dp_counters *counters = &stats->counters;
-	json_t *all = json_pack("{s:s, s:f, s:i, s:o, s:o, s:I, s:I, s:I, s:f, s:i}", "version",
-		DSTM_VERSION, "seconds", seconds(stats->now_tsc - stats->start_tsc), "workers",
-		(int)stats->n_workers, "ports", ports_json(stats), "counters",
-		counters_json(counters), "busy_cycles", (json_int_t)counters->busy_cycles,
-		"busy_loops", (json_int_t)counters->busy_loops, "idle_loops",
-		(json_int_t)counters->idle_loops, "cycles_per_packet", cycles_per_packet(counters),
-		"mbufs_in_use", (int)stats->mbufs_in_use);
+	json_t *all = json_pack("{s:s, s:f, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:i}",
+		"version", DSTM_VERSION, "seconds", seconds(stats->now_tsc - stats->start_tsc),
+		"workers", (int)stats->n_workers, "ports", ports_json(stats), "counters",
+		counters_json(counters), "by_worker", by_worker_json(stats), "busy_cycles",
+		(json_int_t)counters->busy_cycles, "busy_loops", (json_int_t)counters->busy_loops,
+		"idle_loops", (json_int_t)counters->idle_loops, "cycles_per_packet",
+		cycles_per_packet(counters), "mbufs_in_use", (int)stats->mbufs_in_use);
 	int rc;
 
 	if (all == NULL)

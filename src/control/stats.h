@@ -24,7 +24,7 @@ struct tep_stats_port {
 };
 
 struct tep_stats {
-	const struct dp_datapath *datapath; /* borrowed, not used after the last sample */
+	const struct dp_datapath *datapath; /* borrowed */
 	uint32_t n_workers;
 	uint32_t n_ports;
 	struct tep_stats_port ports[TEP_PORTS_MAX];

@@ -173,6 +173,8 @@ static int create_datapath(struct tep *tep)
 		.port_v6 = tep->ports[0],
 		.port_v4 = tep->ports[1],
 		.n_workers = config->workers,
+		.rx_ring = config->ports.rx_descriptors,
+		.tx_ring = config->ports.tx_descriptors,
 		.n_tep_v6 = config->tunnel.v6.n,
 		.hop_limit = (uint8_t)config->tunnel.hop_limit,
 		.mtu_v6 = config->ports.mtu_v6,

@@ -116,11 +116,17 @@
 	X(PUNT_FULL, "punt_full", "The ring to the host is full.")                                 \
 	X(FRAG_NO_MBUF, "frag_no_mbuf",                                                            \
 		"The packet was to be cut into fragments, and there were too few packet buffers.") \
+	X(RX_RING_FULL, "rx_ring_full", "The ring to the worker that carries the frame was full.") \
+	X(TX_RING_FULL, "tx_ring_full", "The ring to the worker that sends by the port was full.") \
 	X(TX_FULL, "tx_full", "The port took no more packets.")                                    \
 	X(TX_NO_PORT, "tx_no_port", "The next hop names a port that is not ours.")
 
 #define DP_COUNT_ROWS(X)                                                                           \
-	X(RX, "rx", "Frames received from the ports.")                                             \
+	X(RX, "rx",                                                                                \
+		"Frames received from the ports; at the worker that carried them through the "     \
+		"path, or dropped them before.")                                                   \
+	X(RX_HANDED, "rx_handed",                                                                  \
+		"Frames that the worker at the port's queue handed to another one.")               \
 	X(TUNNEL_RECEIVED, "tunnel_received", "IPv6 packets received that carry IPv4 to us.")      \
 	X(V4_RECEIVED, "v4_received", "IPv4 packets received from the IPv4 side to be looked up.") \
 	X(DECAPSULATED, "decapsulated", "Packets taken out of a tunnel; inner octets.")            \
@@ -153,7 +159,8 @@
 	X(PUNTED, "punted", "Frames handed to the host.")                                          \
 	X(RESOLVE, "resolve", "Packets handed to the host to find their next hop's MAC address.")  \
 	X(FROM_HOST, "from_host", "Frames from the host to be sent.")                              \
-	X(TX, "tx", "Frames sent.")
+	X(TX_HANDED, "tx_handed", "Frames handed to the worker at the port's queue to be sent.")   \
+	X(TX, "tx", "Frames sent; at the worker that gave them to the port.")
 
 enum dp_counter {
 #define X(id, name, text) DP_DROP_##id,

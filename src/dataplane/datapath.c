@@ -23,8 +23,14 @@ struct dp_datapath {
 	atomic_bool stop;
 	bool running;
 	struct dp_worker *workers[RTE_MAX_LCORE];
+	struct dp_spread *spreads[DP_SIDES][RTE_MAX_LCORE]; /* by queue; NULL: one worker has it */
 	unsigned int lcores[RTE_MAX_LCORE];
 };
+
+static uint32_t n_sides(const struct dp_datapath_params *params)
+{
+	return params->port_v6 == params->port_v4 ? 1 : DP_SIDES;
+}
 
 /* Without the kernel's random numbers, early after a boot, the cycle counter is better than nothing. */
 static void init_frag_ids(struct dp_frag_ids *ids)
@@ -92,12 +98,65 @@ static struct dp_worker *worker_create(
 	}
 	worker->clock_cycles = rte_get_tsc_hz() / 1000 * CLOCK_PERIOD_MS;
 	worker->id = id;
-	worker->n_sides = params->port_v6 == params->port_v4 ? 1 : DP_SIDES;
+	worker->n_sides = n_sides(params);
 	worker->idle_sleep_us = params->idle_sleep_us;
 	worker->readers[0] = dp_bindings_qsbr(params->bindings);
 	worker->readers[1] = dp_nexthops_qsbr(params->nexthops);
 	worker->stop = &datapath->stop;
 	return worker;
+}
+
+/* What the workers of a queue pair share; worker i of the side has queue i modulo n_queues. */
+static int create_spreads(
+	struct dp_datapath *datapath, uint32_t side, uint16_t port, uint32_t n_queues)
+{
+	const struct dp_datapath_params *params = &datapath->params;
+
+	for (uint32_t queue = 0; queue < n_queues; queue++) {
+		const struct dp_spread_params spread = {
+			.n_members = (params->n_workers - queue + n_queues - 1) / n_queues,
+			.rx_ring = params->rx_ring,
+			.tx_ring = params->tx_ring,
+			.socket = rte_eth_dev_socket_id(port),
+		};
+
+		if (spread.n_members == 1)
+			continue;
+		datapath->spreads[side][queue] = dp_spread_create(&spread);
+		if (datapath->spreads[side][queue] == NULL)
+			return rte_errno;
+	}
+	return 0;
+}
+
+/*
+ * Who polls what on the port of a side. Without a queue pair for each worker, the first ones own those of the IPv6
+ * side and the last ones those of the IPv4 side, so that one has not all the work of both. 0 or an errno.
+ */
+static int lay_lanes(struct dp_datapath *datapath, uint32_t side)
+{
+	uint16_t port = side == 0 ? datapath->params.port_v6 : datapath->params.port_v4;
+	uint32_t n_workers = datapath->params.n_workers, n_queues, first;
+	struct rte_eth_dev_info info;
+	int error;
+
+	if (rte_eth_dev_info_get(port, &info) != 0 || info.nb_rx_queues == 0)
+		return EINVAL;
+	n_queues = RTE_MIN(info.nb_rx_queues, n_workers);
+	error = create_spreads(datapath, side, port, n_queues);
+	if (error != 0)
+		return error;
+	first = side == 0 ? 0 : n_workers - n_queues;
+	for (uint32_t i = 0; i < n_workers; i++) {
+		struct dp_worker *worker = datapath->workers[(first + i) % n_workers];
+		struct dp_lane *lane = &worker->lanes[side];
+
+		lane->queue = (uint16_t)(i % n_queues);
+		lane->member = i / n_queues;
+		lane->spread = datapath->spreads[side][lane->queue];
+		worker->shares |= lane->spread != NULL;
+	}
+	return 0;
 }
 
 struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params)
@@ -125,6 +184,15 @@ struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params)
 		}
 		lcore = rte_get_next_lcore(lcore, 1, 0);
 	}
+	for (uint32_t side = 0; side < n_sides(params); side++) {
+		int error = lay_lanes(datapath, side);
+
+		if (error != 0) {
+			dp_datapath_destroy(datapath);
+			rte_errno = error;
+			return NULL;
+		}
+	}
 	return datapath;
 }
 
@@ -135,6 +203,9 @@ void dp_datapath_destroy(struct dp_datapath *datapath)
 	dp_datapath_stop(datapath);
 	for (uint32_t i = 0; i < datapath->params.n_workers; i++)
 		worker_destroy(datapath->workers[i]);
+	for (uint32_t side = 0; side < DP_SIDES; side++)
+		for (uint32_t queue = 0; queue < datapath->params.n_workers; queue++)
+			dp_spread_destroy(datapath->spreads[side][queue]);
 	rte_free(datapath);
 }
 
@@ -160,11 +231,21 @@ int dp_datapath_start(struct dp_datapath *datapath)
 
 void dp_datapath_stop(struct dp_datapath *datapath)
 {
+	uint32_t n_workers = datapath->params.n_workers, handed;
+
 	if (!datapath->running)
 		return;
 	atomic_store(&datapath->stop, true);
-	for (uint32_t i = 0; i < datapath->params.n_workers; i++)
+	for (uint32_t i = 0; i < n_workers; i++)
 		rte_eal_wait_lcore(datapath->lcores[i]);
+	/* This thread is all of them now: what one has handed to another when that had ended goes on. */
+	do {
+		handed = 0;
+		for (uint32_t i = 0; i < n_workers; i++)
+			handed += dp_worker_carry_on(datapath->workers[i]);
+	} while (handed != 0);
+	for (uint32_t i = 0; i < n_workers; i++)
+		dp_worker_give_up(datapath->workers[i]);
 	datapath->running = false;
 }
 

@@ -2,7 +2,8 @@
 /*
  * The data plane as its owner sees it: made from parameters, started, read, stopped.
  *
- * Workers run on EAL worker lcores, one queue pair each on every port. All pointers in the parameters are
+ * Workers run on EAL worker lcores, with one queue pair each on every port that has as many; on another one they
+ * share those that it has (spread.h). All pointers in the parameters are
  * borrowed and must outlive it. Only the control thread calls these.
  */
 #pragma once
@@ -53,6 +54,8 @@ struct dp_datapath_params {
 	uint16_t port_v6; /* DPDK port number of the IPv6 side ... */
 	uint16_t port_v4; /* ... and of the IPv4 side; may be the same one */
 	uint32_t n_workers;
+	uint32_t rx_ring; /* packets that wait for a worker without a queue of its own ... */
+	uint32_t tx_ring; /* ... and that it wants sent; both unused with queues for all */
 	uint32_t n_tep_v6;
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* our tunnel addresses */
 	uint8_t hop_limit; /* outer hop limit (S9) */
@@ -73,7 +76,7 @@ void dp_datapath_destroy(struct dp_datapath *datapath);
 
 /* Launches the workers. 0 or -errno. */
 int dp_datapath_start(struct dp_datapath *datapath);
-/* Asks the workers to stop, waits for them, frees what they still hold. */
+/* Asks the workers to stop, waits for them, sends what they have handed to each other, frees what waits for more. */
 void dp_datapath_stop(struct dp_datapath *datapath);
 
 /* IPv4 addresses of this router: packets to them that no binding holds go to the host. 0 or -ENOSPC. */

@@ -56,16 +56,19 @@ fail(char *error, uint16_t port, int rc, const char *format, ...)
 	return rc;
 }
 
+static uint16_t queue_pairs(
+	const struct dp_port_params *params, const struct rte_eth_dev_info *info)
+{
+	return (uint16_t)RTE_MIN(
+		params->n_queues, RTE_MIN(info->max_rx_queues, info->max_tx_queues));
+}
+
 /* What this device can do of what is asked; the rest is an error, or not needed. */
 static int check_limits(uint16_t port, const struct dp_port_params *params,
 	const struct rte_eth_dev_info *info, char *error)
 {
-	uint32_t queues = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
-
-	if (params->n_queues > queues)
-		return fail(error, port, -EINVAL,
-			"it has %u queue pair%s, and %u workers need one each", queues,
-			queues == 1 ? "" : "s", params->n_queues);
+	if (queue_pairs(params, info) == 0)
+		return fail(error, port, -EINVAL, "it has no queue pair");
 	if (info->max_mtu != 0 && params->mtu > info->max_mtu)
 		return fail(error, port, -EINVAL, "an MTU of %u is more than its %u", params->mtu,
 			info->max_mtu);
@@ -77,23 +80,25 @@ static int configure(
 {
 	struct rte_eth_conf conf = {.rxmode.mtu = params->mtu};
 	const uint64_t by_address = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6;
+	uint16_t n_queues = queue_pairs(params, info);
 
-	if (params->n_queues > 1 && (info->flow_type_rss_offloads & by_address) != 0) {
+	if (n_queues > 1 && (info->flow_type_rss_offloads & by_address) != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & by_address;
 	}
-	return rte_eth_dev_configure(
-		port, (uint16_t)params->n_queues, (uint16_t)params->n_queues, &conf);
+	return rte_eth_dev_configure(port, n_queues, n_queues, &conf);
 }
 
-static int set_up_queues(uint16_t port, const struct dp_port_params *params)
+static int set_up_queues(
+	uint16_t port, const struct dp_port_params *params, const struct rte_eth_dev_info *info)
 {
+	uint16_t n_queues = queue_pairs(params, info);
 	uint16_t rx_descriptors = (uint16_t)params->rx_descriptors;
 	uint16_t tx_descriptors = (uint16_t)params->tx_descriptors;
 	int socket = rte_eth_dev_socket_id(port);
 	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port, &rx_descriptors, &tx_descriptors);
 
-	for (uint16_t queue = 0; rc == 0 && queue < params->n_queues; queue++) {
+	for (uint16_t queue = 0; rc == 0 && queue < n_queues; queue++) {
 		rc = rte_eth_rx_queue_setup(
 			port, queue, rx_descriptors, (unsigned int)socket, NULL, params->pool);
 		if (rc == 0)
@@ -117,7 +122,7 @@ int dp_port_start(
 	rc = configure(port, params, &info);
 	if (rc != 0)
 		return fail(error, port, rc, "it cannot be configured: %s", rte_strerror(-rc));
-	rc = set_up_queues(port, params);
+	rc = set_up_queues(port, params, &info);
 	if (rc != 0)
 		return fail(error, port, rc, "its queues cannot be set up: %s", rte_strerror(-rc));
 	rc = rte_eth_dev_start(port);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Ports: any DPDK Ethernet device, set up with one queue pair a worker and without any offload. The
- * packet buffers of all ports come from one pool. Errors are one sentence that names the port.
+ * Ports: any DPDK Ethernet device, set up with one queue pair a worker, or those that it has, and without any
+ * offload. Errors are one sentence that names the port.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #define DP_PORT_ERROR_LEN 256
 
 struct dp_port_params {
-	uint32_t n_queues; /* pairs: one a worker */
+	uint32_t n_queues; /* pairs: one a worker, or as many as the device has */
 	uint32_t rx_descriptors;
 	uint32_t tx_descriptors;
 	uint32_t mtu; /* largest IP packet either way */

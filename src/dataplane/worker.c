@@ -3,7 +3,8 @@
  * READ FIRST: a packet's journey.
  *
  * A worker polls its queue on every port and takes what is there, at most 32 frames at once, through the
- * whole path before it looks at the next ones (run to completion). Each frame gets a context (struct
+ * whole path before it looks at the next ones (run to completion). Where a port has fewer queues than there are
+ * workers, they share: one polls, and hands frames to the others (spread.h). Each frame gets a context (struct
  * dp_pkt) with one verdict. A stage works on all frames of the burst whose verdict is DP_CONTINUE and
  * may set another; where a packet can go is written on top of each stage's header.
  *
@@ -63,14 +64,20 @@ void dp_worker_flush(struct dp_worker *worker, uint32_t side)
 {
 	struct dp_ctx *ctx = &worker->ctx;
 	struct dp_tx_buffer *tx = &worker->tx[side];
+	const struct dp_lane *lane = &worker->lanes[side];
 	uint64_t bytes = 0, unsent = 0;
 	uint32_t sent = 0;
 
+	if (unlikely(lane->member != 0)) {
+		dp_spread_send(lane->spread, lane->member, ctx, tx->packets, tx->n);
+		tx->n = 0;
+		return;
+	}
 	for (uint32_t i = 0; i < tx->n; i++)
 		bytes += tx->packets[i]->pkt_len;
 	for (uint32_t tries = 0; sent < tx->n && tries < TX_TRIES; tries++)
 		sent += rte_eth_tx_burst(
-			ctx->ports[side], worker->id, tx->packets + sent, tx->n - sent);
+			ctx->ports[side], lane->queue, tx->packets + sent, tx->n - sent);
 	for (uint32_t i = sent; i < tx->n; i++) {
 		unsent += tx->packets[i]->pkt_len;
 		dp_drop(ctx, tx->packets[i], DP_DROP_TX_FULL);
@@ -195,20 +202,72 @@ static uint32_t send_from_host(struct dp_worker *worker)
 	return n;
 }
 
+/* A queue pair that others share: sends for its other members what they want sent. */
+static uint32_t send_for_members(struct dp_worker *worker, struct dp_spread *spread)
+{
+	uint32_t n_members = dp_spread_n_members(spread), total = 0;
+
+	for (uint32_t member = 1; member < n_members; member++) {
+		struct rte_mbuf *packets[DP_BURST];
+		uint32_t n = dp_spread_collect(spread, member, packets, DP_BURST);
+
+		for (uint32_t i = 0; i < n; i++)
+			transmit(worker, packets[i]);
+		total += n;
+	}
+	return total;
+}
+
+/* Where workers share a queue pair: what others have handed to this one. */
+static uint32_t poll_rings(struct dp_worker *worker)
+{
+	struct rte_mbuf *packets[DP_BURST];
+	uint32_t total = 0;
+
+	for (uint32_t side = 0; side < worker->n_sides; side++) {
+		const struct dp_lane *lane = &worker->lanes[side];
+		uint32_t n;
+
+		if (lane->spread == NULL)
+			continue;
+		if (lane->member == 0) {
+			total += send_for_members(worker, lane->spread);
+			continue;
+		}
+		n = dp_spread_take(lane->spread, lane->member, packets, DP_BURST);
+		if (n != 0)
+			dp_worker_process(worker, side, packets, n);
+		total += n;
+	}
+	return total;
+}
+
 static uint32_t poll_ports(struct dp_worker *worker)
 {
 	struct rte_mbuf *packets[DP_BURST];
 	uint32_t total = 0;
 
 	for (uint32_t side = 0; side < worker->n_sides; side++) {
-		uint32_t n = rte_eth_rx_burst(
-			worker->ctx.ports[side], worker->id, packets, DP_BURST);
+		const struct dp_lane *lane = &worker->lanes[side];
+		uint32_t n;
 
+		if (unlikely(lane->member != 0))
+			continue;
+		n = rte_eth_rx_burst(worker->ctx.ports[side], lane->queue, packets, DP_BURST);
+		total += n;
+		if (unlikely(lane->spread != NULL))
+			n = dp_spread_hand_out(lane->spread, &worker->ctx, packets, n);
 		if (n != 0)
 			dp_worker_process(worker, side, packets, n);
-		total += n;
 	}
 	return total;
+}
+
+static void flush_all(struct dp_worker *worker)
+{
+	for (uint32_t side = 0; side < worker->n_sides; side++)
+		if (worker->tx[side].n != 0)
+			dp_worker_flush(worker, side);
 }
 
 /* Timers need no more than the clock: it is read anew every few milliseconds. */
@@ -264,11 +323,11 @@ int dp_worker_run(void *arg)
 
 		read_clock(worker, start);
 		received = poll_ports(worker);
+		if (unlikely(worker->shares))
+			received += poll_rings(worker);
 		if (worker->id == 0 && worker->ctx.punt != NULL)
 			host = send_from_host(worker);
-		for (uint32_t side = 0; side < worker->n_sides; side++)
-			if (worker->tx[side].n != 0)
-				dp_worker_flush(worker, side);
+		flush_all(worker);
 		tell_writers(worker);
 
 		end = rte_rdtsc();
@@ -277,11 +336,23 @@ int dp_worker_run(void *arg)
 			usleep(worker->idle_sleep_us);
 		start = end;
 	}
-	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++)
-		dp_reassembly_flush(&worker->ctx, worker->ctx.reassembly[kind]);
 	for (uint32_t i = 0; i < RTE_DIM(worker->readers); i++) {
 		rte_rcu_qsbr_thread_offline(worker->readers[i], worker->id);
 		rte_rcu_qsbr_thread_unregister(worker->readers[i], worker->id);
 	}
 	return 0;
+}
+
+uint32_t dp_worker_carry_on(struct dp_worker *worker)
+{
+	uint32_t n = poll_rings(worker);
+
+	flush_all(worker);
+	return n;
+}
+
+void dp_worker_give_up(struct dp_worker *worker)
+{
+	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++)
+		dp_reassembly_flush(&worker->ctx, worker->ctx.reassembly[kind]);
 }

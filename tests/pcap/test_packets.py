@@ -33,8 +33,9 @@ TEP = os.environ["DSTM_TEP"]
 CASES = sorted(path.parent for path in HERE.glob("*/case.yaml"))
 SIDES = ("v6", "v4")
 
-# Drops that no frame in a file can bring about; tests/dataplane/worker_test.c reaches them.
-NOT_BY_FRAMES = {"no_headroom", "frag_no_mbuf", "no_route", "no_nexthop", "punt_full", "tx_full", "tx_no_port"}
+# Drops that no frame in a file can bring about; tests/dataplane/worker_test.c and spread_test.c reach them.
+NOT_BY_FRAMES = {"no_headroom", "frag_no_mbuf", "no_route", "no_nexthop", "punt_full", "rx_ring_full",
+                 "tx_ring_full", "tx_full", "tx_no_port"}
 
 # Packets that the program makes, beside those that it receives.
 MADE = ("v6_reassembled", "inner_reassembled", "v4_reassembled", "fragments_made",
