@@ -56,6 +56,7 @@ static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
 	ctx->local_v4 = &datapath->local_v4;
 	ctx->mtu_v6 = params->mtu_v6;
 	ctx->mtu_v4 = params->mtu_v4;
+	ctx->tunnel_overhead = sizeof(struct rte_ipv6_hdr);
 	ctx->hop_limit = params->hop_limit;
 	ctx->hairpin = params->hairpin;
 	init_frag_ids(&ctx->frag_ids);

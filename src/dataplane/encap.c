@@ -21,14 +21,14 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 		dp_pkt_drop(p, DP_DROP_V4_TTL_EXPIRED);
 		return false;
 	}
-	if (unlikely(p->v4_len + sizeof(struct rte_ipv6_hdr) > ctx->mtu_v6)) {
+	if (unlikely(p->v4_len + ctx->tunnel_overhead > ctx->mtu_v6)) {
 		if (ipv4_must_stay_whole(p->v4)) {
 			dp_pkt_drop(p, DP_DROP_TOO_BIG_V6);
 			return false;
 		}
 		p->cut = true;
 	}
-	if (unlikely(rte_pktmbuf_headroom(p->m) < sizeof(struct rte_ipv6_hdr))) {
+	if (unlikely(rte_pktmbuf_headroom(p->m) < ctx->tunnel_overhead)) {
 		dp_pkt_drop(p, DP_DROP_NO_HEADROOM);
 		return false;
 	}

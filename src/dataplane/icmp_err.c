@@ -235,7 +235,7 @@ static uint16_t mtu_for(const struct dp_ctx *ctx, enum dp_counter reason)
 	case DP_DROP_TOO_BIG_V4:
 		return ctx->mtu_v4;
 	case DP_DROP_TOO_BIG_V6:
-		return ctx->mtu_v6 - sizeof(struct rte_ipv6_hdr);
+		return (uint16_t)(ctx->mtu_v6 - ctx->tunnel_overhead);
 	default:
 		return 0;
 	}

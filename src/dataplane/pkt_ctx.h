@@ -85,6 +85,7 @@ struct dp_ctx {
 	struct dp_reassembly *reassembly[DP_FRAG_N_KINDS];
 	uint32_t mtu_v6;
 	uint32_t mtu_v4;
+	uint32_t tunnel_overhead; /* octets that encap puts in front of an IPv4 packet */
 	uint8_t hop_limit;
 	bool hairpin;
 	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first */

@@ -148,6 +148,7 @@ void packets_ctx_init(struct dp_ctx *ctx)
 	ctx->local_v4 = &local_v4;
 	ctx->mtu_v6 = 1500;
 	ctx->mtu_v4 = 1500;
+	ctx->tunnel_overhead = sizeof(struct rte_ipv6_hdr);
 	ctx->hop_limit = 64;
 	ctx->ports[1] = 1;
 	memcpy(ctx->macs, macs, sizeof(macs));
