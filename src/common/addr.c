@@ -196,6 +196,22 @@ bool addr_v6_prefix_contains(const struct addr_v6_prefix *prefix, const struct i
 	return addr_v6_equal(&masked, &prefix->addr);
 }
 
+bool addr_v4_prefixes_overlap(const struct addr_v4_prefix *a, const struct addr_v4_prefix *b)
+{
+	return addr_v4_prefix_contains(a, b->addr) || addr_v4_prefix_contains(b, a->addr);
+}
+
+bool addr_v4_prefix_is_unicast(const struct addr_v4_prefix *prefix)
+{
+	static const struct addr_v4_prefix reserved[] = {
+		{0x00000000, 8}, {0x7f000000, 8}, {0xe0000000, 4}, {0xf0000000, 4}};
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (addr_v4_prefixes_overlap(prefix, &reserved[i]))
+			return false;
+	return true;
+}
+
 void addr_endpoint_to_sockaddr(const struct addr_endpoint *endpoint, struct sockaddr_in6 *sa)
 {
 	*sa = (struct sockaddr_in6){

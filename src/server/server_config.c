@@ -174,24 +174,6 @@ static int check_tep(const struct check *check, uint32_t i)
 	return 0;
 }
 
-static bool prefixes_overlap(const struct addr_v4_prefix *a, const struct addr_v4_prefix *b)
-{
-	return addr_v4_prefix_contains(a, b->addr) || addr_v4_prefix_contains(b, a->addr);
-}
-
-/* Not "this network", loopback, multicast or reserved. */
-static bool prefix_is_unicast(const struct addr_v4_prefix *prefix)
-{
-	static const struct addr_v4_prefix reserved[] = {
-		{0x00000000, 8}, {0x7f000000, 8}, {0xe0000000, 4}, {0xf0000000, 4}};
-
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-		if (prefixes_overlap(prefix, &reserved[i]))
-			return false;
-	}
-	return true;
-}
-
 static int check_pool_alone(const struct check *check, const struct srv_config_pool *pool)
 {
 	bool is_shared = pool->mode == SRV_POOL_SHARED;
@@ -204,7 +186,7 @@ static int check_pool_alone(const struct check *check, const struct srv_config_p
 		return config_fail(check->error, check->path, pool->pos,
 			"pool \"%s\": block_size %u is not a power of two", pool->name,
 			pool->block_size);
-	if (!prefix_is_unicast(&pool->prefix))
+	if (!addr_v4_prefix_is_unicast(&pool->prefix))
 		return config_fail(check->error, check->path, pool->pos,
 			"pool \"%s\": %s holds addresses that no host can have", pool->name,
 			addr_v4_prefix_format(&pool->prefix, text));
@@ -224,7 +206,7 @@ static int check_pool(const struct check *check, uint32_t i)
 		if (strcmp(pool->name, pools[j].name) == 0)
 			return config_fail(check->error, check->path, pool->pos,
 				"pool \"%s\" is there twice", pool->name);
-		if (prefixes_overlap(&pool->prefix, &pools[j].prefix))
+		if (addr_v4_prefixes_overlap(&pool->prefix, &pools[j].prefix))
 			return config_fail(check->error, check->path, pool->pos,
 				"pools \"%s\" and \"%s\" overlap", pools[j].name, pool->name);
 	}

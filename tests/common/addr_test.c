@@ -186,6 +186,49 @@ static void only_routable_addresses_are_tunnel_ends(void **state)
 	}
 }
 
+static void prefixes_overlap_where_one_holds_the_other(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlap;
+	} cases[] = {
+		{"198.51.100.0/24", "198.51.100.0/24", true},
+		{"198.51.100.0/24", "198.51.100.128/25", true},
+		{"198.51.100.255", "198.51.100.0/24", true},
+		{"0.0.0.0/0", "192.0.2.1", true},
+		{"198.51.100.0/25", "198.51.100.128/25", false},
+		{"198.51.100.0/24", "198.51.101.0/24", false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct addr_v4_prefix a, b;
+
+		assert_int_equal(addr_v4_prefix_parse(cases[i].a, &a), 0);
+		assert_int_equal(addr_v4_prefix_parse(cases[i].b, &b), 0);
+		assert_int_equal(addr_v4_prefixes_overlap(&a, &b), cases[i].overlap);
+		assert_int_equal(addr_v4_prefixes_overlap(&b, &a), cases[i].overlap);
+	}
+}
+
+static void prefixes_of_hosts_hold_no_reserved_address(void **state)
+{
+	static const char *const good[] = {
+		"1.0.0.0/8", "126.0.0.0/8", "128.0.0.0/2", "223.0.0.0/8"};
+	static const char *const bad[] = {"0.0.0.0/0", "0.0.0.1", "0.0.0.0/7", "127.0.0.1",
+		"126.0.0.0/7", "224.0.0.0/4", "239.255.255.255", "240.0.0.0/4", "255.255.255.255",
+		"192.0.0.0/2"};
+	struct addr_v4_prefix prefix;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(addr_v4_prefix_parse(good[i], &prefix), 0);
+		assert_true(addr_v4_prefix_is_unicast(&prefix));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(addr_v4_prefix_parse(bad[i], &prefix), 0);
+		assert_false(addr_v4_prefix_is_unicast(&prefix));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +237,8 @@ int main(void)
 		cmocka_unit_test(prefixes_refuse_host_bits_and_bad_lengths),
 		cmocka_unit_test(prefixes_come_back_as_they_were),
 		cmocka_unit_test(a_prefix_contains_its_own_addresses_only),
+		cmocka_unit_test(prefixes_overlap_where_one_holds_the_other),
+		cmocka_unit_test(prefixes_of_hosts_hold_no_reserved_address),
 		cmocka_unit_test(endpoints_are_bracketed),
 		cmocka_unit_test(mac_addresses_are_six_pairs),
 		cmocka_unit_test(only_routable_addresses_are_tunnel_ends),
