@@ -22,6 +22,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -230,11 +231,22 @@ def drop_names():
     return re.findall(r"^\| `(\w+)` \|", page[:page.index("## Other counters")], re.M)
 
 
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    """What the program did with each case that was asked for; as many run at once as there are CPUs."""
+    asked = [item.callspec.params["path"] for item in request.session.items
+             if item.function is test_case]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        yield {path: pool.submit(run_tep, load(path), tmp_path_factory.mktemp(path.name))
+               for path in asked}
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
-def test_case(path, tmp_path):
+def test_case(path, runs):
     case = load(path)
     assert case["description"] and case["ids"]
-    out, stats = run_tep(case, tmp_path)
+    out, stats = runs[path].result()
     check_frames(case, out)
     check_counters(case, stats)
 
