@@ -180,6 +180,8 @@ static int create_datapath(struct tep *tep)
 		.mtu_v6 = config->ports.mtu_v6,
 		.mtu_v4 = config->ports.mtu_v4,
 		.hairpin = config->hairpin,
+		.pools = config->pools.items,
+		.n_pools = config->pools.n,
 		.icmp = icmp_params(config),
 		.reassembly =
 			{

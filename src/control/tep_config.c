@@ -159,6 +159,8 @@ static const struct config_key root_keys[] = {
 		.max = 16777216},
 	{CONFIG_SECTION, AT(tep_config, tunnel), "tunnel", .section = &tunnel_section},
 	{CONFIG_BOOL, AT(tep_config, hairpin), "hairpin", .value = "true"},
+	{CONFIG_LIST, AT(tep_config, pools), "pools", .max = DP_POOLS_MAX,
+		.item = CONFIG_V4_PREFIX},
 	{CONFIG_SECTION, AT(tep_config, icmp), "icmp", .section = &icmp_section},
 	{CONFIG_SECTION, AT(tep_config, neighbor), "neighbor", .section = &neighbor_section},
 	{CONFIG_SECTION, AT(tep_config, reassembly), "reassembly", .section = &reassembly_section},
@@ -198,6 +200,27 @@ static int check_tunnel(
 				return config_fail(error, path, tunnel->pos,
 					"tunnel.v6: %s stands there twice",
 					addr_v6_format(&v6[i], text));
+	}
+	return 0;
+}
+
+static int check_pools(
+	const char *path, const struct tep_config *config, struct config_error *error)
+{
+	const struct addr_v4_prefix *pools = config->pools.items;
+	char a[ADDR_PREFIX_STRLEN], b[ADDR_PREFIX_STRLEN];
+
+	for (uint32_t i = 0; i < config->pools.n; i++) {
+		if (!addr_v4_prefix_is_unicast(&pools[i]))
+			return config_fail(error, path, config->pos,
+				"pools: %s holds addresses that no host can have",
+				addr_v4_prefix_format(&pools[i], a));
+		for (uint32_t k = 0; k < i; k++)
+			if (addr_v4_prefixes_overlap(&pools[i], &pools[k]))
+				return config_fail(error, path, config->pos,
+					"pools: %s and %s overlap",
+					addr_v4_prefix_format(&pools[k], a),
+					addr_v4_prefix_format(&pools[i], b));
 	}
 	return 0;
 }
@@ -329,6 +352,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 	rc = check_buffers(path, config, error);
 	if (rc == 0)
 		rc = check_tunnel(path, &config->tunnel, error);
+	if (rc == 0)
+		rc = check_pools(path, config, error);
 	if (rc == 0)
 		rc = check_icmp(path, &config->icmp, error);
 	if (rc == 0)

@@ -79,6 +79,9 @@
 	X(HAIRPIN_NO_BINDING, "hairpin_no_binding",                                                \
 		"No binding holds the destination port or identifier of a packet from a client; "  \
 		"the address is one of ours.")                                                     \
+	X(POOL_NO_BINDING, "pool_no_binding",                                                      \
+		"No binding has any port of the destination address of a packet from a client; "   \
+		"the address is one of pools.")                                                    \
 	X(OUTER_CE, "outer_ce",                                                                    \
 		"Congestion was marked on the way for a packet that cannot carry the mark "        \
 		"(RFC 6040).")                                                                     \

@@ -18,6 +18,7 @@
 
 struct dp_datapath {
 	struct dp_datapath_params params;
+	struct dp_pools pools;
 	struct dp_local_v4 local[2]; /* the one in use, and the one to write next */
 	const struct dp_local_v4 *local_v4; /* which one workers read */
 	atomic_bool stop;
@@ -59,6 +60,7 @@ static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
 	ctx->tunnel_overhead = sizeof(struct rte_ipv6_hdr);
 	ctx->hop_limit = params->hop_limit;
 	ctx->hairpin = params->hairpin;
+	ctx->pools = params->n_pools != 0 ? &datapath->pools : NULL;
 	init_frag_ids(&ctx->frag_ids);
 	ctx->ports[0] = params->port_v6;
 	ctx->ports[1] = params->port_v4;
@@ -166,7 +168,7 @@ struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params)
 	unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
 
 	if (params->n_workers == 0 || params->n_workers > rte_lcore_count() - 1 ||
-		params->n_tep_v6 > DP_TEP_ADDRESSES_MAX) {
+		params->n_tep_v6 > DP_TEP_ADDRESSES_MAX || params->n_pools > DP_POOLS_MAX) {
 		rte_errno = EINVAL;
 		return NULL;
 	}
@@ -174,6 +176,7 @@ struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params)
 	if (datapath == NULL)
 		return NULL;
 	datapath->params = *params;
+	dp_pools_init(&datapath->pools, params->pools, params->n_pools);
 	datapath->local_v4 = &datapath->local[0];
 	for (uint32_t i = 0; i < params->n_workers; i++) {
 		datapath->lcores[i] = lcore;

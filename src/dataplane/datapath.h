@@ -11,6 +11,7 @@
 #include "dataplane/binding.h"
 #include "dataplane/counters.h"
 #include "dataplane/nexthop.h"
+#include "dataplane/pools.h"
 #include "dataplane/punt.h"
 
 #include <netinet/in.h>
@@ -59,7 +60,10 @@ struct dp_datapath_params {
 	uint32_t n_tep_v6;
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* our tunnel addresses */
 	uint8_t hop_limit; /* outer hop limit (S9) */
-	bool hairpin; /* packets between clients stay here (S4) */
+	bool hairpin; /* packets between clients stay here (S4) ... */
+	const struct addr_v4_prefix
+		*pools; /* ... and so do those to an address of these that nobody holds */
+	uint32_t n_pools; /* up to DP_POOLS_MAX */
 	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
 	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
 	struct dp_icmp_params icmp;

@@ -8,7 +8,9 @@
 static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding_key *key)
 {
 	if (p->from_v6)
-		dp_pkt_drop(p, DP_DROP_HAIRPIN_NO_BINDING);
+		dp_pkt_drop(p, dp_bindings_has_v4(ctx->bindings, rte_be_to_cpu_32(p->v4->dst_addr))
+				       ? DP_DROP_HAIRPIN_NO_BINDING
+				       : DP_DROP_POOL_NO_BINDING);
 	else
 		dp_pkt_unclaimed(
 			ctx, p, key->has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);

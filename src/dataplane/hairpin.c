@@ -3,12 +3,19 @@
 
 #include "dataplane/l4_id.h"
 
-/* Packets of a burst whose destination address is in the table. */
+/* Packets of a burst whose destination is an address of ours. */
 struct candidates {
 	uint32_t n;
 	uint32_t indices[DP_BURST];
 	struct dp_binding_key keys[DP_BURST];
 };
+
+/* One of our own, whether a binding has it or not? */
+static inline bool is_ours(const struct dp_ctx *ctx, uint32_t v4)
+{
+	return dp_bindings_has_v4(ctx->bindings, v4) ||
+	       (ctx->pools != NULL && dp_pools_contain(ctx->pools, v4));
+}
 
 static void collect(
 	const struct dp_ctx *ctx, const struct dp_burst *burst, struct candidates *candidates)
@@ -19,7 +26,7 @@ static void collect(
 
 		if (!p->from_v6 || p->verdict != DP_CONTINUE)
 			continue;
-		if (likely(!dp_bindings_has_v4(ctx->bindings, rte_be_to_cpu_32(p->v4->dst_addr))))
+		if (likely(!is_ours(ctx, rte_be_to_cpu_32(p->v4->dst_addr))))
 			continue;
 		/* Without a key it is for nobody, as is a port-less key for a shared address. */
 		if (!dp_l4_id_destination(p, &candidates->keys[candidates->n]))

@@ -6,10 +6,10 @@
  * Then it does not leave by the IPv4 side. decap proves its sender and takes it out of its tunnel, encap puts it
  * into the tunnel of who holds the destination address and port, in the same pass, and its TTL goes
  * down once. Nothing else is special: sender and receiver may share one IPv4 address, or be the same client.
- * A destination whose address we serve and whose port nobody holds ends at encap; the IPv4 side would only
- * send it back.
+ * A destination that nobody holds, of an address that we serve or of a pool (pools.h), ends at encap; the IPv4
+ * side would only send it back.
  *
- * Packets to addresses that no binding has, which is nearly all of them, cost a look at the table's root.
+ * Packets to other addresses, which is nearly all of them, cost a look at the table's root.
  *
  *	destination is an address of ours	-> DP_CONTINUE, to_v6, target written
  *	all other				-> as it was

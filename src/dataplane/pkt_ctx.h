@@ -13,6 +13,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/datapath.h"
 #include "dataplane/frag_id.h"
+#include "dataplane/pools.h"
 #include "dataplane/verdict.h"
 
 #include <rte_branch_prediction.h>
@@ -88,6 +89,7 @@ struct dp_ctx {
 	uint32_t tunnel_overhead; /* octets that encap puts in front of an IPv4 packet */
 	uint8_t hop_limit;
 	bool hairpin;
+	const struct dp_pools *pools; /* of packets from clients that nobody holds; NULL: none */
 	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first */
 	struct rte_ether_addr macs[DP_SIDES];
 	uint32_t n_tep_v6;

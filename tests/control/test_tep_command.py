@@ -55,7 +55,10 @@ def check(tmp_path, text):
     GOOD.replace("v4: net_pcap1", "v4: net_pcap0"),
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel"),
     GOOD + "bindings: {max: 1}\n",
-], ids=["plain", "static", "control", "one-armed", "kernel", "one binding"])
+    GOOD + "pools: [198.51.100.0/25, 198.51.100.128/25, 192.0.2.1]\n",
+    GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(64))}]\n",
+], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "pools",
+        "most pools"])
 def test_good_configurations_pass(tmp_path, text):
     assert check(tmp_path, text) == (0, "")
 
@@ -88,6 +91,18 @@ BAD = {
         "tep.yaml:10:1: workers: this key stands here twice"),
     "reassembly": (GOOD + "reassembly: {timeout_ms: 5}\n",
         "tep.yaml:9:26: reassembly.timeout_ms: 5 is out of range 20..60000"),
+    "pools overlap": (GOOD + "pools: [192.0.2.0/24, 198.51.100.0/24, 198.51.100.128/25]\n",
+        "tep.yaml:1:1: pools: 198.51.100.0/24 and 198.51.100.128/25 overlap"),
+    "pool twice": (GOOD + "pools: [192.0.2.0/24, 192.0.2.0/24]\n",
+        "tep.yaml:1:1: pools: 192.0.2.0/24 and 192.0.2.0/24 overlap"),
+    "pool of everything": (GOOD + "pools: [0.0.0.0/0]\n",
+        "tep.yaml:1:1: pools: 0.0.0.0/0 holds addresses that no host can have"),
+    "pool of groups": (GOOD + "pools: [232.0.0.0/16]\n",
+        "tep.yaml:1:1: pools: 232.0.0.0/16 holds addresses that no host can have"),
+    "pool with host bits": (GOOD + "pools: [198.51.100.1/24]\n",
+        'tep.yaml:9:9: pools[0]: expected an IPv4 prefix without host bits, not "198.51.100.1/24"'),
+    "too many pools": (GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(65))}]\n",
+        "tep.yaml:9:895: pools: more than 64 items"),
     "no ports": (GOOD[GOOD.index("tunnel"):],
         "tep.yaml:1:1: ports.v6: missing: this key is required"),
     "no v4 port": (changed("  v4: net_pcap1\n", ""),
