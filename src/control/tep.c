@@ -150,6 +150,7 @@ static struct dp_icmp_params icmp_params(const struct tep_config *config)
 				[DP_ICMP_TOO_BIG] = icmp->too_big_to_clients,
 				[DP_ICMP_UNREACHABLE] = icmp->unreachable_to_clients,
 				[DP_ICMP_POLICY] = icmp->policy_to_clients,
+				[DP_ICMP_PARAMETER] = icmp->parameter_to_clients,
 			},
 	};
 }

@@ -67,6 +67,8 @@ static const struct config_key icmp_keys[] = {
 		.value = "false"},
 	{CONFIG_BOOL, AT(tep_config_icmp, policy_to_clients), "policy_to_clients",
 		.value = "false"},
+	{CONFIG_BOOL, AT(tep_config_icmp, parameter_to_clients), "parameter_to_clients",
+		.value = "true"},
 	{CONFIG_END},
 };
 static const struct config_section icmp_section = {icmp_keys, sizeof(struct tep_config_icmp)};

@@ -47,6 +47,7 @@ struct tep_config_icmp {
 	bool unreachable_to_v4;
 	bool unreachable_to_clients;
 	bool policy_to_clients;
+	bool parameter_to_clients;
 };
 
 struct tep_config_neighbor {

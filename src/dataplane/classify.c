@@ -2,6 +2,7 @@
 #include "dataplane/classify.h"
 
 #include "dataplane/ipv4.h"
+#include "dataplane/ipv6_ext.h"
 #include "dataplane/tunnel_err.h"
 
 #include <rte_prefetch.h>
@@ -22,6 +23,16 @@ static const uint8_t inner_reasons[IPV4_N_FAULTS] = {
 	[IPV4_BAD_HEADER_LENGTH] = DP_DROP_INNER_BAD_HEADER_LENGTH,
 	[IPV4_BAD_LENGTH] = DP_DROP_INNER_BAD_LENGTH,
 	[IPV4_BAD_CHECKSUM] = DP_DROP_INNER_BAD_CHECKSUM,
+};
+
+static const uint8_t ext_reasons[DP_EXT_N_FAULTS] = {
+	[DP_EXT_MALFORMED] = DP_DROP_V6_EXT_MALFORMED,
+	[DP_EXT_ORDER] = DP_DROP_V6_EXT_ORDER,
+	[DP_EXT_TOO_LONG] = DP_DROP_V6_EXT_TOO_LONG,
+	[DP_EXT_OPTION] = DP_DROP_V6_EXT_OPTION,
+	[DP_EXT_ROUTING] = DP_DROP_V6_EXT_ROUTING,
+	[DP_EXT_AH] = DP_DROP_V6_AH,
+	[DP_EXT_ESP] = DP_DROP_V6_ESP,
 };
 
 static bool is_our_tunnel_address(const struct dp_ctx *ctx, const uint8_t *v6)
@@ -48,49 +59,71 @@ static inline bool take_v4(
 	return true;
 }
 
-/* A fragment that can be one of a tunnel packet, or of options before it. Others are the host's to join. */
-static void classify_v6_fragment(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t payload_len)
+/* What stands inside a tunnel packet. */
+static inline void take_inner(struct dp_pkt *p, void *inner, uint32_t room)
 {
-	const struct rte_ipv6_fragment_ext *extension = (const void *)(p->v6 + 1);
+	p->from_v6 = true;
+	if (take_v4(p, inner, room, inner_reasons) && unlikely(ipv4_is_fragment(p->v4)))
+		p->verdict = DP_FRAGMENT;
+}
 
-	if (payload_len < sizeof(*extension)) {
+/* A fragment that can be one of a tunnel packet, or of headers before it. Others are the host's to join. */
+static void classify_v6_fragment(
+	const struct dp_ctx *ctx, struct dp_pkt *p, const uint8_t *extension, uint32_t room)
+{
+	if (room < sizeof(struct rte_ipv6_fragment_ext)) {
 		dp_pkt_drop(p, DP_DROP_V6_FRAG_MALFORMED);
 		return;
 	}
-	switch (extension->next_header) {
+	switch (extension[0]) {
 	case IPPROTO_IPIP:
 	case IPPROTO_DSTOPTS:
+	case IPPROTO_ROUTING:
 		p->verdict = DP_FRAGMENT;
 		break;
 	case IPPROTO_FRAGMENT:
 	case IPPROTO_HOPOPTS:
-	case IPPROTO_ROUTING:
-		dp_pkt_drop(p, DP_DROP_V6_EXTENSION);
+		dp_pkt_drop(p, DP_DROP_V6_EXT_ORDER);
+		break;
+	case IPPROTO_AH:
+		dp_pkt_drop(p, DP_DROP_V6_AH);
+		break;
+	case IPPROTO_ESP:
+		dp_pkt_drop(p, DP_DROP_V6_ESP);
 		break;
 	default:
 		dp_pkt_to_host(ctx, p);
 	}
 }
 
-/* IPv6 to a tunnel address of ours with another next header than 4. */
+/* IPv6 to a tunnel address of ours that does not begin with the packet inside. */
 static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t payload_len)
 {
-	switch (p->v6->proto) {
-	case IPPROTO_ICMPV6:
-		if (ctx->icmp.relay && dp_tunnel_err_quotes_tunnel(p->v6, payload_len)) {
-			p->from_v6 = true;
-			p->verdict = DP_RELAY;
-		} else {
-			dp_pkt_to_host(ctx, p);
-		}
+	uint8_t *behind;
+	struct dp_ext ext;
+	enum dp_ext_fault fault;
+	uint32_t room;
+
+	if (p->v6->proto == IPPROTO_ICMPV6 && ctx->icmp.relay &&
+		dp_tunnel_err_quotes_tunnel(p->v6, payload_len)) {
+		p->from_v6 = true;
+		p->verdict = DP_RELAY;
+		return;
+	}
+	fault = dp_ext_walk(p->v6, payload_len, &ext);
+	if (fault != DP_EXT_SOUND) {
+		p->from_v6 = true;
+		dp_pkt_drop(p, ext_reasons[fault]);
+		return;
+	}
+	behind = (uint8_t *)p->v6 + ext.end;
+	room = sizeof(*p->v6) + payload_len - ext.end;
+	switch (ext.next) {
+	case IPPROTO_IPIP:
+		take_inner(p, behind, room);
 		break;
 	case IPPROTO_FRAGMENT:
-		classify_v6_fragment(ctx, p, payload_len);
-		break;
-	case IPPROTO_HOPOPTS:
-	case IPPROTO_ROUTING:
-	case IPPROTO_DSTOPTS:
-		dp_pkt_drop(p, DP_DROP_V6_EXTENSION);
+		classify_v6_fragment(ctx, p, behind, room);
 		break;
 	default:
 		dp_pkt_to_host(ctx, p);
@@ -125,10 +158,7 @@ static inline void classify_v6(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 		classify_not_tunnel(ctx, p, payload_len);
 		return;
 	}
-	p->from_v6 = true;
-	if (take_v4(p, (struct rte_ipv4_hdr *)(v6 + 1), payload_len, inner_reasons) &&
-		unlikely(ipv4_is_fragment(p->v4)))
-		p->verdict = DP_FRAGMENT;
+	take_inner(p, v6 + 1, payload_len);
 }
 
 static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t room)
@@ -210,6 +240,9 @@ void dp_classify_whole(const struct dp_ctx *ctx, struct dp_pkt *p)
 {
 	reset(p);
 	classify_payload(ctx, p);
+	/* One fragment header a packet (RFC 8200 section 4.1), or we might mend headers all day long. */
+	if (p->verdict == DP_FRAGMENT && p->v4 == NULL)
+		dp_pkt_drop(p, DP_DROP_V6_EXT_ORDER);
 }
 
 void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)

@@ -2,7 +2,8 @@
 /*
  * First stage: what is this frame?
  *
- *	IPv6 to one of our tunnel addresses, next header 4	-> DP_CONTINUE, from_v6
+ *	IPv6 to one of our tunnel addresses, next header 4,
+ *	with extension headers before it or without		-> DP_CONTINUE, from_v6
  *	IPv4, unicast, to be looked up				-> DP_CONTINUE
  *	an ICMPv6 error about a packet in a tunnel		-> DP_RELAY
  *	a fragment of one of these				-> DP_FRAGMENT

@@ -46,8 +46,22 @@
 	X(V6_BAD_VERSION, "v6_bad_version", "The version in the IPv6 header is not 6.")            \
 	X(V6_BAD_LENGTH, "v6_bad_length", "The IPv6 payload length goes beyond the frame.")        \
 	DP_FRAG_DROP_ROWS(X, V6, "v6", "an IPv6 packet to a tunnel address")                       \
-	X(V6_EXTENSION, "v6_extension",                                                            \
-		"An extension header stands before the payload of a packet to a tunnel address.")  \
+	X(V6_EXT_MALFORMED, "v6_ext_malformed",                                                    \
+		"An extension header of a packet to a tunnel address goes beyond the packet, or "  \
+		"an option beyond its header.")                                                    \
+	X(V6_EXT_ORDER, "v6_ext_order",                                                            \
+		"Hop-by-hop options that are not the first extension header, or a fragment of a "  \
+		"fragment, to a tunnel address.")                                                  \
+	X(V6_EXT_TOO_LONG, "v6_ext_too_long",                                                      \
+		"More than 8 extension headers, or 512 octets of them, in a packet to a tunnel "   \
+		"address.")                                                                        \
+	X(V6_EXT_OPTION, "v6_ext_option",                                                          \
+		"An unknown IPv6 option, in a packet to a tunnel address, of a type that is not "  \
+		"to be skipped.")                                                                  \
+	X(V6_EXT_ROUTING, "v6_ext_routing",                                                        \
+		"A routing header with segments left, in a packet to a tunnel address.")           \
+	X(V6_AH, "v6_ah", "A packet to a tunnel address with an authentication header.")           \
+	X(V6_ESP, "v6_esp", "An encrypted packet (ESP) to a tunnel address.")                      \
 	X(INNER_TRUNCATED, "inner_truncated", "The tunnelled packet ends inside its IPv4 header.") \
 	X(INNER_BAD_VERSION, "inner_bad_version", "The version in the inner header is not 4.")     \
 	X(INNER_BAD_HEADER_LENGTH, "inner_bad_header_length",                                      \

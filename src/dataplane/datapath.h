@@ -30,6 +30,7 @@ enum dp_icmp_kind {
 	DP_ICMP_TOO_BIG, /* ICMPv4 3/4, with the MTU (S10) */
 	DP_ICMP_UNREACHABLE, /* ICMPv4 3/1: nobody holds the destination (S3) */
 	DP_ICMP_POLICY, /* ICMPv6 1/5: the source is not its sender's (S2) */
+	DP_ICMP_PARAMETER, /* ICMPv6 4: an extension header that we cannot go past (S8) */
 	DP_N_ICMP_KINDS,
 };
 

@@ -3,6 +3,7 @@
 
 #include "dataplane/classify.h"
 #include "dataplane/ipv4.h"
+#include "dataplane/ipv6_ext.h"
 #include "dataplane/reassembly.h"
 
 #define V6_OFFSET_MASK 0xfff8
@@ -18,14 +19,25 @@ static uint32_t distance(const struct dp_pkt *p, const void *at)
 	return (uint32_t)((const uint8_t *)at - rte_pktmbuf_mtod(p->m, const uint8_t *));
 }
 
+/* Behind the headers that each fragment repeats; classify found them sound. */
+static const void *fragment_header(const struct rte_ipv6_hdr *v6)
+{
+	struct dp_ext ext;
+
+	dp_ext_walk(v6, rte_be_to_cpu_16(v6->payload_len), &ext);
+	return (const uint8_t *)v6 + ext.end;
+}
+
 static struct dp_frag describe_v6(const struct dp_pkt *p)
 {
-	const struct rte_ipv6_fragment_ext *extension = (const void *)(p->v6 + 1);
+	const struct rte_ipv6_fragment_ext *extension = fragment_header(p->v6);
 	uint16_t data = rte_be_to_cpu_16(extension->frag_data);
 	struct dp_frag frag = {
 		.key.id = extension->id,
 		.offset = data & V6_OFFSET_MASK,
-		.len = rte_be_to_cpu_16(p->v6->payload_len) - sizeof(*extension),
+		.len = (uint32_t)((const uint8_t *)(p->v6 + 1) +
+				  rte_be_to_cpu_16(p->v6->payload_len) -
+				  (const uint8_t *)(extension + 1)),
 		.start = distance(p, extension + 1),
 		.more = (data & V6_MORE) != 0,
 		.ecn = v6_ecn(p->v6),
@@ -59,19 +71,24 @@ static struct dp_frag describe_v4(const struct dp_pkt *p)
 	return frag;
 }
 
-/* Closes the gap that the fragment header leaves; the packet is no fragment any more. */
-static void mend_v6(struct rte_mbuf *m, uint32_t start, uint32_t payload_len)
+/* Closes the gap that the fragment header leaves; the packet is no fragment any more. False: too long. */
+static bool mend_v6(struct rte_mbuf *m, uint32_t start, uint32_t payload_len)
 {
 	const uint32_t gap = sizeof(struct rte_ipv6_fragment_ext);
-	struct rte_ipv6_hdr *v6;
-	uint8_t next_header = *rte_pktmbuf_mtod_offset(m, uint8_t *, start - gap);
+	struct rte_ipv6_hdr *v6 = rte_pktmbuf_mtod_offset(
+		m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
+	uint32_t repeated = start - gap - RTE_ETHER_HDR_LEN - sizeof(*v6);
+	struct dp_ext ext;
 
+	if (repeated + payload_len > DP_DATAGRAM_MAX)
+		return false;
+	dp_ext_walk(v6, repeated + gap, &ext);
+	((uint8_t *)v6)[ext.next_at] = ((uint8_t *)v6)[ext.end];
+	v6->payload_len = rte_cpu_to_be_16((uint16_t)(repeated + payload_len));
 	memmove(rte_pktmbuf_mtod_offset(m, uint8_t *, gap), rte_pktmbuf_mtod(m, uint8_t *),
 		start - gap);
 	rte_pktmbuf_adj(m, (uint16_t)gap);
-	v6 = rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
-	v6->proto = next_header;
-	v6->payload_len = rte_cpu_to_be_16((uint16_t)payload_len);
+	return true;
 }
 
 static void mark_v6(struct rte_ipv6_hdr *v6)
@@ -79,7 +96,25 @@ static void mark_v6(struct rte_ipv6_hdr *v6)
 	v6->vtc_flow |= rte_cpu_to_be_32((uint32_t)DP_ECN_CE << 20);
 }
 
-/* The IPv4 header of a whole packet, and the length of the header around it; false: too long. */
+/* The header around an IPv4 packet that is whole now; false: too long. */
+static bool mend_outer(struct rte_mbuf *m, uint32_t v4_offset, const struct dp_whole *whole)
+{
+	struct rte_ipv6_hdr *v6 = rte_pktmbuf_mtod_offset(
+		m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
+	const struct rte_ipv4_hdr *v4 = rte_pktmbuf_mtod_offset(
+		m, const struct rte_ipv4_hdr *, v4_offset);
+	uint32_t len = (uint32_t)((const uint8_t *)v4 - (const uint8_t *)(v6 + 1)) +
+		       rte_be_to_cpu_16(v4->total_length);
+
+	if (len > DP_DATAGRAM_MAX)
+		return false;
+	v6->payload_len = rte_cpu_to_be_16((uint16_t)len);
+	if (whole->outer_ce)
+		mark_v6(v6);
+	return true;
+}
+
+/* The IPv4 header of a whole packet; false: too long. */
 static bool mend_v4(struct rte_mbuf *m, uint32_t offset, const struct dp_whole *whole, bool ce)
 {
 	struct rte_ipv4_hdr *v4 = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, offset);
@@ -94,14 +129,22 @@ static bool mend_v4(struct rte_mbuf *m, uint32_t offset, const struct dp_whole *
 		v4->type_of_service |= DP_ECN_CE;
 	v4->hdr_checksum = 0;
 	v4->hdr_checksum = (uint16_t)~rte_raw_cksum(v4, header_len);
-	if (offset != RTE_ETHER_HDR_LEN) {
-		struct rte_ipv6_hdr *v6 = (struct rte_ipv6_hdr *)v4 - 1;
-
-		v6->payload_len = v4->total_length;
-		if (whole->outer_ce)
-			mark_v6(v6);
-	}
 	return true;
+}
+
+static bool mend(struct rte_mbuf *m, enum dp_frag_kind kind, const struct dp_whole *whole,
+	uint32_t v4_offset, bool ce)
+{
+	if (kind == DP_FRAG_V6) {
+		if (!mend_v6(m, whole->start, whole->payload_len))
+			return false;
+		if (ce)
+			mark_v6(rte_pktmbuf_mtod_offset(
+				m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN));
+		return true;
+	}
+	return mend_v4(m, v4_offset, whole, ce) &&
+	       (kind == DP_FRAG_V4 || mend_outer(m, v4_offset, whole));
 }
 
 /* The packet is complete: makes its headers say so, and lets classify decide what it is. */
@@ -115,12 +158,7 @@ static void go_on(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_frag_kind kind,
 		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
 		return;
 	}
-	if (kind == DP_FRAG_V6) {
-		mend_v6(p->m, whole->start, whole->payload_len);
-		if (ce)
-			mark_v6(rte_pktmbuf_mtod_offset(
-				p->m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN));
-	} else if (!mend_v4(p->m, v4_offset, whole, ce)) {
+	if (!mend(p->m, kind, whole, v4_offset, ce)) {
 		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
 		return;
 	}
@@ -138,7 +176,7 @@ static void defrag_one(struct dp_ctx *ctx, struct dp_pkt *p)
 	struct dp_whole whole;
 
 	if (frag.offset == 0 && !frag.more) { /* RFC 6946: alone, whatever else has this number */
-		mend_v6(p->m, frag.start, frag.len);
+		mend_v6(p->m, frag.start, frag.len); /* what fitted before still does */
 		dp_classify_whole(ctx, p);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include "dataplane/icmp_quote.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6.h"
+#include "dataplane/ipv6_ext.h"
 #include "dataplane/tunnel_err.h"
 
 #include <netinet/icmp6.h>
@@ -33,6 +34,9 @@ static const uint8_t kinds[DP_N_DROPS] = {
 	[DP_DROP_NO_PORT_V6] = DP_ICMP_POLICY,
 	[DP_DROP_SPOOFED_CLIENT] = DP_ICMP_POLICY,
 	[DP_DROP_WRONG_TEP] = DP_ICMP_POLICY,
+	[DP_DROP_V6_EXT_ORDER] = DP_ICMP_PARAMETER,
+	[DP_DROP_V6_EXT_OPTION] = DP_ICMP_PARAMETER,
+	[DP_DROP_V6_EXT_ROUTING] = DP_ICMP_PARAMETER,
 };
 
 static const struct {
@@ -42,6 +46,7 @@ static const struct {
 	[DP_ICMP_TOO_BIG] = {ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED},
 	[DP_ICMP_UNREACHABLE] = {ICMP_DEST_UNREACH, ICMP_HOST_UNREACH},
 	[DP_ICMP_POLICY] = {ICMP6_DST_UNREACH, 5}, /* source address failed policy */
+	[DP_ICMP_PARAMETER] = {ICMP6_PARAM_PROB, 0}, /* code and pointer: ipv6_ext.h */
 };
 
 /* The frame as it arrived: its Ethernet header stands there until egress writes another one. */
@@ -60,19 +65,29 @@ static bool is_icmp_but_no_query(const struct dp_pkt *p)
 	       (p->v4_len <= p->l4_offset || dp_icmp_class(icmp[0]) != ICMP_QUERY);
 }
 
+static bool has_unicast_sender(const struct rte_ipv6_hdr *v6)
+{
+	struct in6_addr sender;
+
+	memcpy(&sender, v6->src_addr, sizeof(sender));
+	return addr_v6_is_global(&sender);
+}
+
 static bool may_be_answered(const struct dp_pkt *p, enum dp_icmp_kind kind)
 {
 	const struct rte_ipv4_hdr *v4 = p->v4;
 
+	if (kind == DP_ICMP_PARAMETER) {
+		struct dp_ext_problem problem;
+
+		return !came_to_a_group(p) && has_unicast_sender(p->v6) &&
+		       dp_ext_problem(p->v6, rte_be_to_cpu_16(p->v6->payload_len), &problem);
+	}
 	if (came_to_a_group(p) || is_icmp_but_no_query(p) ||
 		(v4->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK)) != 0)
 		return false;
-	if (kind == DP_ICMP_POLICY) {
-		struct in6_addr sender;
-
-		memcpy(&sender, p->v6->src_addr, sizeof(sender));
-		return addr_v6_is_global(&sender);
-	}
+	if (kind == DP_ICMP_POLICY)
+		return has_unicast_sender(p->v6);
 	if (kind == DP_ICMP_TOO_BIG && !ipv4_must_stay_whole(v4))
 		return false;
 	return !dp_v4_is_martian(rte_be_to_cpu_32(v4->src_addr)) &&
@@ -209,15 +224,12 @@ static bool answer_client(
 	return true;
 }
 
-static bool answer_policy(struct dp_pkt *p)
+/* To who sent the outer packet. */
+static bool answer_v6(struct dp_pkt *p, struct icmp6_hdr icmp)
 {
 	const struct tunnel_ends ends = read_tunnel_ends(p->v6);
 	uint32_t whole = sizeof(*p->v6) + rte_be_to_cpu_16(p->v6->payload_len);
 	uint16_t len = RTE_MIN(whole + V6_HEADERS, V6_ERROR_MAX) - sizeof(*p->v6);
-	struct icmp6_hdr icmp = {
-		.icmp6_type = messages[DP_ICMP_POLICY].type,
-		.icmp6_code = messages[DP_ICMP_POLICY].code,
-	};
 	uint8_t *at = (uint8_t *)p->v6 - sizeof(icmp);
 
 	if (!has_room(p, p->v6, V6_HEADERS))
@@ -227,6 +239,26 @@ static bool answer_policy(struct dp_pkt *p)
 	icmp.icmp6_cksum = rte_ipv6_udptcp_cksum(p->v6, at);
 	memcpy(at, &icmp, sizeof(icmp));
 	return true;
+}
+
+static bool answer_policy(struct dp_pkt *p)
+{
+	return answer_v6(p, (struct icmp6_hdr){
+				    .icmp6_type = messages[DP_ICMP_POLICY].type,
+				    .icmp6_code = messages[DP_ICMP_POLICY].code,
+			    });
+}
+
+static bool answer_parameter(struct dp_pkt *p)
+{
+	struct dp_ext_problem problem;
+
+	dp_ext_problem(p->v6, rte_be_to_cpu_16(p->v6->payload_len), &problem);
+	return answer_v6(p, (struct icmp6_hdr){
+				    .icmp6_type = messages[DP_ICMP_PARAMETER].type,
+				    .icmp6_code = problem.code,
+				    .icmp6_pptr = rte_cpu_to_be_32(problem.pointer),
+			    });
 }
 
 /* What would have passed. */
@@ -248,6 +280,8 @@ static bool write_answer(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_icmp_kind
 
 	if (kind == DP_ICMP_POLICY)
 		return answer_policy(p);
+	if (kind == DP_ICMP_PARAMETER)
+		return answer_parameter(p);
 	if (p->from_v6)
 		return answer_client(ctx, p, kind, mtu);
 	return answer_v4(ctx, p, kind, mtu);
@@ -257,7 +291,7 @@ static void answer(struct dp_ctx *ctx, struct dp_pkt *p)
 {
 	enum dp_icmp_kind kind = kinds[p->reason];
 	const bool *enabled = p->from_v6 ? ctx->icmp.to_clients : ctx->icmp.to_v4;
-	bool is_v6 = kind == DP_ICMP_POLICY;
+	bool is_v6 = kind == DP_ICMP_POLICY || kind == DP_ICMP_PARAMETER;
 	uint32_t refused = p->m->pkt_len;
 
 	if (!enabled[kind] || !may_be_answered(p, kind))

@@ -4,7 +4,7 @@
  *
  * Most packets are refused in silence. For some reasons the sender is told: a TTL that would reach 0 (S9),
  * too big and not to be fragmented (S10), nobody holds the destination (S3), a source that is not its
- * sender's (S2). Each kind has a switch per side, and all kinds share one token bucket per worker. The refused
+ * sender's (S2), an extension header that we cannot go past (S8). Each kind has a switch per side, and all kinds share one token bucket per worker. The refused
  * packet is counted under its reason; its buffer then becomes the error, which goes the way of every other
  * packet from here on, so nothing is allocated.
  *

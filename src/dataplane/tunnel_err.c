@@ -7,23 +7,32 @@
 #include <netinet/icmp6.h>
 
 #define ICMP_HEADER_LEN      8
+#define EXTENSION_LEN        8 /* of a fragment header, and of the options that we send */
 #define V6_MTU_MIN           1280
 #define FRAGMENT_OFFSET_MASK 0xfff8
 
-/* Where the packet inside begins in the quoted one, from the IPv6 header on; 0: it carries no IPv4. */
+/*
+ * Where the packet inside begins in the quoted one, from the IPv6 header on; 0: it is no packet of ours. Between
+ * them we put a fragment header and an encapsulation limit, in this order.
+ */
 static uint32_t inner_offset(const uint8_t *quoted, uint32_t room)
 {
 	const struct rte_ipv6_hdr *v6 = (const struct rte_ipv6_hdr *)quoted;
-	const struct rte_ipv6_fragment_ext *fragment = (const void *)(v6 + 1);
+	uint32_t at = sizeof(*v6);
+	uint8_t next;
 
 	if (room < sizeof(*v6) || (rte_be_to_cpu_32(v6->vtc_flow) >> 28) != 6)
 		return 0;
-	if (v6->proto == IPPROTO_IPIP)
-		return sizeof(*v6);
-	if (v6->proto != IPPROTO_FRAGMENT || room < sizeof(*v6) + sizeof(*fragment) ||
-		fragment->next_header != IPPROTO_IPIP)
-		return 0;
-	return sizeof(*v6) + sizeof(*fragment);
+	next = v6->proto;
+	if (next == IPPROTO_FRAGMENT && room >= at + EXTENSION_LEN) {
+		next = quoted[at];
+		at += EXTENSION_LEN;
+	}
+	if (next == IPPROTO_DSTOPTS && room >= at + EXTENSION_LEN && quoted[at + 1] == 0) {
+		next = quoted[at];
+		at += EXTENSION_LEN;
+	}
+	return next == IPPROTO_IPIP ? at : 0;
 }
 
 /* A later fragment of ours: what follows its headers is no IPv4 header. */

@@ -76,6 +76,13 @@ def ours(dst, src="192.0.0.1"):
     return scapy.IP(src=src, dst=dst, tos=0xc0, flags="DF", id=0, ttl=64)
 
 
+def ext(next_header, text):
+    """An IPv6 extension header with this content, in hexadecimal: what follows its length octet."""
+    octets = bytes.fromhex(text)
+    assert len(octets) % 8 == 6
+    return scapy.Raw(bytes([next_header, len(octets) // 8]) + octets)
+
+
 def pieces(payload, step):
     """(offset, more, octets) of a payload in steps of so many octets."""
     return [(at, at + step < len(payload), payload[at:at + step])
@@ -88,6 +95,7 @@ def cut6(packet, step, number=1):
     payload = scapy.raw(scapy.Ether(scapy.raw(packet))[scapy.IPv6].payload)
     next_header = scapy.Ether(scapy.raw(packet))[scapy.IPv6].nh
     head[scapy.IPv6].remove_payload()
+    del head[scapy.IPv6].nh
     return [head / scapy.IPv6ExtHdrFragment(nh=next_header, offset=at // 8, m=int(more), id=number)
             / scapy.Raw(octets) for at, more, octets in pieces(payload, step)]
 
@@ -123,7 +131,7 @@ NAMES.update({
     # Clients A and B share one address by ports, client X has one for itself.
     "A": "2001:db8:1::17", "B": "2001:db8:1::18", "X": "2001:db8:1::19",
     "SHARED": "198.51.100.7", "WHOLE": "198.51.100.9", "PEER": "203.0.113.9",
-    "cut": cut, "patch": patch, "quote": quote, "whole": whole, "ours": ours, "cut4": cut4,
+    "cut": cut, "patch": patch, "quote": quote, "whole": whole, "ours": ours, "cut4": cut4, "ext": ext,
     "cut6": cut6,
 })
 
