@@ -47,7 +47,7 @@ static void init_frag_ids(struct dp_frag_ids *ids)
 	dp_frag_ids_init(ids, key);
 }
 
-static void ctx_init(struct dp_ctx *ctx, struct dp_datapath *datapath)
+void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath)
 {
 	const struct dp_datapath_params *params = &datapath->params;
 
@@ -90,7 +90,7 @@ static struct dp_worker *worker_create(
 
 	if (worker == NULL)
 		return NULL;
-	ctx_init(&worker->ctx, datapath);
+	dp_datapath_ctx_init(&worker->ctx, datapath);
 	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++) {
 		worker->ctx.reassembly[kind] = dp_reassembly_create(
 			&params->reassembly, kind, socket);

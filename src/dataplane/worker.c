@@ -163,29 +163,45 @@ static inline void deliver(struct dp_worker *worker, const struct dp_burst *burs
 		hand_to_host(&worker->ctx, &resolve, DP_PUNT_RESOLVE);
 }
 
-void dp_worker_process(
-	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n)
+/* Their contexts, and the first counter. */
+static inline void begin(
+	struct dp_ctx *ctx, struct dp_burst *burst, struct rte_mbuf **packets, uint32_t n)
 {
-	struct dp_ctx *ctx = &worker->ctx;
-	struct dp_burst burst;
 	uint64_t bytes = 0;
 
-	burst.n = n;
+	burst->n = n;
 	for (uint32_t i = 0; i < n; i++) {
-		burst.pkts[i].m = packets[i];
+		burst->pkts[i].m = packets[i];
 		bytes += packets[i]->pkt_len;
 	}
 	dp_count(&ctx->counters, DP_COUNT_RX, n, bytes);
+}
 
-	dp_classify(ctx, &burst, side);
-	dp_defrag(ctx, &burst);
-	dp_l4_id(ctx, &burst);
-	dp_bindings_lookup_bulk(ctx->bindings, burst.keys, n, ctx->now_s, burst.bindings);
-	dp_hairpin(ctx, &burst);
-	dp_decap(ctx, &burst);
-	dp_encap(ctx, &burst);
-	dp_icmp_err(ctx, &burst);
-	dp_egress(ctx, &burst);
+static inline void pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
+{
+	dp_classify(ctx, burst, side);
+	dp_defrag(ctx, burst);
+	dp_l4_id(ctx, burst);
+	dp_bindings_lookup_bulk(ctx->bindings, burst->keys, burst->n, ctx->now_s, burst->bindings);
+	dp_hairpin(ctx, burst);
+	dp_decap(ctx, burst);
+	dp_encap(ctx, burst);
+	dp_icmp_err(ctx, burst);
+	dp_egress(ctx, burst);
+}
+
+void dp_worker_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
+{
+	pass_stages(ctx, burst, side);
+}
+
+void dp_worker_process(
+	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n)
+{
+	struct dp_burst burst;
+
+	begin(&worker->ctx, &burst, packets, n);
+	pass_stages(&worker->ctx, &burst, side);
 	deliver(worker, &burst);
 }
 

@@ -55,6 +55,12 @@ uint32_t dp_worker_carry_on(struct dp_worker *worker);
 /* Counts as too late the fragments that it still holds. */
 void dp_worker_give_up(struct dp_worker *worker);
 
+/* A burst through all stages, up to delivery, by whoever owns the context; its frames came to the port of this side. */
+void dp_worker_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side);
+
+/* A context as a worker has it, without reassembly; for explain.h. */
+void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath);
+
 /* One burst from the port of this side through the whole path, up to the transmit buffers. */
 void dp_worker_process(
 	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n);
