@@ -59,8 +59,9 @@ fail(char *error, uint16_t port, int rc, const char *format, ...)
 static uint16_t queue_pairs(
 	const struct dp_port_params *params, const struct rte_eth_dev_info *info)
 {
-	return (uint16_t)RTE_MIN(
-		params->n_queues, RTE_MIN(info->max_rx_queues, info->max_tx_queues));
+	uint32_t pairs = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
+
+	return (uint16_t)RTE_MIN(params->n_queues, pairs);
 }
 
 /* What this device can do of what is asked; the rest is an error, or not needed. */
