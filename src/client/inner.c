@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/inner.h"
 
+#include "common/icmp.h"
+
 #include <netinet/in.h>
 #include <netinet/ip.h>
-#include <netinet/ip_icmp.h>
 #include <string.h>
 
 #define ICMP_ID_OFFSET 4 /* of the identifier; of an error: unused octets, then the quote at 8 */
@@ -48,29 +49,6 @@ static bool parse(
 	return true;
 }
 
-static bool icmp_is_query(uint8_t type)
-{
-	switch (type) {
-	case ICMP_ECHO:
-	case ICMP_ECHOREPLY:
-	case ICMP_TIMESTAMP:
-	case ICMP_TIMESTAMPREPLY:
-	case ICMP_INFO_REQUEST:
-	case ICMP_INFO_REPLY:
-	case ICMP_ADDRESS:
-	case ICMP_ADDRESSREPLY:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool icmp_is_error(uint8_t type)
-{
-	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
-	       type == ICMP_PARAMETERPROB;
-}
-
 static enum cl_verdict check_port(
 	const struct inner *inner, size_t offset, const struct lease *lease)
 {
@@ -92,7 +70,7 @@ static enum cl_verdict check_icmp(
 	if (icmp_is_query(inner->l4[0]))
 		return check_port(inner, ICMP_ID_OFFSET, lease);
 	/* No error answers an error. */
-	if (!icmp_is_error(inner->l4[0]) || quoted)
+	if (icmp_classify(inner->l4[0]) != ICMP_ERROR || quoted)
 		return CL_FOREIGN_PROTOCOL;
 	if (!parse(inner->l4 + 8, inner->l4_len - 8, !source_end, true, &quote))
 		return CL_MALFORMED;

@@ -152,6 +152,12 @@ static struct dp_icmp_params icmp_params(const struct tep_config *config)
 				[DP_ICMP_POLICY] = icmp->policy_to_clients,
 				[DP_ICMP_PARAMETER] = icmp->parameter_to_clients,
 			},
+		.refuse_from_v4 =
+			{
+				[ICMP_REQUEST] = !icmp->requests_from_v4,
+				[ICMP_REPLY] = !icmp->replies_from_v4,
+				[ICMP_ERROR] = !icmp->errors_from_v4,
+			},
 	};
 }
 

@@ -69,6 +69,9 @@ static const struct config_key icmp_keys[] = {
 		.value = "false"},
 	{CONFIG_BOOL, AT(tep_config_icmp, parameter_to_clients), "parameter_to_clients",
 		.value = "true"},
+	{CONFIG_BOOL, AT(tep_config_icmp, requests_from_v4), "requests_from_v4", .value = "true"},
+	{CONFIG_BOOL, AT(tep_config_icmp, replies_from_v4), "replies_from_v4", .value = "true"},
+	{CONFIG_BOOL, AT(tep_config_icmp, errors_from_v4), "errors_from_v4", .value = "true"},
 	{CONFIG_END},
 };
 static const struct config_section icmp_section = {icmp_keys, sizeof(struct tep_config_icmp)};

@@ -48,6 +48,9 @@ struct tep_config_icmp {
 	bool unreachable_to_clients;
 	bool policy_to_clients;
 	bool parameter_to_clients;
+	bool requests_from_v4;
+	bool replies_from_v4;
+	bool errors_from_v4;
 };
 
 struct tep_config_neighbor {

@@ -119,6 +119,8 @@
 	X(V4_ICMP_ERROR, "v4_icmp_error",                                                          \
 		"An ICMP error from the IPv4 side that does not quote a packet from its "          \
 		"destination, or is damaged.")                                                     \
+	X(V4_ICMP_REFUSED, "v4_icmp_refused",                                                      \
+		"An ICMP message from the IPv4 side of a kind that icmp.*_from_v4 refuses.")       \
 	X(NO_BINDING_V4, "no_binding_v4",                                                          \
 		"No binding holds the destination address and port or identifier.")                \
 	X(NO_PORT_V4, "no_port_v4",                                                                \

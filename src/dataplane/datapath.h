@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "common/icmp.h"
 #include "dataplane/binding.h"
 #include "dataplane/counters.h"
 #include "dataplane/nexthop.h"
@@ -42,6 +43,7 @@ struct dp_icmp_params {
 	bool relay; /* ICMPv6 errors about packets that we encapsulated, as ICMPv4 errors (S7) */
 	bool to_v4[DP_N_ICMP_KINDS]; /* which are sent to the IPv4 side ... */
 	bool to_clients[DP_N_ICMP_KINDS]; /* ... and to clients */
+	bool refuse_from_v4[ICMP_N_CLASSES]; /* what the IPv4 side sends to clients (S5) */
 };
 
 /* Of each worker, for each kind of fragments (reassembly.h). */

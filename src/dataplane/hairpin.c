@@ -29,7 +29,7 @@ static void collect(
 		if (likely(!is_ours(ctx, rte_be_to_cpu_32(p->v4->dst_addr))))
 			continue;
 		/* Without a key it is for nobody, as is a port-less key for a shared address. */
-		if (!dp_l4_id_destination(p, &candidates->keys[candidates->n]))
+		if (!dp_l4_id_destination(ctx, p, &candidates->keys[candidates->n]))
 			candidates->keys[candidates->n] = (struct dp_binding_key){0};
 		candidates->indices[candidates->n++] = i;
 	}

@@ -2,7 +2,7 @@
 #include "dataplane/icmp_err.h"
 
 #include "common/addr.h"
-#include "dataplane/icmp_quote.h"
+#include "common/icmp.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6.h"
 #include "dataplane/ipv6_ext.h"
@@ -62,7 +62,7 @@ static bool is_icmp_but_no_query(const struct dp_pkt *p)
 	const uint8_t *icmp = (const uint8_t *)p->v4 + p->l4_offset;
 
 	return p->v4->next_proto_id == IPPROTO_ICMP &&
-	       (p->v4_len <= p->l4_offset || dp_icmp_class(icmp[0]) != ICMP_QUERY);
+	       (p->v4_len <= p->l4_offset || !icmp_is_query(icmp[0]));
 }
 
 static bool has_unicast_sender(const struct rte_ipv6_hdr *v6)

@@ -1,34 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/icmp_quote.h"
 
+#include "common/icmp.h"
 #include "dataplane/ipv4.h"
 
-#include <netinet/ip_icmp.h>
+#include <netinet/in.h>
 
 #define ICMP_HEADER_LEN 8
 #define QUOTED_L4_MIN   8 /* what RFC 792 promises of the quoted payload */
 #define ICMP_ID_OFFSET  4
-
-enum icmp_class dp_icmp_class(uint8_t type)
-{
-	switch (type) {
-	case ICMP_ECHO:
-	case ICMP_ECHOREPLY:
-	case ICMP_TIMESTAMP:
-	case ICMP_TIMESTAMPREPLY:
-	case ICMP_INFO_REQUEST:
-	case ICMP_INFO_REPLY:
-	case ICMP_ADDRESS:
-	case ICMP_ADDRESSREPLY:
-		return ICMP_QUERY;
-	case ICMP_DEST_UNREACH:
-	case ICMP_TIME_EXCEEDED:
-	case ICMP_PARAMETERPROB:
-		return ICMP_ERROR;
-	default:
-		return ICMP_OTHER;
-	}
-}
 
 static uint16_t load_be16(const uint8_t *octets)
 {
@@ -47,7 +27,7 @@ static bool read_port(
 		return true;
 	case IPPROTO_ICMP: /* an error never answers an error */
 		quote->port = load_be16(l4 + ICMP_ID_OFFSET);
-		return dp_icmp_class(l4[0]) == ICMP_QUERY;
+		return icmp_is_query(l4[0]);
 	default:
 		quote->port = 0;
 		quote->has_port = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * ICMP as the binding lookup sees it: a query by its identifier, an error by the packet that it quotes.
+ * Whom an ICMP error is for: the port in the packet that it quotes.
  *
  * An error from the IPv4 side quotes a packet that a client sent: the quoted source is the client's
  * address and port. An error from a client quotes a packet that the client received: there it is the quoted
@@ -9,17 +9,8 @@
  */
 #pragma once
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum icmp_class {
-	ICMP_QUERY, /* echo, timestamp, information, address mask: request or reply (R60) */
-	ICMP_ERROR, /* unreachable, time exceeded, parameter problem */
-	ICMP_OTHER, /* redirect, source quench (RFC 6633), router discovery, ... */
-};
-
-enum icmp_class dp_icmp_class(uint8_t type);
 
 /* One end of the packet that an error quotes. */
 struct dp_icmp_quote {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/l4_id.h"
 
+#include "common/icmp.h"
 #include "dataplane/icmp_quote.h"
 
 #define TCP_HEADER_MIN      20
@@ -21,6 +22,7 @@ enum l4_fault {
 	L4_TRUNCATED,
 	L4_ICMP_TYPE,
 	L4_ICMP_ERROR,
+	L4_ICMP_REFUSED,
 	L4_N_FAULTS,
 };
 
@@ -34,17 +36,24 @@ static const uint8_t v4_reasons[L4_N_FAULTS] = {
 	[L4_TRUNCATED] = DP_DROP_V4_L4_TRUNCATED,
 	[L4_ICMP_TYPE] = DP_DROP_V4_ICMP_TYPE,
 	[L4_ICMP_ERROR] = DP_DROP_V4_ICMP_ERROR,
+	[L4_ICMP_REFUSED] = DP_DROP_V4_ICMP_REFUSED,
 };
 
 /* Errors are short (RFC 1812 section 4.3.2.3: 576 octets); one that goes beyond a chain's first buffer is none. */
-static enum l4_fault read_icmp_key(const struct dp_pkt *p, const uint8_t *icmp, uint32_t len,
-	bool of_source, struct dp_binding_key *key)
+static enum l4_fault read_icmp_key(const struct dp_ctx *ctx, const struct dp_pkt *p, bool of_source,
+	struct dp_binding_key *key)
 {
+	const uint8_t *icmp = (const uint8_t *)p->v4 + p->l4_offset;
+	uint32_t len = p->v4_len - p->l4_offset;
 	const uint8_t *end = rte_pktmbuf_mtod(p->m, const uint8_t *) + p->m->data_len;
+	enum icmp_class class = icmp_classify(icmp[0]);
 	struct dp_icmp_quote quote;
 
-	switch (dp_icmp_class(icmp[0])) {
-	case ICMP_QUERY:
+	if (!p->from_v6 && ctx->icmp.refuse_from_v4[class])
+		return L4_ICMP_REFUSED;
+	switch (class) {
+	case ICMP_REQUEST:
+	case ICMP_REPLY:
 		key->port = load_be16(icmp + ICMP_ID_OFFSET);
 		return L4_FOUND;
 	case ICMP_ERROR:
@@ -60,8 +69,8 @@ static enum l4_fault read_icmp_key(const struct dp_pkt *p, const uint8_t *icmp, 
 }
 
 /* The address and port of the packet's source, or of its destination. */
-static inline enum l4_fault read_key(
-	const struct dp_pkt *p, bool of_source, struct dp_binding_key *key)
+static inline enum l4_fault read_key(const struct dp_ctx *ctx, const struct dp_pkt *p,
+	bool of_source, struct dp_binding_key *key)
 {
 	const uint8_t *l4 = (const uint8_t *)p->v4 + p->l4_offset;
 	uint32_t len = p->v4_len - p->l4_offset;
@@ -84,14 +93,14 @@ static inline enum l4_fault read_key(
 	if (unlikely(len < need))
 		return L4_TRUNCATED;
 	if (unlikely(p->v4->next_proto_id == IPPROTO_ICMP))
-		return read_icmp_key(p, l4, len, of_source, key);
+		return read_icmp_key(ctx, p, of_source, key);
 	key->port = load_be16(l4 + (of_source ? 0 : 2));
 	return L4_FOUND;
 }
 
 static inline void identify(const struct dp_ctx *ctx, struct dp_pkt *p, struct dp_binding_key *key)
 {
-	enum l4_fault fault = read_key(p, p->from_v6, key);
+	enum l4_fault fault = read_key(ctx, p, p->from_v6, key);
 
 	if (likely(fault == L4_FOUND))
 		return;
@@ -101,10 +110,11 @@ static inline void identify(const struct dp_ctx *ctx, struct dp_pkt *p, struct d
 		dp_pkt_unclaimed(ctx, p, v4_reasons[fault]);
 }
 
-bool dp_l4_id_destination(const struct dp_pkt *p, struct dp_binding_key *key)
+bool dp_l4_id_destination(
+	const struct dp_ctx *ctx, const struct dp_pkt *p, struct dp_binding_key *key)
 {
 	*key = (struct dp_binding_key){0};
-	return read_key(p, false, key) == L4_FOUND;
+	return read_key(ctx, p, false, key) == L4_FOUND;
 }
 
 void dp_l4_id(struct dp_ctx *ctx, struct dp_burst *burst)

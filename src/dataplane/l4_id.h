@@ -8,7 +8,8 @@
  *
  *	key found					-> DP_CONTINUE
  *	transport header cut, ICMP neither query nor error,
- *	an error that quotes another's packet		-> DP_DROP (DP_PUNT when it is to this router)
+ *	an error that quotes another's packet,
+ *	or refused by icmp.*_from_v4			-> DP_DROP (DP_PUNT when it is to this router)
  */
 #pragma once
 
@@ -18,4 +19,5 @@
 void dp_l4_id(struct dp_ctx *ctx, struct dp_burst *burst);
 
 /* The key of whom the IPv4 packet is for; false: there is none in it. */
-bool dp_l4_id_destination(const struct dp_pkt *p, struct dp_binding_key *key);
+bool dp_l4_id_destination(
+	const struct dp_ctx *ctx, const struct dp_pkt *p, struct dp_binding_key *key);

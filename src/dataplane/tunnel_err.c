@@ -87,7 +87,7 @@ static bool is_ours(
 	const struct dp_binding *binding;
 	struct dp_binding_key key;
 
-	if (!dp_l4_id_destination(p, &key))
+	if (!dp_l4_id_destination(ctx, p, &key))
 		return false;
 	dp_bindings_lookup_bulk(ctx->bindings, &key, 1, ctx->now_s, &binding);
 	return binding != NULL &&
