@@ -3,17 +3,9 @@
  * Into the tunnel: the outer header octet by octet (R19, R23, RFC 2473), TTL (S9), DSCP and ECN (S14, S15), and
  * what is not wrapped.
  */
-#include "dataplane/classify.h"
 #include "dataplane/encap.h"
-#include "dataplane/l4_id.h"
 #include "support/eal.h"
-#include "support/packets.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support/stage.h"
 
 static struct dp_ctx ctx;
 static struct dp_burst burst;
@@ -21,21 +13,7 @@ static struct dp_binding binding;
 
 static const struct dp_pkt *encap(struct rte_mbuf *m, const struct dp_binding *found)
 {
-	packets_burst_init(&burst, m);
-	dp_classify(&ctx, &burst, 1);
-	dp_l4_id(&ctx, &burst);
-	assert_int_equal(burst.pkts[0].verdict, DP_CONTINUE);
-	burst.bindings[0] = found;
-	dp_encap(&ctx, &burst);
-	return &burst.pkts[0];
-}
-
-static void assert_dropped(const struct dp_pkt *p, enum dp_counter reason)
-{
-	assert_int_equal(p->verdict, DP_DROP);
-	assert_string_equal(dp_counter_info[p->reason].name, dp_counter_info[reason].name);
-	rte_pktmbuf_free(p->m);
-	assert_true(packets_all_back());
+	return stage_run(&ctx, &burst, dp_encap, m, found);
 }
 
 static void encap_writes_the_outer_header(void **state)
