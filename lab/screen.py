@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 
+from lab.background import Background
+
 
 class Screen:
     def __init__(self, quiet: bool = False):
@@ -83,34 +85,25 @@ class Screen:
             self._live_shown = False
 
 
-class Meter:
+class Meter(Background):
     """Live figures of a dstm-tep while a `with` block runs: what went through per second."""
 
-    PERIOD_S = 1
-
     def __init__(self, screen: Screen, tep):
+        super().__init__()
         self._screen, self._tep = screen, tep
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
-        self._thread.start()
-        return self
+        self._before, self._at = self._sample(), time.monotonic()
+        return super().__enter__()
 
-    def __exit__(self, *exception):
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self):
-        before, at = self._sample(), time.monotonic()
-        while not self._stop.wait(self.PERIOD_S):
-            now, later = self._sample(), time.monotonic()
-            if before and now:
-                inward = self._rate(before["v6"], now["v6"], later - at)
-                outward = self._rate(before["v4"], now["v4"], later - at)
-                self._screen.live(self._tep.name,
-                                  f"to the clients {inward}, to the IPv4 side {outward}")
-            before, at = now, later
+    def _tick(self):
+        now, later = self._sample(), time.monotonic()
+        if self._before and now:
+            inward = self._rate(self._before["v6"], now["v6"], later - self._at)
+            outward = self._rate(self._before["v4"], now["v4"], later - self._at)
+            self._screen.live(self._tep.name,
+                              f"to the clients {inward}, to the IPv4 side {outward}")
+        self._before, self._at = now, later
 
     def _sample(self) -> dict | None:
         try:

@@ -3,9 +3,9 @@
 
 import json
 import socket
-import threading
 import time
 
+from lab.background import Background
 from scapy.layers.inet import GRE, ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
@@ -39,27 +39,17 @@ class Wire:
         self._socket.close()
 
 
-class Stream:
+class Stream(Background):
     """Sends one packet again and again, every few milliseconds, while a `with` block runs."""
 
-    INTERVAL_S = 0.01
+    PERIOD_S = 0.01
 
     def __init__(self, wire: Wire, packet):
+        super().__init__()
         self._wire, self._packet = wire, packet
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._stop.wait(self.INTERVAL_S):
-            self._wire.send(self._packet)
+    def _tick(self):
+        self._wire.send(self._packet)
 
 
 def tunnelled(outer_source: str, inner, outer_destination: str = TEP_V6):
