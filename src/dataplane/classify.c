@@ -3,11 +3,8 @@
 
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6_ext.h"
+#include "dataplane/plain.h"
 #include "dataplane/tunnel_err.h"
-
-#include <rte_prefetch.h>
-
-#define PREFETCH_AHEAD 4
 
 static const uint8_t v4_reasons[IPV4_N_FAULTS] = {
 	[IPV4_TRUNCATED] = DP_DROP_V4_TRUNCATED,
@@ -247,13 +244,16 @@ void dp_classify_whole(const struct dp_ctx *ctx, struct dp_pkt *p)
 
 void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 {
-	burst->n_fragments = 0;
-	for (uint32_t i = 0; i < RTE_MIN(burst->n, PREFETCH_AHEAD); i++)
-		rte_prefetch0(rte_pktmbuf_mtod(burst->pkts[i].m, void *));
+	uint32_t plain = 0, n_fragments = 0;
+
 	for (uint32_t i = 0; i < burst->n; i++) {
-		if (i + PREFETCH_AHEAD < burst->n)
-			rte_prefetch0(rte_pktmbuf_mtod(burst->pkts[i + PREFETCH_AHEAD].m, void *));
+		if (likely(dp_plain(ctx, side, &burst->pkts[i], &burst->keys[i]))) {
+			plain |= UINT32_C(1) << i;
+			continue;
+		}
 		classify_one(ctx, &burst->pkts[i], side);
-		burst->n_fragments += burst->pkts[i].verdict == DP_FRAGMENT;
+		n_fragments += burst->pkts[i].verdict == DP_FRAGMENT;
 	}
+	burst->plain = plain;
+	burst->n_fragments = n_fragments;
 }

@@ -42,15 +42,23 @@ struct dp_pkt {
 };
 static_assert(sizeof(struct dp_pkt) == 32);
 static_assert(DP_N_DROPS <= UINT8_MAX);
+static_assert(DP_BURST <= 32); /* bits of dp_burst.plain */
 
 struct dp_burst {
 	uint32_t n;
 	uint32_t n_fragments; /* written by classify */
+	uint32_t plain; /* bit i: packet i is a plain one (plain.h), its key is written */
 	struct dp_pkt pkts[DP_BURST];
-	struct dp_binding_key keys[DP_BURST]; /* written by l4_id for every packet */
+	struct dp_binding_key keys[DP_BURST]; /* of every packet; written by classify or l4_id */
 	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */
 	const struct dp_binding *targets[DP_BURST]; /* of packets from a tunnel into a tunnel */
 };
+
+/* A bit for each packet of the burst. */
+static inline uint32_t dp_burst_all(const struct dp_burst *burst)
+{
+	return (uint32_t)(UINT64_C(1) << burst->n) - 1;
+}
 
 /* The values of the ECN field. */
 enum dp_ecn {
@@ -158,7 +166,7 @@ static inline bool dp_v4_is_martian(uint32_t v4)
 {
 	uint8_t top = v4 >> 24;
 
-	return top == 0 || top == 127 || top >= 224;
+	return top - 1U >= 223 || top == 127;
 }
 
 /* The only free of what is lost in the packet path ... */

@@ -8,7 +8,8 @@
  * dp_pkt) with one verdict. A stage works on all frames of the burst whose verdict is DP_CONTINUE and
  * may set another; where a packet can go is written on top of each stage's header.
  *
- *	dp_classify		frame -> tunnel packet, IPv4 packet, the host's, or not ours; headers proven sound
+ *	dp_classify		frame -> tunnel packet, IPv4 packet, the host's, or not ours; headers proven sound;
+ *				a plain UDP or TCP packet has its key already (plain.h)
  *	dp_defrag		fragments -> whole packets; what is not whole yet waits
  *	dp_l4_id		the client's address and port or identifier in it: the key
  *	dp_bindings_lookup_bulk	key -> binding; one table for both directions
@@ -49,6 +50,7 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_prefetch.h>
 #include <unistd.h>
 
 #define IDLE_LOOPS 64 /* empty polls before the first sleep */
@@ -172,6 +174,7 @@ static inline void begin(
 	burst->n = n;
 	for (uint32_t i = 0; i < n; i++) {
 		burst->pkts[i].m = packets[i];
+		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 		bytes += packets[i]->pkt_len;
 	}
 	dp_count(&ctx->counters, DP_COUNT_RX, n, bytes);
