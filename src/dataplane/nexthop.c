@@ -271,6 +271,8 @@ static int64_t take_number(struct dp_nexthops *nexthops, const struct dp_adjacen
 		return -ENOSPC;
 	nexthops->first_free = nexthops->counts[number].next;
 	nexthops->adjacencies[number] = value;
+	/* The libraries write the number with plain instructions. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	nexthops->counts[number].users = 1;
 	return number;
 }
