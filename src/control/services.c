@@ -44,7 +44,7 @@ static int create_host(struct tep_services *services)
 		.punt = tep->punt,
 		.nexthops = tep->nexthops,
 		.datapath = tep->datapath,
-		.pool = tep->pool,
+		.pool = tep->pools[0],
 		.n_twins = tep->ports[0] == tep->ports[1] ? 1 : 2,
 	};
 

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "control/mirror.h"
+#include "control/numa.h"
 #include "dataplane/port.h"
 
 #include <errno.h>
@@ -24,6 +25,38 @@ static int find_port(const char *side, const char *device, uint16_t *port)
 	return rc;
 }
 
+/* Buffers on the port's node, shared with the other port if that has the same node. */
+static int create_pool(struct tep *tep, uint32_t side, uint32_t mtu)
+{
+	static const char *const names[TEP_PORTS_MAX] = {"packets_v6", "packets_v4"};
+	uint32_t n = tep->config->mbufs;
+	int node = tep_numa_of_port(tep->ports[side], tep->node);
+	struct rte_mempool *pool = NULL;
+
+	tep->pool_nodes[side] = node;
+	if (side == 1 && node == tep->pool_nodes[0])
+		pool = tep->pools[0];
+	if (pool == NULL)
+		pool = dp_port_pool_create(names[side], n, mtu, node);
+	if (pool == NULL && tep_numa_elsewhere("mbufs", &node))
+		pool = dp_port_pool_create(names[side], n, mtu, node);
+	tep->pools[side] = pool;
+	if (pool != NULL)
+		return 0;
+	log_err("mbufs: %u packet buffers: %s (the EAL argument -m gives memory)", n,
+		rte_strerror(rte_errno));
+	return -rte_errno;
+}
+
+static uint32_t buffers_in_use(const struct tep *tep)
+{
+	uint32_t n = rte_mempool_in_use_count(tep->pools[0]);
+
+	if (tep->pools[1] != tep->pools[0] && tep->pools[1] != NULL)
+		n += rte_mempool_in_use_count(tep->pools[1]);
+	return n;
+}
+
 static int start_ports(struct tep *tep)
 {
 	const struct tep_config *config = tep->config;
@@ -35,25 +68,22 @@ static int start_ports(struct tep *tep)
 		rc = find_port("v4", config->ports.v4, &tep->ports[1]);
 	if (rc != 0)
 		return rc;
-	tep->pool = dp_port_pool_create(config->mbufs, mtu, SOCKET_ID_ANY);
-	if (tep->pool == NULL) {
-		log_err("mbufs: %u packet buffers: %s (the EAL argument -m gives memory)",
-			config->mbufs, rte_strerror(rte_errno));
-		return -rte_errno;
-	}
 	one_armed = tep->ports[0] == tep->ports[1];
 	for (uint32_t side = 0; side < (one_armed ? 1 : TEP_PORTS_MAX); side++) {
-		const struct dp_port_params params = {
+		struct dp_port_params params = {
 			.n_queues = config->workers,
 			.rx_descriptors = config->ports.rx_descriptors,
 			.tx_descriptors = config->ports.tx_descriptors,
 			.mtu = one_armed   ? mtu
 			       : side == 0 ? config->ports.mtu_v6
 					   : config->ports.mtu_v4,
-			.pool = tep->pool,
 		};
 		char error[DP_PORT_ERROR_LEN];
 
+		rc = create_pool(tep, side, mtu);
+		if (rc != 0)
+			return rc;
+		params.pool = tep->pools[side];
 		rc = dp_port_start(tep->ports[side], &params, error);
 		if (rc != 0) {
 			log_err("%s", error);
@@ -66,15 +96,17 @@ static int start_ports(struct tep *tep)
 
 static int create_bindings(struct tep *tep)
 {
-	const struct dp_bindings_params params = {
+	struct dp_bindings_params params = {
 		.max_bindings = tep->config->bindings.max,
 		.max_readers = tep->config->workers,
-		.socket = SOCKET_ID_ANY,
+		.socket = tep->node,
 	};
 	struct config_error error;
 	int rc;
 
 	tep->bindings = dp_bindings_create(&params);
+	if (tep->bindings == NULL && tep_numa_elsewhere("bindings", &params.socket))
+		tep->bindings = dp_bindings_create(&params);
 	if (tep->bindings == NULL) {
 		log_err("bindings: no room for %u: %s", params.max_bindings,
 			rte_strerror(rte_errno));
@@ -99,15 +131,17 @@ static struct dp_adjacency static_adjacency(uint16_t port, const uint8_t mac[6])
 static int create_nexthops(struct tep *tep)
 {
 	const struct tep_config_neighbor *neighbor = &tep->config->neighbor;
-	const struct dp_nexthops_params params = {
+	struct dp_nexthops_params params = {
 		.fib = neighbor->mode == TEP_NEIGHBOR_KERNEL,
 		.max_adjacencies = ADJACENCIES_MAX,
 		.max_routes = TEP_ROUTES_MAX + TEP_NEIGHBOURS_MAX,
 		.max_readers = tep->config->workers,
-		.socket = SOCKET_ID_ANY,
+		.socket = tep->node,
 	};
 
 	tep->nexthops = dp_nexthops_create(&params);
+	if (tep->nexthops == NULL && tep_numa_elsewhere("next hops", &params.socket))
+		tep->nexthops = dp_nexthops_create(&params);
 	if (tep->nexthops == NULL) {
 		log_err("next hops: %s", rte_strerror(rte_errno));
 		return -rte_errno;
@@ -225,6 +259,7 @@ int tep_create(struct tep *tep, const struct tep_config *config)
 			rte_lcore_count() - 1);
 		return -EINVAL;
 	}
+	tep->node = tep_numa_of_workers(config->workers);
 	rc = start_ports(tep);
 	if (rc == 0)
 		rc = create_bindings(tep);
@@ -254,7 +289,7 @@ void tep_stop(struct tep *tep)
 	tep_stats_sample(&tep->stats);
 	while (tep->n_ports > 0)
 		dp_port_stop(tep->ports[--tep->n_ports]);
-	tep->stats.mbufs_in_use = rte_mempool_in_use_count(tep->pool);
+	tep->stats.mbufs_in_use = buffers_in_use(tep);
 }
 
 void tep_destroy(struct tep *tep)
@@ -265,6 +300,8 @@ void tep_destroy(struct tep *tep)
 	dp_punt_destroy(tep->punt);
 	dp_nexthops_destroy(tep->nexthops);
 	dp_bindings_destroy(tep->bindings);
-	rte_mempool_free(tep->pool);
+	if (tep->pools[1] != tep->pools[0])
+		rte_mempool_free(tep->pools[1]);
+	rte_mempool_free(tep->pools[0]);
 	*tep = (struct tep){0};
 }

@@ -13,7 +13,10 @@
 
 struct tep {
 	const struct tep_config *config; /* borrowed */
-	struct rte_mempool *pool; /* all packet buffers */
+	int node; /* of the workers, or SOCKET_ID_ANY */
+	struct rte_mempool
+		*pools[TEP_PORTS_MAX]; /* packet buffers of each port; maybe the same ones */
+	int pool_nodes[TEP_PORTS_MAX];
 	uint16_t ports[TEP_PORTS_MAX]; /* IPv6 side, IPv4 side; one-armed: the same one */
 	uint32_t n_ports; /* started */
 	struct dp_bindings *bindings;

@@ -14,7 +14,7 @@
 #define FRAME_EXTRA  (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 #define TUNNEL_EXTRA 40 /* what the other side's MTU may grow by */
 
-struct rte_mempool *dp_port_pool_create(uint32_t n, uint32_t mtu, int socket)
+struct rte_mempool *dp_port_pool_create(const char *name, uint32_t n, uint32_t mtu, int socket)
 {
 	uint32_t room = RTE_ALIGN_CEIL(mtu + TUNNEL_EXTRA + FRAME_EXTRA, RTE_CACHE_LINE_SIZE);
 
@@ -24,7 +24,7 @@ struct rte_mempool *dp_port_pool_create(uint32_t n, uint32_t mtu, int socket)
 		return NULL;
 	}
 	return rte_pktmbuf_pool_create(
-		"packets", n, RTE_MIN(POOL_CACHE, n / 4), 0, (uint16_t)room, socket);
+		name, n, RTE_MIN(POOL_CACHE, n / 4), 0, (uint16_t)room, socket);
 }
 
 int dp_port_find(const char *device, uint16_t *port)

@@ -19,7 +19,7 @@ struct dp_port_params {
 };
 
 /* A pool of n buffers, each with room for a frame of the MTU. NULL + rte_errno. */
-struct rte_mempool *dp_port_pool_create(uint32_t n, uint32_t mtu, int socket);
+struct rte_mempool *dp_port_pool_create(const char *name, uint32_t n, uint32_t mtu, int socket);
 
 /* Finds a port by its number or its device name. 0, or -ENODEV. */
 int dp_port_find(const char *device, uint16_t *port);
