@@ -220,6 +220,7 @@ static int create_datapath(struct tep *tep)
 		.hop_limit = (uint8_t)config->tunnel.hop_limit,
 		.mtu_v6 = config->ports.mtu_v6,
 		.mtu_v4 = config->ports.mtu_v4,
+		.mss_clamp = config->tunnel.mss,
 		.hairpin = config->hairpin,
 		.pools = config->pools.items,
 		.n_pools = config->pools.n,

@@ -14,6 +14,8 @@
 #define WORKERS_MAX    64
 #define BINDINGS_MAX   (1U << 28)
 #define ICMP_RATE_MAX  1000000
+#define MSS_MIN        536 /* what every host takes: RFC 9293 section 3.7.1 */
+#define MSS_MAX        9560
 #define SPARE_MBUFS    512 /* beyond what the receive rings hold */
 #define SOCKET_LEN_MAX 107
 
@@ -42,6 +44,7 @@ static const struct config_key tunnel_keys[] = {
 	{CONFIG_V4, AT(tep_config_tunnel, v4), "v4", .value = "192.0.0.1"},
 	{CONFIG_U32, AT(tep_config_tunnel, hop_limit), "hop_limit", .value = "64", .min = 1,
 		.max = 255},
+	{CONFIG_STRING, AT(tep_config_tunnel, mss_clamp), "mss_clamp", .value = "off"},
 	{CONFIG_END},
 };
 static const struct config_section tunnel_section = {tunnel_keys, sizeof(struct tep_config_tunnel)};
@@ -230,6 +233,27 @@ static int check_pools(
 	return 0;
 }
 
+static int check_mss_clamp(
+	const char *path, struct tep_config_tunnel *tunnel, struct config_error *error)
+{
+	const char *text = tunnel->mss_clamp;
+	char *end;
+
+	if (strcmp(text, "off") == 0)
+		return 0;
+	if (strcmp(text, "auto") == 0) {
+		tunnel->mss = DP_MSS_AUTO;
+		return 0;
+	}
+	tunnel->mss = (uint32_t)strtoul(text, &end, 10);
+	if (text[0] < '1' || text[0] > '9' || *end != '\0' || end - text > 4 ||
+		tunnel->mss < MSS_MIN || tunnel->mss > MSS_MAX)
+		return config_fail(error, path, tunnel->pos,
+			"tunnel.mss_clamp: expected off, auto or a number in %u..%u, not \"%.20s\"",
+			MSS_MIN, MSS_MAX, text);
+	return 0;
+}
+
 static int check_icmp(
 	const char *path, const struct tep_config_icmp *icmp, struct config_error *error)
 {
@@ -359,6 +383,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 		rc = check_tunnel(path, &config->tunnel, error);
 	if (rc == 0)
 		rc = check_pools(path, config, error);
+	if (rc == 0)
+		rc = check_mss_clamp(path, &config->tunnel, error);
 	if (rc == 0)
 		rc = check_icmp(path, &config->icmp, error);
 	if (rc == 0)

@@ -31,6 +31,8 @@ struct tep_config_tunnel {
 	struct config_list v6; /* struct in6_addr */
 	uint32_t v4;
 	uint32_t hop_limit;
+	char *mss_clamp; /* as it stands in the file */
+	uint32_t mss; /* made from it: 0, DP_MSS_AUTO or the largest segment */
 };
 
 struct tep_config_icmp {

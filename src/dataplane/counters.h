@@ -153,6 +153,7 @@
 	X(HAIRPINNED, "hairpinned",                                                                \
 		"Packets out of one tunnel and into another; they are among decapsulated and "     \
 		"encapsulated, too; IPv6 octets.")                                                 \
+	X(MSS_CLAMPED, "mss_clamped", "TCP SYNs whose maximum segment size was lowered.")          \
 	X(ECN_ODD, "ecn_odd",                                                                      \
 		"Packets with a combination of inner and outer ECN that RFC 6040 calls to "        \
 		"attention; forwarded.")                                                           \

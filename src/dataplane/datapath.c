@@ -58,6 +58,7 @@ void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath
 	ctx->mtu_v6 = params->mtu_v6;
 	ctx->mtu_v4 = params->mtu_v4;
 	ctx->tunnel_overhead = sizeof(struct rte_ipv6_hdr);
+	ctx->mss_clamp = params->mss_clamp;
 	ctx->hop_limit = params->hop_limit;
 	ctx->hairpin = params->hairpin;
 	ctx->pools = params->n_pools != 0 ? &datapath->pools : NULL;

@@ -21,6 +21,7 @@
 
 #define DP_TEP_ADDRESSES_MAX 16
 #define DP_LOCAL_V4_MAX      64
+#define DP_MSS_AUTO          UINT32_MAX /* what the MTUs let pass */
 
 struct dp_datapath;
 
@@ -69,6 +70,7 @@ struct dp_datapath_params {
 	uint32_t n_pools; /* up to DP_POOLS_MAX */
 	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
 	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
+	uint32_t mss_clamp; /* largest TCP segment announced; 0: as it is; DP_MSS_AUTO */
 	struct dp_icmp_params icmp;
 	struct dp_reassembly_params reassembly;
 	uint32_t idle_sleep_us; /* how long a worker sleeps after 64 empty polls; 0: never */

@@ -95,6 +95,7 @@ struct dp_ctx {
 	uint32_t mtu_v6;
 	uint32_t mtu_v4;
 	uint32_t tunnel_overhead; /* octets that encap puts in front of an IPv4 packet */
+	uint32_t mss_clamp; /* 0: off; DP_MSS_AUTO; else the largest segment (mss.h) */
 	uint8_t hop_limit;
 	bool hairpin;
 	const struct dp_pools *pools; /* of packets from clients that nobody holds; NULL: none */

@@ -16,6 +16,7 @@
  *	dp_hairpin		from IPv6: is the destination a client of ours, too?
  *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
  *	dp_encap		from IPv4 or to another client: TTL, outer header on
+ *	dp_mss_clamp		TCP SYN: segments that fit (an option)
  *	dp_icmp_err		refused, and its sender should know: the packet becomes an ICMP error to it
  *	dp_egress		next hop, Ethernet header
  *	deliver			by verdict: transmit buffer (in fragments if it must), host, or dp_drop
@@ -45,6 +46,7 @@
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
+#include "dataplane/mss.h"
 #include "dataplane/punt.h"
 #include "dataplane/reassembly.h"
 
@@ -189,6 +191,8 @@ static inline void pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint3
 	dp_hairpin(ctx, burst);
 	dp_decap(ctx, burst);
 	dp_encap(ctx, burst);
+	if (ctx->mss_clamp != 0)
+		dp_mss_clamp(ctx, burst);
 	dp_icmp_err(ctx, burst);
 	dp_egress(ctx, burst);
 }
