@@ -4,6 +4,8 @@
 #include "common/addr.h"
 #include "common/clock.h"
 #include "common/ctl.h"
+#include "control/packet_json.h"
+#include "control/watch.h"
 
 #include <rte_ethdev.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@ struct tep_ctl_socket {
 	struct tep *tep;
 	const struct tep_host *host;
 	const struct tep_sessions *sessions;
+	struct tep_watches *watches;
 	int64_t start_ms;
 };
 
@@ -165,17 +168,8 @@ struct listing {
 static void list_binding(void *arg, const struct dp_binding *binding)
 {
 	const struct listing *listing = arg;
-	json_t *left = json_null();
 
-	if (binding->end_s != DP_BINDING_ENDLESS)
-		left = json_integer(
-			binding->end_s > listing->now_s ? binding->end_s - listing->now_s : 0);
-	json_array_append_new(listing->items,
-		json_pack("{s:o, s:i, s:i, s:o, s:o, s:b, s:o}", "v4",
-			json_v4(rte_be_to_cpu_32(binding->v4_be)), "first", (int)binding->first,
-			"last", (int)binding->last, "client", json_v6(&binding->client_v6), "tep",
-			json_v6(&binding->tep_v6), "static", (int)binding->is_static,
-			"seconds_left", left));
+	json_array_append_new(listing->items, tep_packet_binding(binding, listing->now_s));
 }
 
 /* All bindings of one address; the cursor is a port. */
@@ -265,10 +259,36 @@ static json_t *run_counters(void *arg, const json_t *arguments, char error[stati
 	return json_pack("{s:o, s:n}", "items", items, "next");
 }
 
+/* --- packets -------------------------------------------------------------------------------------- */
+
+static json_t *run_explain(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	return tep_watches_explain(((struct tep_ctl_socket *)arg)->watches, arguments, error);
+}
+
+static json_t *run_watch(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	return tep_watches_begin(((struct tep_ctl_socket *)arg)->watches, arguments, error);
+}
+
+static json_t *run_watch_next(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	return tep_watches_next(((struct tep_ctl_socket *)arg)->watches, arguments, error);
+}
+
+static json_t *run_watch_end(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	return tep_watches_end(((struct tep_ctl_socket *)arg)->watches, arguments, error);
+}
+
 static const struct ctl_command commands[] = {
 	{"show", run_show},
 	{"bindings", run_bindings},
 	{"counters", run_counters},
+	{"explain", run_explain},
+	{"watch", run_watch},
+	{"watch_next", run_watch_next},
+	{"watch_end", run_watch_end},
 	{NULL, NULL},
 };
 
@@ -285,8 +305,11 @@ struct tep_ctl_socket *tep_ctl_socket_create(struct event_base *base, struct tep
 		.sessions = sessions,
 		.start_ms = clock_boot_ms(),
 	};
-	ctl->server = ctl_server_create(base, tep->config->control.socket, commands, ctl);
+	ctl->watches = tep_watches_create(base, tep->datapath);
+	if (ctl->watches != NULL)
+		ctl->server = ctl_server_create(base, tep->config->control.socket, commands, ctl);
 	if (ctl->server == NULL) {
+		tep_watches_destroy(ctl->watches);
 		free(ctl);
 		return NULL;
 	}
@@ -298,5 +321,6 @@ void tep_ctl_socket_destroy(struct tep_ctl_socket *ctl)
 	if (ctl == NULL)
 		return;
 	ctl_server_destroy(ctl->server);
+	tep_watches_destroy(ctl->watches);
 	free(ctl);
 }

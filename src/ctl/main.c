@@ -4,6 +4,7 @@
  */
 #include "common/addr.h"
 
+#include "ctl/packets.h"
 #include "ctl/print.h"
 #include "ctl/query.h"
 
@@ -17,11 +18,18 @@ static const struct command {
 	const char *daemon, *name, *help;
 	bool paged;
 	void (*print)(const json_t *result, const struct ctl_print_options *options, FILE *file);
+	const char *operand; /* what stands behind the command; NULL: nothing */
+	int (*run)(const struct ctl_packets_options *options); /* instead of a question and print */
 } commands[] = {
 	{"tep", "show", "state, ports and servers of the TEP", false, ctl_print_tep_show},
 	{"tep", "bindings", "its table; --v4 ADDR: one address", true, ctl_print_bindings},
 	{"tep", "counters", "packets by what became of them; --worker N: of one worker", false,
 		ctl_print_counters},
+	{"tep", "explain", "what would happen to a packet: hexadecimal text or a capture file",
+		.operand = "PACKET", .run = ctl_explain},
+	{"tep", "trace", "packets as they pass, with their verdicts", .run = ctl_trace},
+	{"tep", "capture", "the same into a pcapng file; -: standard output", .operand = "FILE",
+		.run = ctl_capture},
 	{"server", "show", "state of the server", false, ctl_print_server_show},
 	{"server", "leases", "who holds what, for how long", true, ctl_print_leases},
 	{"server", "pools", "how full the pools are", false, ctl_print_pools},
@@ -39,19 +47,32 @@ struct options {
 	const char *socket;
 	uint64_t limit;
 	json_t *arguments;
+	struct ctl_packets_options packets;
 };
 
 static void print_usage(FILE *file)
 {
 	fputs("usage: dstmctl DAEMON COMMAND [options]\n\n", file);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(file, "  %-6s %-9s  %s\n", commands[i].daemon, commands[i].name,
-			commands[i].help);
+		fprintf(file, "  %-6s %-8s %-6s  %s\n", commands[i].daemon, commands[i].name,
+			commands[i].operand != NULL ? commands[i].operand : "", commands[i].help);
 	fputs("\n"
 	      "  --json         the daemon's answer as it is, the pages of a list joined\n"
 	      "  --explain      counters: a sentence on each\n"
 	      "  --all          counters: those at zero too\n"
 	      "  --limit N      lists: at most N items\n"
+	      "  --side v6|v4   explain: where the packet arrives; trace, capture: only from "
+	      "there\n"
+	      "  --address A    trace, capture: only to or from this address or prefix\n"
+	      "  --port N       trace, capture: only with this port or ICMP identifier\n"
+	      "  --verdict V    trace, capture: only sent, dropped, answered, host, resolve, "
+	      "waits\n"
+	      "                 or relayed\n"
+	      "  --reason R     trace, capture: only dropped for this reason (the counter's name)\n"
+	      "  --count N      explain, trace, capture: at most N packets\n"
+	      "  --duration S   trace, capture: for S seconds\n"
+	      "  --snaplen N    trace, capture: N octets of a frame\n"
+	      "  --bytes N      capture: about N octets of file at most\n"
 	      "  --socket PATH  default: /run/dstm/DAEMON.sock\n"
 	      "  --version      print the version and exit\n"
 	      "  --help         print this and exit\n",
@@ -77,29 +98,77 @@ static bool parse_number(const char *text, uint64_t min, uint64_t *number)
 }
 
 enum option_id {
-	OPT_ALL = 1,
+	OPT_ADDRESS = 1,
+	OPT_ALL,
+	OPT_BYTES,
+	OPT_COUNT,
+	OPT_DURATION,
 	OPT_EXPLAIN,
 	OPT_HELP,
 	OPT_JSON,
 	OPT_LIMIT,
+	OPT_PORT,
+	OPT_REASON,
+	OPT_SIDE,
+	OPT_SNAPLEN,
 	OPT_SOCKET,
 	OPT_V4,
+	OPT_VERDICT,
 	OPT_VERSION,
 	OPT_WORKER
 };
 
 static const struct option long_options[] = {
+	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"all", no_argument, NULL, OPT_ALL},
+	{"bytes", required_argument, NULL, OPT_BYTES},
+	{"count", required_argument, NULL, OPT_COUNT},
+	{"duration", required_argument, NULL, OPT_DURATION},
 	{"explain", no_argument, NULL, OPT_EXPLAIN},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"port", required_argument, NULL, OPT_PORT},
+	{"reason", required_argument, NULL, OPT_REASON},
+	{"side", required_argument, NULL, OPT_SIDE},
+	{"snaplen", required_argument, NULL, OPT_SNAPLEN},
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"v4", required_argument, NULL, OPT_V4},
+	{"verdict", required_argument, NULL, OPT_VERDICT},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"worker", required_argument, NULL, OPT_WORKER},
 	{},
 };
+
+/* Of explain, trace and capture; the daemon knows which words there are. */
+static bool take_packet_option(struct ctl_packets_options *options, int id, const char *value)
+{
+	uint64_t port;
+
+	switch (id) {
+	case OPT_ADDRESS:
+		return json_object_set_new(options->filter, "address", json_string(value)) == 0;
+	case OPT_BYTES:
+		return parse_number(value, 1, &options->bytes);
+	case OPT_COUNT:
+		return parse_number(value, 1, &options->count);
+	case OPT_DURATION:
+		return parse_number(value, 1, &options->duration_s);
+	case OPT_PORT:
+		return parse_number(value, 0, &port) &&
+		       json_object_set_new(options->filter, "port", json_integer(port)) == 0;
+	case OPT_REASON:
+		return json_object_set_new(options->filter, "reason", json_string(value)) == 0;
+	case OPT_SIDE:
+		options->side = value;
+		return json_object_set_new(options->filter, "side", json_string(value)) == 0;
+	case OPT_SNAPLEN:
+		return parse_number(value, 1, &options->snaplen);
+	case OPT_VERDICT:
+		return json_object_set_new(options->filter, "verdict", json_string(value)) == 0;
+	}
+	return false;
+}
 
 /* Returns false where the option's value is not what it takes. */
 static bool take_option(struct options *options, int id, const char *value)
@@ -128,8 +197,9 @@ static bool take_option(struct options *options, int id, const char *value)
 	case OPT_WORKER:
 		return parse_number(value, 0, &number) &&
 		       json_object_set_new(options->arguments, "worker", json_integer(number)) == 0;
+	default:
+		return take_packet_option(&options->packets, id, value);
 	}
-	return false;
 }
 
 /* Returns -1 to go on, or what main should return. */
@@ -165,11 +235,11 @@ static void print_json(const json_t *result)
 	fputc('\n', stdout);
 }
 
-static int run(const struct command *command, const struct options *options)
+static int ask(const struct command *command, const struct options *options, const char *socket)
 {
-	char socket[64], error[CTL_ERROR_LEN] = "out of memory";
+	char error[CTL_ERROR_LEN] = "out of memory";
 	const struct ctl_query query = {
-		.socket = options->socket != NULL ? options->socket : socket,
+		.socket = socket,
 		.command = command->name,
 		.arguments = options->arguments,
 		.paged = command->paged,
@@ -177,7 +247,6 @@ static int run(const struct command *command, const struct options *options)
 	};
 	json_t *result = NULL;
 
-	snprintf(socket, sizeof(socket), "/run/dstm/%s.sock", command->daemon);
 	if (ctl_query_run(&query, &result, error) < 0) {
 		fprintf(stderr, "dstmctl: %s\n", error);
 		return EXIT_FAILURE;
@@ -190,20 +259,41 @@ static int run(const struct command *command, const struct options *options)
 	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int run(const struct command *command, struct options *options, const char *operand)
+{
+	char socket[64];
+
+	snprintf(socket, sizeof(socket), "/run/dstm/%s.sock", command->daemon);
+	if (options->socket == NULL)
+		options->socket = socket;
+	if (command->run == NULL)
+		return ask(command, options, options->socket);
+	options->packets.socket = options->socket;
+	options->packets.json = options->json;
+	options->packets.operand = operand;
+	return command->run(&options->packets);
+}
+
 int main(int argc, char **argv)
 {
-	struct options options = {.arguments = json_object()};
+	struct options options = {.arguments = json_object(), .packets.filter = json_object()};
 	const struct command *command = NULL;
+	const char *operand = NULL;
 	int rc = parse_options(argc, argv, &options);
 
-	if (rc < 0 && argc - optind == 2)
+	if (rc < 0 && argc - optind >= 2)
 		command = find_command(argv[optind], argv[optind + 1]);
+	if (command != NULL && argc - optind != (command->operand != NULL ? 3 : 2))
+		command = NULL;
+	if (command != NULL && command->operand != NULL)
+		operand = argv[optind + 2];
 	if (command != NULL) {
-		rc = run(command, &options);
+		rc = run(command, &options, operand);
 	} else if (rc < 0) {
 		print_usage(stderr);
 		rc = EXIT_USAGE;
 	}
 	json_decref(options.arguments);
+	json_decref(options.packets.filter);
 	return rc;
 }

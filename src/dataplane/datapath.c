@@ -270,6 +270,16 @@ int dp_datapath_set_local_v4(struct dp_datapath *datapath, const uint32_t *v4, u
 	return 0;
 }
 
+uint32_t dp_datapath_n_workers(const struct dp_datapath *datapath)
+{
+	return datapath->params.n_workers;
+}
+
+struct dp_worker *dp_datapath_worker(const struct dp_datapath *datapath, uint32_t id)
+{
+	return datapath->workers[id];
+}
+
 uint32_t dp_datapath_now_s(const struct dp_datapath *datapath)
 {
 	return (uint32_t)(clock_boot_ms() / 1000);

@@ -59,6 +59,8 @@ void dp_outcome_read(const struct dp_ctx *ctx, const struct dp_burst *burst, uin
 	if (outcome->fate == DP_FATE_WAITS)
 		return;
 	outcome->out_side = p->m->port == ctx->ports[0] ? 0 : 1;
+	if (ctx->ports[0] == ctx->ports[1])
+		outcome->out_side = p->to_v6 ? 0 : 1;
 	outcome->has_key = outcome->key.v4 != 0;
 	if (outcome->has_key)
 		outcome->has_binding = copy_binding(&outcome->binding, burst->bindings[index]);

@@ -35,7 +35,7 @@ struct dp_pkt {
 	uint16_t v4_len; /* its total length, checked against the frame */
 	uint8_t l4_offset; /* octets of the IPv4 header with its options */
 	uint8_t verdict; /* enum dp_verdict */
-	uint8_t reason; /* enum dp_counter, with DP_DROP */
+	uint8_t reason; /* enum dp_counter, of what was refused; not written of others */
 	bool from_v6; /* came through a tunnel */
 	bool cut; /* too long for its way out: leaves in fragments */
 	bool to_v6; /* leaves as IPv6: into a tunnel */
@@ -70,6 +70,7 @@ enum dp_ecn {
 };
 
 struct dp_reassembly;
+struct dp_tap_queue;
 
 /* IPv4 addresses of this router; replaced as a whole. */
 struct dp_local_v4 {
@@ -106,6 +107,8 @@ struct dp_ctx {
 	struct dp_frag_ids frag_ids;
 	struct dp_icmp_params icmp;
 	struct dp_icmp_bucket icmp_bucket;
+	struct dp_tap_queue
+		*taps; /* who watches (tap.h); NULL: nobody. Written by the control thread */
 	struct dp_counters counters;
 } __rte_cache_aligned;
 

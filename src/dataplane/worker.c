@@ -49,6 +49,7 @@
 #include "dataplane/mss.h"
 #include "dataplane/punt.h"
 #include "dataplane/reassembly.h"
+#include "dataplane/tap.h"
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -202,11 +203,29 @@ void dp_worker_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 	pass_stages(ctx, burst, side);
 }
 
-void dp_worker_process(
-	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n)
+/* The same while somebody watches. */
+static __rte_noinline void process_tapped(struct dp_worker *worker, uint32_t side,
+	struct rte_mbuf **packets, uint32_t n, struct dp_tap_queue *taps)
 {
 	struct dp_burst burst;
 
+	begin(&worker->ctx, &burst, packets, n);
+	dp_tap_before(taps, &burst);
+	pass_stages(&worker->ctx, &burst, side);
+	dp_tap_after(taps, &worker->ctx, &burst, side);
+	deliver(worker, &burst);
+}
+
+void dp_worker_process(
+	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n)
+{
+	struct dp_tap_queue *taps = __atomic_load_n(&worker->ctx.taps, __ATOMIC_ACQUIRE);
+	struct dp_burst burst;
+
+	if (unlikely(taps != NULL)) {
+		process_tapped(worker, side, packets, n, taps);
+		return;
+	}
 	begin(&worker->ctx, &burst, packets, n);
 	pass_stages(&worker->ctx, &burst, side);
 	deliver(worker, &burst);

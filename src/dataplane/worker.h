@@ -61,6 +61,9 @@ void dp_worker_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 /* A context as a worker has it, without reassembly; for explain.h. */
 void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath);
 
+uint32_t dp_datapath_n_workers(const struct dp_datapath *datapath);
+struct dp_worker *dp_datapath_worker(const struct dp_datapath *datapath, uint32_t id);
+
 /* One burst from the port of this side through the whole path, up to the transmit buffers. */
 void dp_worker_process(
 	struct dp_worker *worker, uint32_t side, struct rte_mbuf **packets, uint32_t n);
