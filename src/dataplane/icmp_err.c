@@ -301,8 +301,11 @@ static void answer(struct dp_ctx *ctx, struct dp_pkt *p)
 		return;
 	}
 	dp_count(&ctx->counters, p->reason, 1, refused);
-	dp_count(&ctx->counters, is_v6 ? DP_COUNT_OUT_ICMPV6_ERRORS : DP_COUNT_OUT_ICMPV4_ERRORS, 1,
-		p->m->pkt_len - RTE_ETHER_HDR_LEN);
+	if (is_v6)
+		dp_count(&ctx->counters, DP_COUNT_OUT_ICMPV6_ERRORS, 1,
+			p->m->pkt_len - RTE_ETHER_HDR_LEN);
+	else
+		dp_count(&ctx->counters, DP_COUNT_OUT_ICMPV4_ERRORS, 1, p->v4_len);
 	p->verdict = DP_CONTINUE;
 	p->cut = false;
 }

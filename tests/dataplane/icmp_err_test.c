@@ -67,6 +67,19 @@ static uint32_t answers(uint32_t n)
 	return answered;
 }
 
+/* Octets of IPv4, also of an error that goes into a tunnel. */
+static void errors_are_counted_with_their_octets(void **state)
+{
+	const struct packet from_peer = {.ttl = 1, .payload = 10};
+	const struct packet from_client = {.tunnel = true, .ttl = 1, .payload = 10};
+	const uint64_t *bytes = ctx.counters.bytes;
+
+	assert_true(is_answered(packet_make(&from_peer), DP_DROP_V4_TTL_EXPIRED));
+	assert_int_equal(bytes[DP_COUNT_OUT_ICMPV4_ERRORS], 28 + 38);
+	assert_true(is_answered(packet_make(&from_client), DP_DROP_INNER_TTL_EXPIRED));
+	assert_int_equal(bytes[DP_COUNT_OUT_ICMPV4_ERRORS], 2 * (28 + 38));
+}
+
 static void the_bucket_holds_a_burst_and_fills_at_the_rate(void **state)
 {
 	assert_int_equal(answers(10), 4);
@@ -188,6 +201,7 @@ static void other_reasons_stay_as_they_are(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(errors_are_counted_with_their_octets, set_up),
 		cmocka_unit_test_setup(the_bucket_holds_a_burst_and_fills_at_the_rate, set_up),
 		cmocka_unit_test_setup(
 			the_speaker_to_the_ipv4_side_is_the_best_address_known, set_up),
