@@ -132,9 +132,23 @@ static bool mend_v4(struct rte_mbuf *m, uint32_t offset, const struct dp_whole *
 	return true;
 }
 
-static bool mend(struct rte_mbuf *m, enum dp_frag_kind kind, const struct dp_whole *whole,
-	uint32_t v4_offset, bool ce)
+/* Where the first fragment's IPv4 header is: those of one packet may come behind different outer headers. */
+static uint32_t v4_offset(const struct rte_mbuf *m, enum dp_frag_kind kind)
 {
+	const struct rte_ipv6_hdr *v6 = rte_pktmbuf_mtod_offset(
+		m, const struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
+	struct dp_ext ext;
+
+	if (kind == DP_FRAG_V4)
+		return RTE_ETHER_HDR_LEN;
+	dp_ext_walk(v6, rte_be_to_cpu_16(v6->payload_len), &ext);
+	return RTE_ETHER_HDR_LEN + ext.end;
+}
+
+static bool mend(struct rte_mbuf *m, enum dp_frag_kind kind, const struct dp_whole *whole, bool ce)
+{
+	uint32_t offset;
+
 	if (kind == DP_FRAG_V6) {
 		if (!mend_v6(m, whole->start, whole->payload_len))
 			return false;
@@ -143,13 +157,14 @@ static bool mend(struct rte_mbuf *m, enum dp_frag_kind kind, const struct dp_who
 				m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN));
 		return true;
 	}
-	return mend_v4(m, v4_offset, whole, ce) &&
-	       (kind == DP_FRAG_V4 || mend_outer(m, v4_offset, whole));
+	offset = v4_offset(m, kind);
+	return mend_v4(m, offset, whole, ce) &&
+	       (kind == DP_FRAG_V4 || mend_outer(m, offset, whole));
 }
 
 /* The packet is complete: makes its headers say so, and lets classify decide what it is. */
-static void go_on(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_frag_kind kind,
-	const struct dp_whole *whole, uint32_t v4_offset)
+static void go_on(
+	struct dp_ctx *ctx, struct dp_pkt *p, enum dp_frag_kind kind, const struct dp_whole *whole)
 {
 	bool ce = (whole->ecn_seen & 1 << DP_ECN_CE) != 0;
 
@@ -158,7 +173,7 @@ static void go_on(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_frag_kind kind,
 		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
 		return;
 	}
-	if (!mend(p->m, kind, whole, v4_offset, ce)) {
+	if (!mend(p->m, kind, whole, ce)) {
 		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
 		return;
 	}
@@ -171,7 +186,6 @@ static void defrag_one(struct dp_ctx *ctx, struct dp_pkt *p)
 				 : p->from_v6  ? DP_FRAG_INNER
 					       : DP_FRAG_V4;
 	struct dp_frag frag = kind == DP_FRAG_V6 ? describe_v6(p) : describe_v4(p);
-	uint32_t v4_offset = kind == DP_FRAG_V6 ? 0 : distance(p, p->v4);
 	enum dp_frag_fault fault;
 	struct dp_whole whole;
 
@@ -185,7 +199,7 @@ static void defrag_one(struct dp_ctx *ctx, struct dp_pkt *p)
 		p->verdict = DP_HELD;
 		break;
 	case DP_FRAG_WHOLE:
-		go_on(ctx, p, kind, &whole, v4_offset);
+		go_on(ctx, p, kind, &whole);
 		break;
 	default:
 		dp_pkt_drop(p, dp_frag_drop(kind, fault));
