@@ -4,7 +4,7 @@
 BUILD ?= build/gcc
 LAB ?= config/lab/shared-address.yaml
 
-.PHONY: all build check bench clean install lab lint packages
+.PHONY: all build check bench clean fuzz install lab lint packages
 
 all: build
 
@@ -25,6 +25,10 @@ lab: build
 # The data plane beside dpdk-testpmd on the same ports.
 bench: packages
 	@tools/bench
+
+# The fuzzers of the data plane, an hour each: make fuzz SECONDS=60
+fuzz: packages
+	@tools/fuzz $(SECONDS)
 
 lint: packages
 	@tools/lint
