@@ -64,12 +64,18 @@ static inline void take_inner(struct dp_pkt *p, void *inner, uint32_t room)
 		p->verdict = DP_FRAGMENT;
 }
 
+static void refuse_tunnel(struct dp_pkt *p, enum dp_counter reason)
+{
+	p->from_v6 = true;
+	dp_pkt_drop(p, reason);
+}
+
 /* A fragment that can be one of a tunnel packet, or of headers before it. Others are the host's to join. */
 static void classify_v6_fragment(
 	const struct dp_ctx *ctx, struct dp_pkt *p, const uint8_t *extension, uint32_t room)
 {
 	if (room < sizeof(struct rte_ipv6_fragment_ext)) {
-		dp_pkt_drop(p, DP_DROP_V6_FRAG_MALFORMED);
+		refuse_tunnel(p, DP_DROP_V6_FRAG_MALFORMED);
 		return;
 	}
 	switch (extension[0]) {
@@ -80,13 +86,13 @@ static void classify_v6_fragment(
 		break;
 	case IPPROTO_FRAGMENT:
 	case IPPROTO_HOPOPTS:
-		dp_pkt_drop(p, DP_DROP_V6_EXT_ORDER);
+		refuse_tunnel(p, DP_DROP_V6_EXT_ORDER);
 		break;
 	case IPPROTO_AH:
-		dp_pkt_drop(p, DP_DROP_V6_AH);
+		refuse_tunnel(p, DP_DROP_V6_AH);
 		break;
 	case IPPROTO_ESP:
-		dp_pkt_drop(p, DP_DROP_V6_ESP);
+		refuse_tunnel(p, DP_DROP_V6_ESP);
 		break;
 	default:
 		dp_pkt_to_host(ctx, p);
@@ -109,8 +115,7 @@ static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 	}
 	fault = dp_ext_walk(p->v6, payload_len, &ext);
 	if (fault != DP_EXT_SOUND) {
-		p->from_v6 = true;
-		dp_pkt_drop(p, ext_reasons[fault]);
+		refuse_tunnel(p, ext_reasons[fault]);
 		return;
 	}
 	behind = (uint8_t *)p->v6 + ext.end;
@@ -239,7 +244,7 @@ void dp_classify_whole(const struct dp_ctx *ctx, struct dp_pkt *p)
 	classify_payload(ctx, p);
 	/* One fragment header a packet (RFC 8200 section 4.1), or we might mend headers all day long. */
 	if (p->verdict == DP_FRAGMENT && p->v4 == NULL)
-		dp_pkt_drop(p, DP_DROP_V6_EXT_ORDER);
+		refuse_tunnel(p, DP_DROP_V6_EXT_ORDER);
 }
 
 void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)

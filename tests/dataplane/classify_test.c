@@ -201,6 +201,30 @@ static void classify_refuses_a_chain_of_buffers(void **state)
 	assert_true(packets_all_back());
 }
 
+/* icmp_err looks at what the sender knows, which is the outer packet (S8). */
+static void classify_refuses_a_second_fragment_header_as_a_tunnel_packets(void **state)
+{
+	const struct packet packet = {.tunnel = true, .payload = 20};
+	struct rte_mbuf *m = packet_make(&packet);
+	struct dp_burst burst;
+	struct dp_ctx ctx;
+
+	packets_ctx_init(&ctx);
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, 20) = IPPROTO_FRAGMENT;
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, INNER) = IPPROTO_FRAGMENT;
+	classify(&ctx, &burst, m);
+	assert_int_equal(burst.pkts[0].verdict, DP_DROP);
+	assert_int_equal(burst.pkts[0].reason, DP_DROP_V6_EXT_ORDER);
+	assert_true(burst.pkts[0].from_v6);
+
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, INNER) = IPPROTO_IPIP;
+	dp_classify_whole(&ctx, &burst.pkts[0]);
+	assert_int_equal(burst.pkts[0].reason, DP_DROP_V6_EXT_ORDER);
+	assert_true(burst.pkts[0].from_v6);
+	rte_pktmbuf_free(m);
+	assert_true(packets_all_back());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +233,7 @@ int main(void)
 		cmocka_unit_test(classify_finds_the_inner_header_behind_options_and_before_padding),
 		cmocka_unit_test(classify_survives_every_cut),
 		cmocka_unit_test(classify_refuses_a_chain_of_buffers),
+		cmocka_unit_test(classify_refuses_a_second_fragment_header_as_a_tunnel_packets),
 	};
 
 	if (test_eal_start(64) != 0)
