@@ -146,8 +146,6 @@
 		"path, or dropped them before.")                                                   \
 	X(RX_HANDED, "rx_handed",                                                                  \
 		"Frames that the worker at the port's queue handed to another one.")               \
-	X(TUNNEL_RECEIVED, "tunnel_received", "IPv6 packets received that carry IPv4 to us.")      \
-	X(V4_RECEIVED, "v4_received", "IPv4 packets received from the IPv4 side to be looked up.") \
 	X(DECAPSULATED, "decapsulated", "Packets taken out of a tunnel; inner octets.")            \
 	X(ENCAPSULATED, "encapsulated", "Packets put into a tunnel; IPv6 octets.")                 \
 	X(HAIRPINNED, "hairpinned",                                                                \

@@ -249,6 +249,41 @@ static void a_buffer_without_headroom_is_a_counted_drop(void **state)
 	assert_int_equal(count(DP_DROP_NO_HEADROOM), 1);
 }
 
+static void a_packet_that_no_buffers_are_left_to_cut_is_a_counted_drop(void **state)
+{
+	const struct packet too_long = {.payload = 1500 - 28};
+	struct rte_mbuf *m = packet_make(&too_long), *all[PACKET_MBUFS];
+	uint32_t n = 0;
+
+	while (n < PACKET_MBUFS && (all[n] = rte_pktmbuf_alloc(packets_pool())) != NULL)
+		n++;
+	dp_worker_process(&worker, 1, &m, 1);
+	assert_int_equal(count(DP_DROP_FRAG_NO_MBUF), 1);
+	assert_int_equal(worker.ctx.counters.bytes[DP_DROP_FRAG_NO_MBUF], 14 + 40 + 1500);
+	rte_pktmbuf_free_bulk(all, n);
+	process(&from_peer, 1);
+	assert_int_equal(count(DP_COUNT_TX), 1);
+}
+
+static void an_address_of_a_pool_that_the_host_has_is_the_hosts(void **state)
+{
+	static const struct addr_v4_prefix prefix = {PACKET_PEER_V4 & 0xffffff00, 24};
+	const struct dp_local_v4 local = {.n = 1, .v4 = {PACKET_PEER_V4}}, *in_use = &local;
+	struct dp_pools pools;
+
+	dp_pools_init(&pools, &prefix, 1);
+	worker.ctx.pools = &pools;
+	worker.ctx.hairpin = true;
+	worker.ctx.punt = punt;
+	process(&from_client, 1);
+	assert_int_equal(count(DP_DROP_POOL_NO_BINDING), 1);
+	set_nexthop(1, DP_ADJ_LOCAL, ports[1]);
+	worker.ctx.local_v4 = &in_use;
+	process(&from_client, 1);
+	assert_int_equal(count(DP_DROP_POOL_NO_BINDING), 1);
+	assert_int_equal(count(DP_COUNT_PUNTED), 1);
+}
+
 /* Waits, bounded, for as many packets in a ring; the worker may have to wait for a CPU. */
 static void await(const struct rte_ring *ring, uint32_t n)
 {
@@ -403,6 +438,8 @@ int main(void)
 		WITH_TABLES(a_full_port_is_a_counted_drop),
 		WITH_TABLES(a_port_that_is_not_ours_is_a_counted_drop),
 		WITH_TABLES(a_buffer_without_headroom_is_a_counted_drop),
+		WITH_TABLES(a_packet_that_no_buffers_are_left_to_cut_is_a_counted_drop),
+		WITH_TABLES(an_address_of_a_pool_that_the_host_has_is_the_hosts),
 		WITH_TABLES(a_worker_carries_both_directions_and_the_hosts_frames),
 		WITH_TABLES(local_addresses_change_under_a_running_worker),
 		cmocka_unit_test(what_a_port_cannot_do_is_one_sentence),
