@@ -214,11 +214,6 @@ void dp_datapath_destroy(struct dp_datapath *datapath)
 	rte_free(datapath);
 }
 
-struct dp_worker *dp_datapath_worker(struct dp_datapath *datapath, uint32_t worker)
-{
-	return datapath->workers[worker];
-}
-
 int dp_datapath_start(struct dp_datapath *datapath)
 {
 	atomic_store(&datapath->stop, false);

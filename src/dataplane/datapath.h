@@ -24,7 +24,6 @@
 #define DP_MSS_AUTO          UINT32_MAX /* what the MTUs let pass */
 
 struct dp_datapath;
-struct dp_worker;
 
 /* Kinds of ICMP errors that we send ourselves. */
 enum dp_icmp_kind {
@@ -83,9 +82,6 @@ struct dp_datapath_params {
 /* NULL + rte_errno. */
 struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params);
 void dp_datapath_destroy(struct dp_datapath *datapath);
-
-/* A worker of a data plane that is not started, to be driven by hand (worker.h). */
-struct dp_worker *dp_datapath_worker(struct dp_datapath *datapath, uint32_t worker);
 
 /* Launches the workers. 0 or -errno. */
 int dp_datapath_start(struct dp_datapath *datapath);
