@@ -207,6 +207,20 @@ static uint32_t waiting_buffers(const struct tep_config *config)
 	return RTE_MAX((config->mbufs - in_rings) / (4 * config->workers), 2U);
 }
 
+static struct dp_outer_params outer_params(const struct tep_config *config)
+{
+	const struct tep_config_tunnel *tunnel = &config->tunnel;
+
+	return (struct dp_outer_params){
+		.has_encapsulation_limit = tunnel->has_encapsulation_limit,
+		.encapsulation_limit = (uint8_t)tunnel->encapsulation_limit,
+		.dscp = dp_dscp_make((enum dp_dscp_mode)tunnel->dscp, (uint8_t)tunnel->dscp_outer,
+			(uint8_t)tunnel->dscp_inner),
+		.hash_flows = config->hash_flows,
+		.flow_label = config->flow_label,
+	};
+}
+
 static int create_datapath(struct tep *tep)
 {
 	const struct tep_config *config = tep->config;
@@ -218,6 +232,7 @@ static int create_datapath(struct tep *tep)
 		.tx_ring = config->ports.tx_descriptors,
 		.n_tep_v6 = config->tunnel.v6.n,
 		.hop_limit = (uint8_t)config->tunnel.hop_limit,
+		.outer = outer_params(config),
 		.mtu_v6 = config->ports.mtu_v6,
 		.mtu_v4 = config->ports.mtu_v4,
 		.mss_clamp = config->tunnel.mss,

@@ -16,6 +16,7 @@
 #define ICMP_RATE_MAX  1000000
 #define MSS_MIN        536 /* what every host takes: RFC 9293 section 3.7.1 */
 #define MSS_MAX        9560
+#define FLOW_LABEL_MAX 0xfffffU
 #define SPARE_MBUFS    512 /* beyond what the receive rings hold */
 #define SOCKET_LEN_MAX 107
 
@@ -37,6 +38,13 @@ static const struct config_key ports_keys[] = {
 };
 static const struct config_section ports_section = {ports_keys, sizeof(struct tep_config_ports)};
 
+static const char *const dscp_modes[] = {
+	[DP_DSCP_UNIFORM] = "uniform",
+	[DP_DSCP_PIPE] = "pipe",
+	[DP_DSCP_FIXED] = "fixed",
+	NULL,
+};
+
 static const struct config_key tunnel_keys[] = {
 	{CONFIG_POS, AT(tep_config_tunnel, pos)},
 	{CONFIG_LIST, AT(tep_config_tunnel, v6), "v6", .required = true, .min = 1,
@@ -45,6 +53,16 @@ static const struct config_key tunnel_keys[] = {
 	{CONFIG_U32, AT(tep_config_tunnel, hop_limit), "hop_limit", .value = "64", .min = 1,
 		.max = 255},
 	{CONFIG_STRING, AT(tep_config_tunnel, mss_clamp), "mss_clamp", .value = "off"},
+	{CONFIG_U32, AT(tep_config_tunnel, encapsulation_limit), "encapsulation_limit", .max = 255,
+		.present = AT(tep_config_tunnel, has_encapsulation_limit)},
+	{CONFIG_CHOICE, AT(tep_config_tunnel, dscp), "dscp", .value = "uniform",
+		.choices = dscp_modes},
+	{CONFIG_U32, AT(tep_config_tunnel, dscp_outer), "dscp_outer", .value = "0",
+		.max = DP_DSCP_MAX},
+	{CONFIG_U32, AT(tep_config_tunnel, dscp_inner), "dscp_inner", .value = "0",
+		.max = DP_DSCP_MAX},
+	{CONFIG_STRING, AT(tep_config_tunnel, flow_label), "flow_label", .value = "zero", .min = 1,
+		.max = 15},
 	{CONFIG_END},
 };
 static const struct config_section tunnel_section = {tunnel_keys, sizeof(struct tep_config_tunnel)};
@@ -254,6 +272,23 @@ static int check_mss_clamp(
 	return 0;
 }
 
+static int take_flow_label(const char *path, struct tep_config *config, struct config_error *error)
+{
+	const char *text = config->tunnel.flow_label;
+	char *end;
+	unsigned long label = strtoul(text, &end, 10);
+
+	config->hash_flows = strcmp(text, "hash") == 0;
+	if (config->hash_flows || strcmp(text, "zero") == 0)
+		return 0;
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || label > FLOW_LABEL_MAX)
+		return config_fail(error, path, config->tunnel.pos,
+			"tunnel.flow_label: %s is neither zero, hash nor a number up to %u", text,
+			FLOW_LABEL_MAX);
+	config->flow_label = (uint32_t)label;
+	return 0;
+}
+
 static int check_icmp(
 	const char *path, const struct tep_config_icmp *icmp, struct config_error *error)
 {
@@ -381,6 +416,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 	rc = check_buffers(path, config, error);
 	if (rc == 0)
 		rc = check_tunnel(path, &config->tunnel, error);
+	if (rc == 0)
+		rc = take_flow_label(path, config, error);
 	if (rc == 0)
 		rc = check_pools(path, config, error);
 	if (rc == 0)

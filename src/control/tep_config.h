@@ -33,6 +33,12 @@ struct tep_config_tunnel {
 	uint32_t hop_limit;
 	char *mss_clamp; /* as it stands in the file */
 	uint32_t mss; /* made from it: 0, DP_MSS_AUTO or the largest segment */
+	uint32_t encapsulation_limit;
+	bool has_encapsulation_limit;
+	int dscp; /* enum dp_dscp_mode */
+	uint32_t dscp_outer;
+	uint32_t dscp_inner;
+	char *flow_label; /* as it stands there: see hash_flows */
 };
 
 struct tep_config_icmp {
@@ -123,6 +129,8 @@ struct tep_config {
 
 	/* No key: made from them. */
 	struct tep_static_bindings fixed; /* of the YAML and of bindings.file */
+	bool hash_flows; /* tunnel.flow_label; otherwise every packet has this one */
+	uint32_t flow_label;
 };
 
 static inline const struct in6_addr *tep_config_tunnel_v6(const struct tep_config *config)

@@ -2,6 +2,7 @@
 #include "dataplane/datapath.h"
 
 #include "common/clock.h"
+#include "dataplane/outer.h"
 #include "dataplane/reassembly.h"
 #include "dataplane/worker.h"
 
@@ -18,6 +19,7 @@
 
 struct dp_datapath {
 	struct dp_datapath_params params;
+	uint64_t flow_seed; /* the same for all workers: any of them may meet a flow's packets */
 	struct dp_pools pools;
 	struct dp_local_v4 local[2]; /* the one in use, and the one to write next */
 	const struct dp_local_v4 *local_v4; /* which one workers read */
@@ -33,18 +35,36 @@ static uint32_t n_sides(const struct dp_datapath_params *params)
 	return params->port_v6 == params->port_v4 ? 1 : DP_SIDES;
 }
 
-/* Without the kernel's random numbers, early after a boot, the cycle counter is better than nothing. */
+/* Up to 8. Without the kernel's, early after a boot, the cycle counter is better than nothing. */
+static void random_octets(void *to, size_t n)
+{
+	uint64_t tsc = rte_rdtsc();
+
+	if (getrandom(to, n, GRND_NONBLOCK) != (ssize_t)n)
+		memcpy(to, &tsc, n);
+}
+
 static void init_frag_ids(struct dp_frag_ids *ids)
 {
 	uint16_t key[DP_FRAG_ID_KEY_WORDS];
 
-	if (getrandom(key, sizeof(key), GRND_NONBLOCK) != sizeof(key)) {
-		uint64_t tsc = rte_rdtsc();
-
-		static_assert(sizeof(key) == sizeof(tsc));
-		memcpy(key, &tsc, sizeof(key));
-	}
+	static_assert(sizeof(key) <= sizeof(uint64_t));
+	random_octets(key, sizeof(key));
 	dp_frag_ids_init(ids, key);
+}
+
+static void init_outer(struct dp_ctx *ctx, const struct dp_datapath *datapath)
+{
+	const struct dp_outer_params *outer = &datapath->params.outer;
+
+	ctx->tunnel_overhead = sizeof(struct rte_ipv6_hdr);
+	if (outer->has_encapsulation_limit)
+		ctx->tunnel_overhead += DP_OUTER_LIMIT_LEN;
+	ctx->encapsulation_limit = outer->encapsulation_limit;
+	ctx->dscp = outer->dscp;
+	ctx->hash_flows = outer->hash_flows;
+	ctx->flow_label = outer->flow_label;
+	ctx->flow_seed = datapath->flow_seed;
 }
 
 void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath)
@@ -57,9 +77,9 @@ void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath
 	ctx->local_v4 = &datapath->local_v4;
 	ctx->mtu_v6 = params->mtu_v6;
 	ctx->mtu_v4 = params->mtu_v4;
-	ctx->tunnel_overhead = sizeof(struct rte_ipv6_hdr);
 	ctx->mss_clamp = params->mss_clamp;
 	ctx->hop_limit = params->hop_limit;
+	init_outer(ctx, datapath);
 	ctx->hairpin = params->hairpin;
 	ctx->pools = params->n_pools != 0 ? &datapath->pools : NULL;
 	init_frag_ids(&ctx->frag_ids);
@@ -177,6 +197,7 @@ struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params)
 	if (datapath == NULL)
 		return NULL;
 	datapath->params = *params;
+	random_octets(&datapath->flow_seed, sizeof(datapath->flow_seed));
 	dp_pools_init(&datapath->pools, params->pools, params->n_pools);
 	datapath->local_v4 = &datapath->local[0];
 	for (uint32_t i = 0; i < params->n_workers; i++) {

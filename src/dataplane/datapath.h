@@ -11,6 +11,7 @@
 #include "common/icmp.h"
 #include "dataplane/binding.h"
 #include "dataplane/counters.h"
+#include "dataplane/dscp.h"
 #include "dataplane/nexthop.h"
 #include "dataplane/pools.h"
 #include "dataplane/punt.h"
@@ -47,6 +48,15 @@ struct dp_icmp_params {
 	bool refuse_from_v4[ICMP_N_CLASSES]; /* what the IPv4 side sends to clients (S5) */
 };
 
+/* What encap writes beside addresses and hop limit (outer.h); all zero: nothing special. */
+struct dp_outer_params {
+	bool has_encapsulation_limit; /* RFC 2473 section 4.1.1 (S8) */
+	uint8_t encapsulation_limit;
+	struct dp_dscp dscp; /* S14 */
+	bool hash_flows; /* a flow label for each inner flow (RFC 6438), else this one */
+	uint32_t flow_label;
+};
+
 /* Of each worker, for each kind of fragments (reassembly.h). */
 struct dp_reassembly_params {
 	uint32_t max_datagrams; /* packets that wait for fragments */
@@ -64,6 +74,7 @@ struct dp_datapath_params {
 	uint32_t n_tep_v6;
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* our tunnel addresses */
 	uint8_t hop_limit; /* outer hop limit (S9) */
+	struct dp_outer_params outer;
 	bool hairpin; /* packets between clients stay here (S4) ... */
 	const struct addr_v4_prefix
 		*pools; /* ... and so do those to an address of these that nobody holds */

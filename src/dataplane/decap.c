@@ -69,6 +69,7 @@ static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
 	uint8_t outer_tos = (uint8_t)(rte_be_to_cpu_32(p->v6->vtc_flow) >> 20);
 	uint8_t ecn = ecn_out[p->v4->type_of_service & DP_ECN_MASK][outer_tos & DP_ECN_MASK];
 	uint16_t stripped;
+	uint8_t tos;
 
 	if (unlikely(ecn & (ECN_DROP | ECN_ODD))) {
 		if (ecn & ECN_DROP) {
@@ -77,7 +78,8 @@ static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
 		}
 		dp_count(&ctx->counters, DP_COUNT_ECN_ODD, 1, p->m->pkt_len);
 	}
-	ipv4_forward(p->v4, (outer_tos & ~DP_ECN_MASK) | (ecn & DP_ECN_MASK));
+	tos = dp_dscp_inner(&ctx->dscp, outer_tos, p->v4->type_of_service);
+	ipv4_forward(p->v4, tos | (ecn & DP_ECN_MASK));
 	stripped = (uint8_t *)p->v4 - rte_pktmbuf_mtod(p->m, uint8_t *) - RTE_ETHER_HDR_LEN;
 	p->m->data_off += stripped;
 	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + p->v4_len, -(int32_t)stripped);

@@ -2,7 +2,7 @@
 #include "dataplane/encap.h"
 
 #include "dataplane/ipv4.h"
-#include "dataplane/ipv6.h"
+#include "dataplane/outer.h"
 
 /* What encap has no binding for: nobody holds the destination. */
 static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding_key *key)
@@ -16,6 +16,12 @@ static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_b
 			ctx, p, key->has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);
 }
 
+/* With options around it an IPv4 packet of all but 65,535 octets is longer than any IPv6 payload. */
+static bool exceeds_ipv6(const struct dp_ctx *ctx, const struct dp_pkt *p)
+{
+	return p->v4_len + ctx->tunnel_overhead - sizeof(struct rte_ipv6_hdr) > UINT16_MAX;
+}
+
 /* May it go into the tunnel? decap has looked at the TTL of what came out of another one. */
 static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 {
@@ -24,7 +30,7 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 		return false;
 	}
 	if (unlikely(p->v4_len + ctx->tunnel_overhead > ctx->mtu_v6)) {
-		if (ipv4_must_stay_whole(p->v4)) {
+		if (ipv4_must_stay_whole(p->v4) || exceeds_ipv6(ctx, p)) {
 			dp_pkt_drop(p, DP_DROP_TOO_BIG_V6);
 			return false;
 		}
@@ -40,14 +46,14 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 static inline void wrap(
 	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding *binding)
 {
-	struct rte_ipv6_hdr *v6 = (struct rte_ipv6_hdr *)p->v4 - 1;
-	uint8_t tos = p->v4->type_of_service;
+	uint16_t overhead = (uint16_t)ctx->tunnel_overhead;
+	struct rte_ipv6_hdr *v6;
 
 	if (likely(!p->from_v6))
-		ipv4_forward(p->v4, tos);
-	p->m->data_off -= sizeof(*v6);
-	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + sizeof(*v6) + p->v4_len, sizeof(*v6));
-	ipv6_write(v6, tos, p->v4_len, IPPROTO_IPIP, ctx->hop_limit);
+		ipv4_forward(p->v4, p->v4->type_of_service);
+	p->m->data_off -= overhead;
+	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + overhead + p->v4_len, overhead);
+	v6 = dp_outer_write(ctx, p);
 	memcpy(v6->src_addr, &binding->tep_v6, sizeof(v6->src_addr));
 	memcpy(v6->dst_addr, &binding->client_v6, sizeof(v6->dst_addr));
 	p->v6 = v6;
@@ -72,10 +78,10 @@ void dp_encap(struct dp_ctx *ctx, struct dp_burst *burst)
 			continue;
 		wrap(ctx, p, binding);
 		packets++;
-		bytes += p->v4_len + sizeof(struct rte_ipv6_hdr);
+		bytes += p->v4_len + ctx->tunnel_overhead;
 		if (unlikely(p->from_v6))
 			dp_count(&ctx->counters, DP_COUNT_HAIRPINNED, 1,
-				p->v4_len + sizeof(struct rte_ipv6_hdr));
+				p->v4_len + ctx->tunnel_overhead);
 	}
 	dp_count(&ctx->counters, DP_COUNT_ENCAPSULATED, packets, bytes);
 }

@@ -6,6 +6,7 @@
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6.h"
 #include "dataplane/ipv6_ext.h"
+#include "dataplane/outer.h"
 #include "dataplane/tunnel_err.h"
 
 #include <netinet/icmp6.h>
@@ -189,15 +190,13 @@ static struct tunnel_ends read_tunnel_ends(const struct rte_ipv6_hdr *v6)
 	return ends;
 }
 
-static void write_v6(struct dp_pkt *p, struct rte_ipv6_hdr *v6, const struct tunnel_ends *ends,
-	uint16_t payload_len, uint8_t next_header, uint8_t hop_limit)
+static void send_back(struct dp_pkt *p, struct rte_ipv6_hdr *v6, const struct tunnel_ends *ends)
 {
-	ipv6_write(v6, INTERNET_CTRL, payload_len, next_header, hop_limit);
 	memcpy(v6->src_addr, ends->ours, sizeof(v6->src_addr));
 	memcpy(v6->dst_addr, ends->clients, sizeof(v6->dst_addr));
 	p->v6 = v6;
 	p->to_v6 = true;
-	set_frame(p, v6, sizeof(*v6) + payload_len);
+	set_frame(p, v6, sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len));
 }
 
 static bool answer_v4(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_icmp_kind kind, uint16_t mtu)
@@ -216,11 +215,10 @@ static bool answer_client(
 {
 	const struct tunnel_ends ends = read_tunnel_ends(p->v6);
 
-	if (!has_room(p, p->v4, sizeof(struct rte_ipv6_hdr) + V4_HEADERS))
+	if (!has_room(p, p->v4, ctx->tunnel_overhead + V4_HEADERS))
 		return false;
 	write_icmpv4(p, kind, ctx->icmp.tunnel_v4, mtu);
-	write_v6(p, (struct rte_ipv6_hdr *)p->v4 - 1, &ends, p->v4_len, IPPROTO_IPIP,
-		ctx->hop_limit);
+	send_back(p, dp_outer_write(ctx, p), &ends);
 	return true;
 }
 
@@ -231,11 +229,14 @@ static bool answer_v6(struct dp_pkt *p, struct icmp6_hdr icmp)
 	uint32_t whole = sizeof(*p->v6) + rte_be_to_cpu_16(p->v6->payload_len);
 	uint16_t len = RTE_MIN(whole + V6_HEADERS, V6_ERROR_MAX) - sizeof(*p->v6);
 	uint8_t *at = (uint8_t *)p->v6 - sizeof(icmp);
+	struct rte_ipv6_hdr *v6;
 
 	if (!has_room(p, p->v6, V6_HEADERS))
 		return false;
 	memcpy(at, &icmp, sizeof(icmp));
-	write_v6(p, (struct rte_ipv6_hdr *)at - 1, &ends, len, IPPROTO_ICMPV6, HOP_LIMIT);
+	v6 = (struct rte_ipv6_hdr *)at - 1;
+	ipv6_write(v6, INTERNET_CTRL, len, IPPROTO_ICMPV6, HOP_LIMIT);
+	send_back(p, v6, &ends);
 	icmp.icmp6_cksum = rte_ipv6_udptcp_cksum(p->v6, at);
 	memcpy(at, &icmp, sizeof(icmp));
 	return true;

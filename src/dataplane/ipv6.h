@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The IPv6 headers that we write.
+ * The IPv6 headers of packets of our own; those of tunnel packets: outer.h.
  */
 #pragma once
 

@@ -99,6 +99,11 @@ struct dp_ctx {
 	uint32_t mss_clamp; /* 0: off; DP_MSS_AUTO; else the largest segment (mss.h) */
 	uint8_t hop_limit;
 	bool hairpin;
+	struct dp_dscp dscp;
+	uint8_t encapsulation_limit; /* if tunnel_overhead has room for one (outer.h) */
+	bool hash_flows; /* else all have this flow label */
+	uint32_t flow_label;
+	uint64_t flow_seed;
 	const struct dp_pools *pools; /* of packets from clients that nobody holds; NULL: none */
 	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first */
 	struct rte_ether_addr macs[DP_SIDES];

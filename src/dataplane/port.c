@@ -12,7 +12,7 @@
 
 #define POOL_CACHE   256 /* buffers that an lcore keeps at hand */
 #define FRAME_EXTRA  (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
-#define TUNNEL_EXTRA 40 /* what the other side's MTU may grow by */
+#define TUNNEL_EXTRA 48 /* what the other side's MTU may grow by */
 
 struct rte_mempool *dp_port_pool_create(const char *name, uint32_t n, uint32_t mtu, int socket)
 {

@@ -96,8 +96,8 @@ static bool is_ours(
 	       memcmp(p->v6->dst_addr, &binding->tep_v6, sizeof(binding->tep_v6)) == 0;
 }
 
-static enum dp_icmp_kind translate(
-	const uint8_t *icmp, const struct rte_ipv6_hdr *quoted, uint16_t *mtu)
+static enum dp_icmp_kind translate(const struct dp_ctx *ctx, const uint8_t *icmp,
+	const struct rte_ipv6_hdr *quoted, uint16_t *mtu)
 {
 	uint32_t tunnel_mtu;
 
@@ -112,7 +112,7 @@ static enum dp_icmp_kind translate(
 		tunnel_mtu = RTE_MAX(rte_be_to_cpu_32(tunnel_mtu), (uint32_t)V6_MTU_MIN);
 		if (tunnel_mtu >= sizeof(*quoted) + rte_be_to_cpu_16(quoted->payload_len))
 			return DP_ICMP_NONE; /* the packet would have fitted */
-		*mtu = (uint16_t)(tunnel_mtu - sizeof(*quoted));
+		*mtu = (uint16_t)(tunnel_mtu - ctx->tunnel_overhead);
 		return DP_ICMP_TOO_BIG;
 	}
 }
@@ -128,5 +128,5 @@ enum dp_icmp_kind dp_tunnel_err_read(const struct dp_ctx *ctx, struct dp_pkt *p,
 		!take_inner(p, (struct rte_ipv4_hdr *)(quoted + offset), room - offset) ||
 		!is_ours(ctx, p, outer))
 		return DP_ICMP_NONE;
-	return translate(icmp, outer, mtu);
+	return translate(ctx, icmp, outer, mtu);
 }

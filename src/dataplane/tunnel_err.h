@@ -9,7 +9,7 @@
  * destination and port.
  *
  *	hop limit, unreachable, parameter problem	-> ICMPv4 3/1
- *	packet too big					-> ICMPv4 3/4 with the MTU less our outer header
+ *	packet too big					-> ICMPv4 3/4 with the MTU less our outer headers
  */
 #pragma once
 
