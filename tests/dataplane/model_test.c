@@ -9,18 +9,12 @@
 #include "model/rig.h"
 #include "support/random.h"
 
-#include <rte_eal.h>
-
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#ifndef MODEL_PACKETS
-#define MODEL_PACKETS 10000000
-#endif
 #define ROUND_PACKETS 50000
 
 static struct rig rig;
@@ -175,7 +169,7 @@ static bool round_holds(uint64_t seed, uint64_t first, uint64_t packets, uint32_
 
 static void a_naive_model_agrees(void **state)
 {
-	uint64_t seed = test_seed(), packets = number("DSTM_PACKETS", MODEL_PACKETS);
+	uint64_t seed = test_seed(), packets = number("DSTM_PACKETS", TEST_PACKETS);
 	uint64_t round = number("DSTM_ROUND", 0), seen[DP_N_COUNTERS] = {0};
 
 	for (uint64_t done = 0; done < packets; done += ROUND_PACKETS, round++) {
@@ -197,13 +191,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_naive_model_agrees),
 	};
-	const char *args[] = {"test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-		"--log-level=lib.eal:error", "--lcores", "0@0,1@0", "-m", "128"};
-	cpu_set_t cpus;
 
-	sched_getaffinity(0, sizeof(cpus), &cpus);
-	if (rte_eal_init(RTE_DIM(args), (char **)args) < 0 || !rig_init(&rig))
+	if (!rig_init(&rig))
 		return 1;
-	sched_setaffinity(0, sizeof(cpus), &cpus);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,10 +7,12 @@
 #include "octets.h"
 #include "safety.h"
 
+#include <rte_eal.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 
 #define MBUFS     8191
@@ -26,6 +28,20 @@ struct found {
 static const char *const way_names[MODEL_N_WAYS] = {
 	"the IPv6 port", "the IPv4 port", "the host", "the host to resolve"};
 
+/* With a lcore for the worker, which never runs on it. */
+static bool start_eal(void)
+{
+	const char *args[] = {"test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
+		"--log-level=lib.eal:error", "--lcores", "0@0,1@0", "-m", "128"};
+	cpu_set_t cpus;
+	bool started;
+
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	started = rte_eal_init(RTE_DIM(args), (char **)args) >= 0;
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	return started;
+}
+
 bool rig_init(struct rig *rig)
 {
 	static const char *const names[DP_SIDES] = {"v6", "v4"};
@@ -34,6 +50,8 @@ bool rig_init(struct rig *rig)
 	char error[DP_PORT_ERROR_LEN], name[32];
 
 	memset(rig, 0, sizeof(*rig));
+	if (!start_eal())
+		return false;
 	rig->pool = rte_pktmbuf_pool_create(
 		"frames", MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	params.pool = rig->pool;
@@ -409,21 +427,33 @@ bool rig_process(struct rig *rig, const struct rig_burst *burst)
 	return compare_counters(rig, burst) && same;
 }
 
-bool rig_close(struct rig *rig)
+static void flush(struct rig *rig)
 {
 	struct dp_ctx *ctx = &rig->worker->ctx;
-	bool same;
 
 	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++)
 		dp_reassembly_flush(ctx, ctx->reassembly[kind]);
+}
+
+bool rig_close(struct rig *rig)
+{
+	bool same;
+
+	flush(rig);
 	model_flush(rig->model);
 	same = compare_counters(rig, NULL);
+	return rig_destroy(rig) && same;
+}
+
+bool rig_destroy(struct rig *rig)
+{
+	flush(rig);
 	dp_datapath_destroy(rig->datapath);
 	dp_punt_destroy(rig->punt);
 	dp_nexthops_destroy(rig->nexthops);
 	dp_bindings_destroy(rig->bindings);
 	if (rte_mempool_avail_count(rig->pool) == MBUFS)
-		return same;
+		return true;
 	printf("%u packet buffers are not back\n", rte_mempool_in_use_count(rig->pool));
 	return false;
 }

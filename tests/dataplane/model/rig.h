@@ -32,12 +32,14 @@ struct rig_burst {
 	struct traffic_frame frames[DP_BURST];
 };
 
-/* Ports and packet buffers. False: an error was printed. */
+/* EAL, ports and packet buffers. False: an error was printed. */
 bool rig_init(struct rig *rig);
 /* A new data plane with the model's parameters. Both have no binding yet. */
 bool rig_open(struct rig *rig, struct model *model);
-/* All that waits is dropped, by both; counters are compared, and every buffer is back. */
+/* All that waits is dropped, by both, and counters are compared; then as rig_destroy. */
 bool rig_close(struct rig *rig);
+/* The end of the data plane without a look at the model; false: packet buffers are missing. */
+bool rig_destroy(struct rig *rig);
 
 /* Both change alike; false: they disagree whether it can be done, which is printed. */
 bool rig_add(struct rig *rig, const struct model_binding *binding);
