@@ -8,6 +8,7 @@
 #include "control/watch.h"
 
 #include <rte_ethdev.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -219,14 +220,41 @@ static json_t *run_bindings(void *arg, const json_t *arguments, char error[stati
 
 /* --- counters ------------------------------------------------------------------------------------ */
 
+static json_t *counter_item(unsigned int i, const struct dp_counters *counters)
+{
+	return json_pack("{s:s, s:I, s:I, s:b, s:s}", "name", dp_counter_info[i].name, "packets",
+		(json_int_t)counters->packets[i], "bytes", (json_int_t)counters->bytes[i], "drop",
+		(int)dp_counter_is_drop(i), "text", dp_counter_info[i].text);
+}
+
 static void list_datapath_counters(json_t *items, const struct dp_counters *counters)
 {
 	for (unsigned int i = 0; i < DP_N_COUNTERS; i++)
-		json_array_append_new(items,
-			json_pack("{s:s, s:I, s:I, s:b, s:s}", "name", dp_counter_info[i].name,
-				"packets", (json_int_t)counters->packets[i], "bytes",
-				(json_int_t)counters->bytes[i], "drop", (int)dp_counter_is_drop(i),
-				"text", dp_counter_info[i].text));
+		json_array_append_new(items, counter_item(i, counters));
+}
+
+/* Each counter at each worker, side by side. */
+static json_t *list_by_worker(const struct tep *tep)
+{
+	uint32_t n_workers = tep->config->workers;
+	struct dp_counters *counters = aligned_alloc(
+		alignof(struct dp_counters), n_workers * sizeof(*counters));
+	json_t *items = json_array();
+
+	if (counters == NULL)
+		return items;
+	for (uint32_t worker = 0; worker < n_workers; worker++)
+		dp_datapath_worker_counters(tep->datapath, worker, &counters[worker]);
+	for (unsigned int i = 0; i < DP_N_COUNTERS; i++) {
+		for (uint32_t worker = 0; worker < n_workers; worker++) {
+			json_t *item = counter_item(i, &counters[worker]);
+
+			json_object_set_new(item, "worker", json_integer(worker));
+			json_array_append_new(items, item);
+		}
+	}
+	free(counters);
+	return items;
 }
 
 static void list_host_counters(json_t *items, const struct tep_host *host)
@@ -248,6 +276,8 @@ static json_t *run_counters(void *arg, const json_t *arguments, char error[stati
 
 	if (!get_integer(arguments, "worker", 0, ctl->tep->config->workers - 1, &worker, error))
 		return NULL;
+	if (json_is_true(json_object_get(arguments, "by_worker")))
+		return json_pack("{s:o, s:n}", "items", list_by_worker(ctl->tep), "next");
 	if (worker >= 0)
 		dp_datapath_worker_counters(ctl->tep->datapath, (uint32_t)worker, &counters);
 	else

@@ -178,30 +178,33 @@ void ctl_print_client_show(
 /* The TEP counts packets and octets, the others events. */
 void ctl_print_counters(const json_t *result, const struct ctl_print_options *options, FILE *file)
 {
+	static const struct ctl_field name = {"COUNTER", "name", CTL_TEXT};
+	static const struct ctl_field worker = {"WORKER", "worker", CTL_NUMBER};
 	static const struct ctl_field packets[] = {
-		{"COUNTER", "name", CTL_TEXT},
 		{"PACKETS", "packets", CTL_COUNT},
 		{"BYTES", "bytes", CTL_COUNT},
 		{"DROP", "drop", CTL_FLAG},
 	};
-	static const struct ctl_field events[] = {
-		{"COUNTER", "name", CTL_TEXT},
-		{"COUNT", "count", CTL_COUNT},
-	};
+	static const struct ctl_field events = {"COUNT", "count", CTL_COUNT};
 	static const struct ctl_field meaning = {"MEANING", "text", CTL_TEXT};
 	const json_t *items = items_of(result);
-	bool of_packets = json_object_get(json_array_get(items, 0), "packets") != NULL;
-	struct ctl_field fields[6] = {};
+	const json_t *first = json_array_get(items, 0);
+	bool of_packets = json_object_get(first, "packets") != NULL;
+	const char *count = of_packets ? packets[0].key : events.key;
+	struct ctl_field fields[7] = {name};
 	json_t *shown = json_array(), *item;
-	size_t i, n;
+	size_t i, n = 1;
 
-	n = of_packets ? 4 : 2;
-	for (i = 0; i < n; i++)
-		fields[i] = of_packets ? packets[i] : events[i];
+	if (json_object_get(first, "worker") != NULL)
+		fields[n++] = worker;
+	for (i = 0; of_packets && i < 3; i++)
+		fields[n++] = packets[i];
+	if (!of_packets)
+		fields[n++] = events;
 	if (options->explain)
 		fields[n] = meaning;
 	json_array_foreach(items, i, item) {
-		if (options->all || json_integer_value(json_object_get(item, fields[1].key)) != 0)
+		if (options->all || json_integer_value(json_object_get(item, count)) != 0)
 			json_array_append(shown, item);
 	}
 	ctl_print_list(shown, fields, file);

@@ -23,8 +23,9 @@ static const struct command {
 } commands[] = {
 	{"tep", "show", "state, ports and servers of the TEP", false, ctl_print_tep_show},
 	{"tep", "bindings", "its table; --v4 ADDR: one address", true, ctl_print_bindings},
-	{"tep", "counters", "packets by what became of them; --worker N: of one worker", false,
-		ctl_print_counters},
+	{"tep", "counters",
+		"packets by what became of them; --workers: at each worker; --worker N: at one",
+		false, ctl_print_counters},
 	{"tep", "explain", "what would happen to a packet: hexadecimal text or a capture file",
 		.operand = "PACKET", .run = ctl_explain},
 	{"tep", "trace", "packets as they pass, with their verdicts", .run = ctl_trace},
@@ -115,7 +116,8 @@ enum option_id {
 	OPT_V4,
 	OPT_VERDICT,
 	OPT_VERSION,
-	OPT_WORKER
+	OPT_WORKER,
+	OPT_WORKERS
 };
 
 static const struct option long_options[] = {
@@ -137,6 +139,7 @@ static const struct option long_options[] = {
 	{"verdict", required_argument, NULL, OPT_VERDICT},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"worker", required_argument, NULL, OPT_WORKER},
+	{"workers", no_argument, NULL, OPT_WORKERS},
 	{},
 };
 
@@ -197,6 +200,8 @@ static bool take_option(struct options *options, int id, const char *value)
 	case OPT_WORKER:
 		return parse_number(value, 0, &number) &&
 		       json_object_set_new(options->arguments, "worker", json_integer(number)) == 0;
+	case OPT_WORKERS:
+		return json_object_set_new(options->arguments, "by_worker", json_true()) == 0;
 	default:
 		return take_packet_option(&options->packets, id, value);
 	}

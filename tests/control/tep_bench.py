@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from lab import netns  # noqa: E402
 
 BINARY = ROOT / os.environ.get("DSTM_BUILD", "build/gcc") / "src/control/dstm-tep"
-EAL = ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "256", "--lcores", "0@0,1@1",
+EAL = ["--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "256", "--lcores", "0@0,1@1,2@0",
        "--vdev", "net_af_packet0,iface=t6", "--vdev", "net_af_packet1,iface=t4"]
 
 TEP_V6 = "2001:db8::1"
@@ -40,6 +40,7 @@ FAR_PORT = 3000
 CONFIG = {
     "name": "tep1",
     "ports": {"v6": "0", "v4": "1"},
+    "workers": 2,  # on ports with one queue: what goes to the host and comes from it passes rings, too
     "idle_sleep_us": 200,
     "tunnel": {"v6": [TEP_V6]},
     "neighbor": {"mode": "kernel"},

@@ -243,8 +243,31 @@ def test_the_control_socket_lists_bindings_and_refuses_nonsense(bench):
     by_address = bench.ask("bindings", v4=LEASE_V4, after=by_address["next"])["result"]
     assert [item["first"] for item in by_address["items"]] == [2048]
     assert bench.ask("bindings", v4="192.0.2.9")["result"] == {"items": [], "next": None}
-    assert bench.ask("counters", worker=0)["ok"]
+    assert bench.ask("counters", worker=1)["ok"]
     for command, arguments in (("bindings", {"limit": 0}), ("bindings", {"limit": "all"}),
                                ("bindings", {"v4": "nowhere"}), ("bindings", {"after": -1}),
-                               ("counters", {"worker": 1}), ("reboot", {})):
+                               ("counters", {"worker": 2}), ("reboot", {})):
         assert not bench.ask(command, **arguments)["ok"]
+
+
+def test_each_counter_has_its_workers(bench):
+    """Packets of several clients and peers: each worker carries some, and they add up."""
+    with Tunnel(bench) as tunnel, udp_socket(bench, OUTSIDE_PORT):
+        before = bench.counters()
+        tunnel.send(to_outside(b"both"))
+        for last in range(1, 33):
+            tunnel.send(IP(src=LEASE_V4, dst=f"203.0.113.{last}") / UDP(sport=1) / Raw(b"spoofed"))
+        bench.counted("no_binding_v6", before, 32)
+    total = {item["name"]: item for item in bench.ask("counters")["result"]["items"]}
+    by_worker = bench.ask("counters", by_worker=True)["result"]["items"]
+    assert {item["worker"] for item in by_worker} == {0, 1}
+    for unit in ("packets", "bytes"):
+        added = sum(item[unit] for item in by_worker if item["name"] == "no_binding_v6")
+        assert added == total["no_binding_v6"][unit] > 0
+    for worker in (0, 1):
+        alone = bench.ask("counters", worker=worker)["result"]["items"]
+        assert [item["name"] for item in alone] == \
+            [item["name"] for item in by_worker if item["worker"] == worker]
+    # Each worker owns the queue of one port, and both sides had something sent.
+    assert all(item["packets"] > 0 for item in by_worker if item["name"] == "tx")
+    assert total["tx_handed"]["packets"] > 0

@@ -232,6 +232,16 @@ def test_counters_hide_what_is_zero_unless_all_are_asked_for(daemon):
     ]
 
 
+def test_workers_shows_each_counter_at_each_worker(daemon):
+    items = [{"name": "decap", "worker": n, "packets": packets, "bytes": 1500, "drop": False,
+              "text": "Delivered."} for n, packets in ((0, 0), (1, 1234))]
+    path, asked = daemon(ok({"items": items, "next": None}))
+    done = run("tep", "counters", "--workers", "--socket", path)
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["COUNTER", "WORKER", "PACKETS", "BYTES", "DROP"], ["decap", "1", "1,234", "1,500", "-"]]
+    assert asked[-1]["arguments"] == {"by_worker": True}
+
+
 def test_explain_prints_each_counters_sentence(daemon):
     path, _ = daemon(ok(COUNTERS))
     done = run("tep", "counters", "--explain", "--socket", path)
