@@ -5,12 +5,15 @@
 #include "common/clock.h"
 #include "common/ctl.h"
 #include "control/packet_json.h"
+#include "control/status.h"
 #include "control/watch.h"
 
 #include <rte_ethdev.h>
+#include <limits.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIMIT_DEFAULT 1000
@@ -23,6 +26,8 @@ struct tep_ctl_socket {
 	const struct tep_sessions *sessions;
 	struct tep_watches *watches;
 	int64_t start_ms;
+	int64_t start_s; /* the same, since 1970 */
+	char name[HOST_NAME_MAX + 1]; /* of this instance */
 };
 
 static json_t *json_v4(uint32_t v4)
@@ -147,16 +152,21 @@ static json_t *run_show(void *arg, const json_t *arguments, char error[static CT
 	const struct tep_ctl_socket *ctl = arg;
 	const struct tep_config *config = ctl->tep->config;
 	bool is_kernel = config->neighbor.mode == TEP_NEIGHBOR_KERNEL;
-	char host_name[256] = "";
 
-	gethostname(host_name, sizeof(host_name) - 1);
 	return json_pack("{s:s, s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-		config->name != NULL ? config->name : host_name, "version", DSTM_VERSION,
-		"uptime_s", (json_int_t)(clock_boot_ms() - ctl->start_ms) / 1000, "workers",
+		ctl->name, "version", DSTM_VERSION, "uptime_s",
+		(json_int_t)(clock_boot_ms() - ctl->start_ms) / 1000, "workers",
 		(int)config->workers, "neighbor", is_kernel ? "kernel" : "static", "host",
 		show_host(ctl->host), "tunnel_v6", show_tunnel_v6(config), "tunnel_v4",
 		json_v4(config->tunnel.v4), "ports", show_ports(ctl->tep), "bindings",
 		show_usage(ctl->tep), "servers", show_servers(ctl->sessions));
+}
+
+static json_t *run_status(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct tep_ctl_socket *ctl = arg;
+
+	return tep_status(ctl->tep, ctl->name, ctl->start_s);
 }
 
 /* --- bindings ------------------------------------------------------------------------------------ */
@@ -313,6 +323,7 @@ static json_t *run_watch_end(void *arg, const json_t *arguments, char error[stat
 
 static const struct ctl_command commands[] = {
 	{"show", run_show},
+	{"status", run_status},
 	{"bindings", run_bindings},
 	{"counters", run_counters},
 	{"explain", run_explain},
@@ -334,7 +345,12 @@ struct tep_ctl_socket *tep_ctl_socket_create(struct event_base *base, struct tep
 		.host = host,
 		.sessions = sessions,
 		.start_ms = clock_boot_ms(),
+		.start_s = time(NULL),
 	};
+	if (tep->config->name != NULL)
+		snprintf(ctl->name, sizeof(ctl->name), "%s", tep->config->name);
+	else
+		gethostname(ctl->name, sizeof(ctl->name) - 1);
 	ctl->watches = tep_watches_create(base, tep->datapath);
 	if (ctl->watches != NULL)
 		ctl->server = ctl_server_create(base, tep->config->control.socket, commands, ctl);

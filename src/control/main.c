@@ -35,6 +35,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	struct tep *tep = ((struct loop *)arg)->tep;
 
 	dp_bindings_sweep(tep->bindings, dp_datapath_now_s(tep->datapath), SWEEP_LIMIT);
+	tep_check(tep);
 }
 
 static void on_stats(evutil_socket_t fd, short what, void *arg)

@@ -299,6 +299,22 @@ int tep_start(struct tep *tep)
 	return rc;
 }
 
+void tep_check(struct tep *tep)
+{
+	static const char *const kinds[DP_FRAG_N_KINDS] = {
+		[DP_FRAG_V6] = "IPv6 packets to a tunnel address",
+		[DP_FRAG_INNER] = "packets inside tunnels",
+		[DP_FRAG_V4] = "packets from the IPv4 side",
+	};
+	enum dp_frag_kind kind;
+	uint32_t fill = dp_datapath_reassembly_fill(tep->datapath, &kind);
+
+	if (tep_fill_alarm_look(&tep->reassembly_alarm, fill))
+		log_warn("reassembly: %u %% of the room for fragments of %s is in use; when it is "
+			 "full, the oldest are dropped (reassembly.max_datagrams, mbufs)",
+			fill, kinds[kind]);
+}
+
 void tep_stop(struct tep *tep)
 {
 	dp_datapath_stop(tep->datapath);

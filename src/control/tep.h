@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "control/fill_alarm.h"
 #include "control/stats.h"
 #include "control/tep_config.h"
 #include "dataplane/datapath.h"
@@ -24,6 +25,7 @@ struct tep {
 	struct dp_punt *punt; /* NULL with neighbor: static */
 	struct dp_datapath *datapath;
 	struct tep_stats stats;
+	struct tep_fill_alarm reassembly_alarm;
 };
 
 /* Everything but the workers' launch. 0, or -errno with a log line; then nothing is left. */
@@ -31,6 +33,9 @@ int tep_create(struct tep *tep, const struct tep_config *config);
 
 /* Launches the workers. 0 or -errno. */
 int tep_start(struct tep *tep);
+
+/* Looks, now and then, at what may run out, and warns in the log. */
+void tep_check(struct tep *tep);
 
 /* Stops the workers and closes the ports; the last statistics are in tep->stats then. */
 void tep_stop(struct tep *tep);

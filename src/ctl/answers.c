@@ -5,6 +5,8 @@
  */
 #include "ctl/print.h"
 
+#define MEMBERS_MAX 64
+
 static const json_t *items_of(const json_t *result)
 {
 	return json_object_get(result, "items");
@@ -56,6 +58,50 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 	ctl_print_list(json_object_get(result, "ports"), ports, file);
 	fputc('\n', file);
 	ctl_print_list(json_object_get(result, "servers"), servers, file);
+}
+
+/* All members of an object, numbers and flags, under their own names. */
+static void print_members(const json_t *object, FILE *file)
+{
+	struct ctl_field fields[MEMBERS_MAX + 1] = {};
+	const char *name;
+	json_t *value;
+	size_t n = 0;
+
+	json_object_foreach((json_t *)object, name, value) {
+		if (n < MEMBERS_MAX)
+			fields[n++] = (struct ctl_field){name, name, CTL_COUNT};
+	}
+	ctl_print_form(object, fields, file);
+}
+
+void ctl_print_tep_status(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field form[] = {
+		{"name", "name", CTL_TEXT},
+		{"counters since", "discontinuity_s", CTL_TIME},
+		{"table version", "table_version", CTL_COUNT},
+		{"table changed", "table_changed_s", CTL_TIME},
+		{"softwires", "active_softwire_num", CTL_COUNT},
+		{"  at most", "softwire_num_max", CTL_COUNT},
+		{"payload MTU", "softwire_payload_mtu", CTL_NUMBER},
+		{"path MRU", "softwire_path_mru", CTL_NUMBER},
+		{"hairpin", "hairpin", CTL_FLAG},
+		{},
+	};
+	static const struct ctl_field reassembly[] = {
+		{"fragments, % of room", "fill_percent", CTL_NUMBER},
+		{"  warned at", "threshold_percent", CTL_NUMBER},
+		{"  warnings", "warnings", CTL_COUNT},
+		{},
+	};
+
+	ctl_print_form(result, form, file);
+	ctl_print_form(json_object_get(result, "reassembly"), reassembly, file);
+	fputs("\nICMP\n", file);
+	print_members(json_object_get(result, "icmp"), file);
+	fputs("\nTRAFFIC\n", file);
+	print_members(json_object_get(result, "traffic"), file);
 }
 
 void ctl_print_bindings(const json_t *result, const struct ctl_print_options *options, FILE *file)

@@ -22,6 +22,7 @@ static const struct command {
 	int (*run)(const struct ctl_packets_options *options); /* instead of a question and print */
 } commands[] = {
 	{"tep", "show", "state, ports and servers of the TEP", false, ctl_print_tep_show},
+	{"tep", "status", "figures of the border router (RFC 8676)", false, ctl_print_tep_status},
 	{"tep", "bindings", "its table; --v4 ADDR: one address", true, ctl_print_bindings},
 	{"tep", "counters",
 		"packets by what became of them; --workers: at each worker; --worker N: at one",

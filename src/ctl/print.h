@@ -28,6 +28,8 @@ void ctl_print_form(const json_t *object, const struct ctl_field *fields, FILE *
 
 /* The answers of one command each; result is what the daemon said. */
 void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *options, FILE *file);
+void ctl_print_tep_status(
+	const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_bindings(const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_server_show(
 	const json_t *result, const struct ctl_print_options *options, FILE *file);

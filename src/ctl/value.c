@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* snprintf() at the end of what buf holds; cuts at its size. */
 __attribute__((format(printf, 2, 3))) static void append(char *buf, const char *format, ...)
@@ -45,6 +46,17 @@ static void format_duration(int64_t seconds, char *buf)
 		append(buf, "%" PRId64 " s", seconds);
 }
 
+static void format_time(int64_t seconds, char *buf)
+{
+	time_t when = seconds;
+	char text[32];
+	struct tm tm;
+
+	if (localtime_r(&when, &tm) != NULL &&
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) != 0)
+		append(buf, "%s", text);
+}
+
 static void format_ports(const json_t *ranges, char *buf)
 {
 	const json_t *range;
@@ -74,6 +86,8 @@ static void format_scalar(const json_t *value, enum ctl_value kind, char *buf)
 		format_count(json_integer_value(value), buf);
 	else if (json_is_integer(value) && kind == CTL_DURATION)
 		format_duration(json_integer_value(value), buf);
+	else if (json_is_integer(value) && kind == CTL_TIME)
+		format_time(json_integer_value(value), buf);
 	else if (json_is_integer(value))
 		append(buf, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	else if (json_is_real(value))

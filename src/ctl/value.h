@@ -12,6 +12,7 @@ enum ctl_value {
 	CTL_COUNT, /* 1,234,567 */
 	CTL_NUMBER, /* 1234567: a port, an MTU */
 	CTL_DURATION, /* seconds: "1 h 5 min" */
+	CTL_TIME, /* seconds since 1970: "2026-01-31 12:00:00", local time */
 	CTL_FLAG, /* "yes" or "-" */
 	CTL_PORTS, /* [[first, last], ..]: "1024-2047,4096-5119" */
 	CTL_TEXTS, /* ["a", "b"]: "a, b" */

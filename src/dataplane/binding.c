@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #define MAX_BINDINGS_LIMIT (UINT32_C(1) << 28)
 #define ROOT_ENTRIES       65536
@@ -159,6 +160,16 @@ static int reserve(struct dp_bindings *table, uint32_t v4, struct port_range ran
 	return reserve_all(table, v4, range);
 }
 
+/* Bindings came or went (RFC 8676, S30). */
+static void note_change(struct dp_bindings *table)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	table->version++;
+	table->changed_s = now.tv_sec;
+}
+
 /* Makes a filled record reachable; everything is reserved. */
 static void publish(
 	struct dp_bindings *table, uint32_t v4, struct port_range range, uint32_t record)
@@ -219,6 +230,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	number = dp_pool_take(&table->record_pool);
 	table->records[number] = *binding;
 	publish(table, v4, range, number);
+	note_change(table);
 	return 0;
 }
 
@@ -240,6 +252,7 @@ int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range
 		}
 	}
 	dp_pool_retire(&table->record_pool, number);
+	note_change(table);
 	reclaim(table);
 	return 0;
 }
@@ -299,5 +312,7 @@ void dp_bindings_usage(const struct dp_bindings *table, struct dp_bindings_usage
 		.bytes = sizeof(*table) + table->qsbr_size + ROOT_ENTRIES * sizeof(*table->root) +
 			 dp_pool_bytes(&table->node_pool) + dp_pool_bytes(&table->page_pool) +
 			 dp_pool_bytes(&table->subpage_pool) + dp_pool_bytes(&table->record_pool),
+		.version = table->version,
+		.changed_s = table->changed_s,
 	};
 }

@@ -62,6 +62,8 @@ struct dp_bindings_usage {
 	uint32_t addresses;
 	uint32_t max_bindings;
 	uint64_t bytes; /* all tables counted */
+	uint64_t version; /* bindings ever added and removed; a renewal is neither */
+	int64_t changed_s; /* when the last one was, since 1970; 0: never */
 };
 
 /* NULL + rte_errno. */

@@ -49,6 +49,8 @@ struct dp_bindings {
 	bool grace_pending; /* the resting pieces wait for grace_token */
 	uint32_t max_bindings;
 	uint32_t exclusive;
+	uint64_t version; /* changes ever made ... */
+	int64_t changed_s; /* ... and when the last one was */
 	uint32_t addresses;
 	uint32_t sweep_cursor;
 };

@@ -291,6 +291,25 @@ int dp_datapath_set_local_v4(struct dp_datapath *datapath, const uint32_t *v4, u
 	return 0;
 }
 
+uint32_t dp_datapath_reassembly_fill(const struct dp_datapath *datapath, enum dp_frag_kind *kind)
+{
+	uint32_t fullest = 0;
+
+	*kind = DP_FRAG_V6;
+	for (uint32_t i = 0; i < datapath->params.n_workers; i++) {
+		for (uint32_t at = 0; at < DP_FRAG_N_KINDS; at++) {
+			uint32_t fill = dp_reassembly_fill(
+				datapath->workers[i]->ctx.reassembly[at]);
+
+			if (fill <= fullest)
+				continue;
+			fullest = fill;
+			*kind = at;
+		}
+	}
+	return fullest;
+}
+
 uint32_t dp_datapath_n_workers(const struct dp_datapath *datapath)
 {
 	return datapath->params.n_workers;

@@ -102,6 +102,9 @@ void dp_datapath_stop(struct dp_datapath *datapath);
 /* IPv4 addresses of this router: packets to them that no binding holds go to the host. 0 or -ENOSPC. */
 int dp_datapath_set_local_v4(struct dp_datapath *datapath, const uint32_t *v4, uint32_t n);
 
+/* How full the fullest of all workers' tables of fragments is, in percent, and of what kind it is. */
+uint32_t dp_datapath_reassembly_fill(const struct dp_datapath *datapath, enum dp_frag_kind *kind);
+
 /* Seconds of the binding table's clock now; lease ends are in this unit. */
 uint32_t dp_datapath_now_s(const struct dp_datapath *datapath);
 

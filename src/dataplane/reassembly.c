@@ -49,6 +49,7 @@ struct dp_reassembly {
 	enum dp_frag_kind kind;
 	uint32_t seed;
 	uint32_t mask; /* of the hashes */
+	uint32_t n_datagrams;
 	uint32_t n_fragments;
 	struct age_list by_age; /* oldest first */
 	struct bucket unused;
@@ -125,6 +126,7 @@ static void forget(struct dp_ctx *ctx, struct dp_reassembly *table, struct datag
 
 	drop_fragments(ctx, table, datagram, fault);
 	source->n--;
+	table->n_datagrams--;
 	TAILQ_REMOVE(&source->by_age, datagram, in_source);
 	TAILQ_REMOVE(&table->by_age, datagram, in_age);
 	LIST_REMOVE(datagram, in_bucket);
@@ -139,6 +141,15 @@ void dp_reassembly_expire(struct dp_ctx *ctx, struct dp_reassembly *table)
 		forget(ctx, table, oldest, DP_FRAG_TIMEOUT);
 		oldest = TAILQ_FIRST(&table->by_age);
 	}
+}
+
+uint32_t dp_reassembly_fill(const struct dp_reassembly *table)
+{
+	uint64_t datagrams = __atomic_load_n(&table->n_datagrams, __ATOMIC_RELAXED);
+	uint64_t fragments = __atomic_load_n(&table->n_fragments, __ATOMIC_RELAXED);
+
+	return (uint32_t)RTE_MAX(datagrams * 100 / table->params.max_datagrams,
+		fragments * 100 / table->params.max_fragments);
 }
 
 void dp_reassembly_flush(struct dp_ctx *ctx, struct dp_reassembly *table)
@@ -179,6 +190,7 @@ static struct datagram *start(struct dp_ctx *ctx, struct dp_reassembly *table,
 		.source = source_hash & table->mask,
 	};
 	source->n++;
+	table->n_datagrams++;
 	TAILQ_INSERT_TAIL(&source->by_age, datagram, in_source);
 	TAILQ_INSERT_TAIL(&table->by_age, datagram, in_age);
 	LIST_INSERT_HEAD(bucket, datagram, in_bucket);

@@ -79,3 +79,6 @@ enum dp_frag_result dp_reassembly_add(struct dp_ctx *ctx, struct dp_reassembly *
 void dp_reassembly_expire(struct dp_ctx *ctx, struct dp_reassembly *table);
 /* Drops all, as if its time was up. */
 void dp_reassembly_flush(struct dp_ctx *ctx, struct dp_reassembly *table);
+
+/* How full it is, in percent of what it may hold; any thread. */
+uint32_t dp_reassembly_fill(const struct dp_reassembly *table);

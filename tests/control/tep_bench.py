@@ -64,8 +64,10 @@ def wait_for(condition, what, deadline_s=15):
 class Bench:
     """The namespaces and the running TEP."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, **changes):
+        """changes: top-level keys of the configuration."""
         self.folder = folder
+        self.changes = changes
         self.tep_ns, self.inside, self.outside = (
             netns.Namespace(name) for name in ("tep", "inside", "outside"))
         self.process = None
@@ -100,7 +102,7 @@ class Bench:
         self.outside.ip("route", "add", "198.51.100.0/24", "via", TEP_V4)
 
     def _start(self):
-        config = dict(CONFIG, control={"socket": str(self.folder / "tep.sock")})
+        config = dict(CONFIG, control={"socket": str(self.folder / "tep.sock")}, **self.changes)
         (self.folder / "tep.yaml").write_text(yaml.safe_dump(config))
         self.log = (self.folder / "tep.log").open("w+")
         self.process = subprocess.Popen(

@@ -25,13 +25,14 @@ from tep_bench import (CLIENT_V6, FAR_CLIENT_V6, FAR_PORT, LEASE_PORT, LEASE_V4,
 DSTMCTL = ROOT / os.environ.get("DSTM_BUILD", "build/gcc") / "src/ctl/dstmctl"
 OUTSIDE_PORT = 7000
 UNHELD_PORT = 9
+REASSEMBLY = {"max_datagrams": 10, "per_source": 10, "timeout_ms": 1000}
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and TAP devices need root")
 
 
 @pytest.fixture(name="bench", scope="module")
 def fixture_bench(tmp_path_factory):
-    with Bench(tmp_path_factory.mktemp("bench")) as bench:
+    with Bench(tmp_path_factory.mktemp("bench"), reassembly=REASSEMBLY) as bench:
         # Both next hops are known from here on.
         with Tunnel(bench) as tunnel, udp_socket(bench, OUTSIDE_PORT) as outside:
             tunnel.send(from_client(b"first"))
@@ -296,6 +297,42 @@ def test_capture_to_where_nothing_can_be_written(bench, tmp_path):
     done = subprocess.run(["sh", "-c", "exec " + " ".join(command(bench, "capture", "-")) + " --duration 2 > /dev/full"],
                           capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
+
+
+# --- status ---
+
+
+def status(bench):
+    return json.loads(run(bench, "status", "--json").stdout)
+
+
+def test_status_has_the_figures_of_rfc_8676(bench):
+    """S30."""
+    said = status(bench)
+    assert (said["name"], said["softwire_num_max"], said["active_softwire_num"]) == ("tep1", 1024, 2)
+    assert (said["softwire_payload_mtu"], said["softwire_path_mru"], said["hairpin"]) == (1460, 1500, True)
+    assert said["table_version"] == 2 and 0 <= time.time() - said["table_changed_s"] < 300
+    assert said["icmp"]["rate"] > 0 and said["reassembly"]["threshold_percent"] == 80
+    before = said["traffic"]
+    send_some(bench)
+    after = status(bench)["traffic"]
+    assert after["decapsulated_packets"] == before["decapsulated_packets"] + 1
+    assert after["received_packets"] >= before["received_packets"] + 4
+    assert after["dropped_packets"] >= before["dropped_packets"] + 2
+    words = run(bench, "status").stdout
+    assert "table version" in words and "decapsulated_packets" in words
+
+
+def test_full_tables_of_fragments_are_told_before_they_are_full(bench):
+    """S32: one warning for one crossing of the threshold."""
+    with Tunnel(bench) as tunnel:
+        for number in range(9):
+            tunnel.send(IP(src=LEASE_V4, dst=OUTSIDE_V4, id=number + 1, flags="MF")
+                        / UDP(sport=LEASE_PORT, dport=1, chksum=0) / Raw(bytes(16)))
+        wait_for(lambda: status(bench)["reassembly"]["high"], "the alarm")
+        wait_for(lambda: not status(bench)["reassembly"]["high"], "they time out")
+    assert status(bench)["reassembly"]["warnings"] == 1
+    assert bench.said().count("% of the room for fragments of packets inside tunnels") == 1
 
 
 # --- several, and those that die ---
