@@ -222,24 +222,40 @@ json_t *tep_watches_begin(
 	return json_pack("{s:I}", "id", watch->id);
 }
 
-/* Of the moment when the cycle counter showed tsc, nanoseconds since 1970. */
-static json_int_t time_of(uint64_t tsc)
+/* One moment on all clocks. */
+struct moment {
+	uint64_t tsc;
+	json_int_t time_ns; /* since 1970 */
+	uint32_t now_s; /* of the binding table */
+};
+
+static struct moment read_clocks(const struct tep_watches *watches)
 {
-	double ago_s = (double)(rte_rdtsc() - tsc) / (double)rte_get_tsc_hz();
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec - (json_int_t)(ago_s * 1e9);
+	return (struct moment){
+		.tsc = rte_rdtsc(),
+		.time_ns = (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec,
+		.now_s = dp_datapath_now_s(watches->datapath),
+	};
 }
 
-static json_t *show_record(const struct dp_tap_record *record, uint32_t now_s)
+static json_int_t time_of(const struct moment *now, uint64_t tsc)
 {
-	json_t *object = json_pack("{s:I, s:i, s:o}", "time_ns", time_of(record->tsc), "worker",
-		(int)record->worker, "in",
+	double ago_s = (double)(int64_t)(now->tsc - tsc) / (double)rte_get_tsc_hz();
+
+	return now->time_ns - (json_int_t)(ago_s * 1e9);
+}
+
+static json_t *show_record(const struct dp_tap_record *record, const struct moment *now)
+{
+	json_t *object = json_pack("{s:I, s:i, s:o}", "time_ns", time_of(now, record->tsc),
+		"worker", (int)record->worker, "in",
 		tep_packet_frame(record->side, record->octets, record->in_kept, record->in_len));
 	json_t *out = json_array();
 
-	tep_packet_set_outcome(object, &record->outcome, now_s);
+	tep_packet_set_outcome(object, &record->outcome, now->now_s);
 	if (record->out_len != 0)
 		json_array_append_new(out,
 			tep_packet_frame(record->outcome.out_side, record->octets + record->in_kept,
@@ -252,7 +268,8 @@ json_t *tep_watches_next(
 	struct tep_watches *watches, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	struct watch *watch = find_watch(watches, arguments, error);
-	uint32_t now_s = dp_datapath_now_s(watches->datapath), octets = 0;
+	const struct moment now = read_clocks(watches);
+	uint32_t octets = 0;
 	json_t *items;
 
 	if (watch == NULL)
@@ -264,7 +281,7 @@ json_t *tep_watches_next(
 		if (record == NULL)
 			break;
 		octets += record->in_kept + record->out_kept;
-		json_array_append_new(items, show_record(record, now_s));
+		json_array_append_new(items, show_record(record, &now));
 		dp_tap_dismiss(watch->tap);
 	}
 	return json_pack("{s:o, s:I, s:b}", "items", items, "missed",

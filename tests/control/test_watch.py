@@ -33,13 +33,18 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and TAP de
 @pytest.fixture(name="bench", scope="module")
 def fixture_bench(tmp_path_factory):
     with Bench(tmp_path_factory.mktemp("bench"), reassembly=REASSEMBLY) as bench:
-        # Both next hops are known from here on.
-        with Tunnel(bench) as tunnel, udp_socket(bench, OUTSIDE_PORT) as outside:
-            tunnel.send(from_client(b"first"))
-            outside.recvfrom(100)
-            outside.sendto(b"first", (LEASE_V4, LEASE_PORT))
-            tunnel.receive()
+        know_neighbours(bench)
         yield bench
+
+
+def know_neighbours(bench):
+    """Both next hops are known for good: no packet waits for one."""
+    for twin, namespace, device, address in (("dstm6", bench.inside, "c6", CLIENT_V6),
+                                             ("dstm4", bench.outside, "c4", OUTSIDE_V4)):
+        mac = namespace.ip("-o", "link", "show", device).split("link/ether ")[1].split()[0]
+        bench.tep_ns.ip("neighbour", "replace", address, "lladdr", mac, "dev", twin, "nud", "permanent")
+    for packet in (in_tunnel(from_client()), IP(src=OUTSIDE_V4, dst=LEASE_V4) / UDP(dport=LEASE_PORT)):
+        wait_for(lambda octets=packet: explain(bench, octets)["verdict"] == "sent", "the way is known")
 
 
 def from_client(payload=b"x", port=LEASE_PORT):
