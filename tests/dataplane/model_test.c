@@ -58,6 +58,27 @@ static void draw_reassembly(struct dp_reassembly_params *params, bool one_sender
 	params->timeout_ms = 20 + traffic_below(&traffic, 5000);
 }
 
+static void draw_outer(struct dp_outer_params *outer)
+{
+	model.dscp_mode = traffic_chance(&traffic, 500) ? DP_DSCP_UNIFORM
+							: traffic_below(&traffic, 3);
+	model.dscp_outer = (uint8_t)traffic_below(&traffic, 64);
+	model.dscp_inner = (uint8_t)traffic_below(&traffic, 64);
+	outer->dscp = dp_dscp_make(model.dscp_mode, model.dscp_outer, model.dscp_inner);
+	outer->has_encapsulation_limit = traffic_chance(&traffic, 250);
+	outer->encapsulation_limit = (uint8_t)traffic_below(&traffic, 256);
+	outer->hash_flows = traffic_chance(&traffic, 250);
+	outer->flow_label = traffic_chance(&traffic, 500) ? traffic_below(&traffic, 1U << 20) : 0;
+}
+
+/* 0: off. */
+static uint32_t draw_mss(void)
+{
+	if (traffic_chance(&traffic, 500))
+		return 0;
+	return traffic_chance(&traffic, 500) ? DP_MSS_AUTO : 536 + traffic_below(&traffic, 1000);
+}
+
 static void draw_params(struct dp_datapath_params *params)
 {
 	static const struct addr_v4_prefix pools[] = {{0xc6336600, 23}, {0xc6336408, 29}};
@@ -76,6 +97,8 @@ static void draw_params(struct dp_datapath_params *params)
 	params->n_pools = traffic_below(&traffic, RTE_DIM(pools) + 1);
 	params->mtu_v6 = 1280 + traffic_below(&traffic, 300);
 	params->mtu_v4 = 576 + traffic_below(&traffic, 1100);
+	params->mss_clamp = draw_mss();
+	draw_outer(&params->outer);
 	draw_icmp(&params->icmp);
 }
 

@@ -292,16 +292,55 @@ static int ecn_out(int inner, int outer, bool *odd)
 	return ECN_ECT_1;
 }
 
+/* RFC 2983: uniform, or an outer DSCP of its own; ECN is copied (RFC 6040). */
+static uint8_t outer_tos(const struct model *model, uint8_t inner)
+{
+	if (model->dscp_mode == DP_DSCP_UNIFORM)
+		return inner;
+	return (uint8_t)(model->dscp_outer << 2 | (inner & 3));
+}
+
+static uint8_t inner_tos(const struct model *model, uint8_t inner, uint8_t outer, int ecn)
+{
+	switch (model->dscp_mode) {
+	case DP_DSCP_UNIFORM:
+		return (uint8_t)((outer & 0xfc) | ecn);
+	case DP_DSCP_PIPE:
+		return (uint8_t)((inner & 0xfc) | ecn);
+	default:
+		return (uint8_t)(model->dscp_inner << 2 | ecn);
+	}
+}
+
+uint8_t *new_tunnel_frame(struct model *model, const uint8_t *v4, uint32_t v4_len,
+	const uint8_t *src, const uint8_t *dst)
+{
+	const struct dp_outer_params *outer = &model->params.outer;
+	uint32_t extra = overhead(model) - V6_HEADER;
+	uint8_t *frame = new_v6_frame(model, outer_tos(model, v4[1]), extra + v4_len,
+		extra != 0 ? 60 : 4, model->params.hop_limit, src, dst);
+
+	if (!outer->hash_flows)
+		put32(frame + ETHER, get32(frame + ETHER) | outer->flow_label);
+	if (extra != 0) {
+		const uint8_t limit[8] = {4, 0, 4, 1, outer->encapsulation_limit, 1, 1, 0};
+
+		memcpy(frame + ETHER + V6_HEADER, limit, sizeof(limit));
+	}
+	memcpy(frame + ETHER + V6_HEADER + extra, v4, v4_len);
+	return frame;
+}
+
 /* Into the tunnel of a binding's holder; packet: the inner one as it is to go. */
 static void encapsulate(struct model *model, const struct arrival *a, const uint8_t *packet,
 	const struct model_binding *to)
 {
-	uint8_t *frame = new_v6_frame(
-		model, packet[1], a->v4_len, 4, model->params.hop_limit, to->tep, to->client);
+	uint32_t len = overhead(model) + a->v4_len;
+	uint8_t *frame = new_tunnel_frame(model, packet, a->v4_len, to->tep, to->client);
 
-	memcpy(frame + ETHER + V6_HEADER, packet, a->v4_len);
-	count(model, DP_COUNT_ENCAPSULATED, V6_HEADER + a->v4_len);
-	egress(model, a->number, frame, ETHER + V6_HEADER + a->v4_len, true);
+	clamp_mss(model, frame + ETHER + overhead(model), ETHER + len);
+	count(model, DP_COUNT_ENCAPSULATED, len);
+	egress(model, a->number, frame, ETHER + len, true);
 }
 
 static bool may_be_cut(const uint8_t *v4)
@@ -348,10 +387,10 @@ static void hairpin(struct model *model, const struct arrival *arrival, const ui
 			has_bindings(model, get32(a.v4 + 16)) ? DP_DROP_HAIRPIN_NO_BINDING
 							      : DP_DROP_POOL_NO_BINDING,
 			0);
-	} else if (a.v4_len + V6_HEADER > model->params.mtu_v6 && !may_be_cut(a.v4)) {
-		refuse(model, &a, DP_DROP_TOO_BIG_V6, model->params.mtu_v6 - V6_HEADER);
+	} else if (a.v4_len + overhead(model) > model->params.mtu_v6 && !may_be_cut(a.v4)) {
+		refuse(model, &a, DP_DROP_TOO_BIG_V6, model->params.mtu_v6 - overhead(model));
 	} else {
-		count(model, DP_COUNT_HAIRPINNED, V6_HEADER + a.v4_len);
+		count(model, DP_COUNT_HAIRPINNED, overhead(model) + a.v4_len);
 		encapsulate(model, &a, a.v4, to);
 	}
 }
@@ -383,7 +422,7 @@ static enum dp_counter check_sender(struct model *model, const struct arrival *a
 
 static void from_tunnel(struct model *model, const struct arrival *a)
 {
-	uint8_t outer_tos = (uint8_t)(get16(a->v6) >> 4);
+	uint8_t outer = (uint8_t)(get16(a->v6) >> 4);
 	const struct model_binding *to = NULL;
 	bool turns = turns_round(model, a, &to), odd;
 	enum dp_counter reason;
@@ -399,19 +438,21 @@ static void from_tunnel(struct model *model, const struct arrival *a)
 		refuse(model, a, DP_DROP_TOO_BIG_V4, model->params.mtu_v4);
 		return;
 	}
-	ecn = ecn_out(a->v4[1] & 3, outer_tos & 3, &odd);
+	ecn = ecn_out(a->v4[1] & 3, outer & 3, &odd);
 	if (ecn < 0) {
 		refuse(model, a, DP_DROP_OUTER_CE, 0);
 		return;
 	}
 	if (odd)
 		count(model, DP_COUNT_ECN_ODD, a->len);
-	frame = one_hop_further(model, a, (uint8_t)((outer_tos & 0xfc) | ecn));
+	frame = one_hop_further(model, a, inner_tos(model, a->v4[1], outer, ecn));
 	count(model, DP_COUNT_DECAPSULATED, a->v4_len);
-	if (turns)
+	if (turns) {
 		hairpin(model, a, frame, to);
-	else
-		egress(model, a->number, frame, ETHER + a->v4_len, false);
+		return;
+	}
+	clamp_mss(model, frame + ETHER, ETHER + a->v4_len);
+	egress(model, a->number, frame, ETHER + a->v4_len, false);
 }
 
 static void from_v4(struct model *model, const struct arrival *a)
@@ -431,8 +472,8 @@ static void from_v4(struct model *model, const struct arrival *a)
 		unclaimed(model, a, key.has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);
 	else if (a->v4[8] <= 1)
 		refuse(model, a, DP_DROP_V4_TTL_EXPIRED, 0);
-	else if (a->v4_len + V6_HEADER > model->params.mtu_v6 && !may_be_cut(a->v4))
-		refuse(model, a, DP_DROP_TOO_BIG_V6, model->params.mtu_v6 - V6_HEADER);
+	else if (a->v4_len + overhead(model) > model->params.mtu_v6 && !may_be_cut(a->v4))
+		refuse(model, a, DP_DROP_TOO_BIG_V6, model->params.mtu_v6 - overhead(model));
 	else
 		encapsulate(model, a, one_hop_further(model, a, a->v4[1]) + ETHER, to);
 }

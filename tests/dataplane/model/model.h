@@ -10,9 +10,11 @@
  *	model.c		what is this frame, whose packet is it, what happens to it
  *	model_ext.c	IPv6 extension headers
  *	model_icmp.c	ICMP as the lookup sees it, errors of our own, errors from inside a tunnel
+ *	model_mss.c	the segment size of TCP SYNs
  *	model_frag.c	packets from fragments, and fragments from packets
  *
- * The identifications of IPv6 fragments cannot be foretold: the model writes zero there, whoever compares skips them.
+ * The identifications of IPv6 fragments and flow labels that are hashes cannot be foretold: the model writes zero
+ * there, and whoever compares skips them.
  */
 #pragma once
 
@@ -79,6 +81,8 @@ struct model_waiting {
 
 struct model {
 	struct dp_datapath_params params; /* its pointers are not used */
+	enum dp_dscp_mode dscp_mode; /* what params.outer.dscp stands for */
+	uint8_t dscp_outer, dscp_inner;
 	bool host; /* is there one behind the router? */
 	uint8_t macs[2][6];
 	struct model_hop hops[2]; /* to the IPv6 side, to the IPv4 side */

@@ -196,12 +196,10 @@ static void answer_client(
 {
 	uint8_t error[576];
 	uint32_t len = write_error(a, error, model->params.icmp.tunnel_v4, type, code, mtu);
-	uint8_t *frame = new_v6_frame(
-		model, ERROR_TOS, len, 4, model->params.hop_limit, a->v6 + 24, a->v6 + 8);
+	uint8_t *frame = new_tunnel_frame(model, error, len, a->v6 + 24, a->v6 + 8);
 
-	memcpy(frame + ETHER + V6_HEADER, error, len);
 	count(model, DP_COUNT_OUT_ICMPV4_ERRORS, len);
-	egress(model, a->number, frame, ETHER + V6_HEADER + len, true);
+	egress(model, a->number, frame, ETHER + overhead(model) + len, true);
 }
 
 /* ICMPv6 to the outer source, of 1,280 octets at most. */
@@ -307,7 +305,8 @@ static bool is_ours(const struct model *model, struct arrival *a, const uint8_t 
 }
 
 /* What the IPv4 sender hears: false, nothing. */
-static bool translate(const uint8_t *icmp, const uint8_t *quoted, uint8_t *code, uint32_t *mtu)
+static bool translate(const struct model *model, const uint8_t *icmp, const uint8_t *quoted,
+	uint8_t *code, uint32_t *mtu)
 {
 	uint32_t reported = get32(icmp + 4);
 
@@ -320,7 +319,7 @@ static bool translate(const uint8_t *icmp, const uint8_t *quoted, uint8_t *code,
 	if (reported < 1280)
 		reported = 1280; /* no IPv6 link has less */
 	*code = 4;
-	*mtu = reported - V6_HEADER;
+	*mtu = reported - overhead(model);
 	return reported < (uint32_t)V6_HEADER + get16(quoted + 4);
 }
 
@@ -335,7 +334,8 @@ bool icmp_relay(struct model *model, const struct arrival *arrival)
 		return false;
 	drop(model, arrival, DP_DROP_TUNNEL_ERROR);
 	if (octets_fold(octets_icmp6_sum(a.v6, icmp, len)) != 0xffff ||
-		!is_ours(model, &a, quoted, len - 8) || !translate(icmp, quoted, &code, &mtu) ||
+		!is_ours(model, &a, quoted, len - 8) ||
+		!translate(model, icmp, quoted, &code, &mtu) ||
 		(code == 4 && (a.v4[6] & 0x40) == 0) || !may_be_answered(&a, DP_ICMP_UNREACHABLE))
 		return true;
 	if (!take_token(model)) {

@@ -90,6 +90,18 @@ void v4_write_checksum(uint8_t *v4);
 /* A frame in new room with an IPv6 header for a payload that is still to be written. */
 uint8_t *new_v6_frame(struct model *model, uint8_t traffic_class, uint32_t payload_len,
 	uint8_t next_header, uint8_t hop_limit, const uint8_t *src, const uint8_t *dst);
+/* The same for a tunnel: all that is in front of the IPv4 packet, which is copied. */
+uint8_t *new_tunnel_frame(struct model *model, const uint8_t *v4, uint32_t v4_len,
+	const uint8_t *src, const uint8_t *dst);
+/* Octets in front of the IPv4 packet in a tunnel. */
+static inline uint32_t overhead(const struct model *model)
+{
+	return V6_HEADER + (model->params.outer.has_encapsulation_limit ? 8 : 0);
+}
+
+/* model_mss.c */
+/* A packet that is forwarded: does it announce too large a segment? */
+void clamp_mss(struct model *model, uint8_t *v4, uint32_t frame_len);
 
 /* model_ext.c */
 /* The extension headers of an IPv6 packet, up to what is not to be skipped; offsets from the IPv6 header on. */

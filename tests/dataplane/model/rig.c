@@ -213,34 +213,63 @@ static void give_back(struct found *found)
 			rte_pktmbuf_free(found->packets[way][i]);
 }
 
-/* An IPv6 fragment of ours: the model cannot foretell its identification. */
-static bool is_our_fragment(const uint8_t *octets, uint32_t len)
-{
-	static const uint8_t zero[4];
+#define HEADS 62 /* octets up to the end of a fragment header */
 
-	return len >= 62 && get16(octets + 12) == 0x86dd && octets[20] == 44 &&
-	       memcmp(octets + 58, zero, 4) == 0;
+static bool is_ipv6_fragment(const uint8_t *octets, uint32_t len)
+{
+	return len >= HEADS && get16(octets + 12) == 0x86dd && octets[20] == 44;
 }
 
-/* Equal, but for an identification that is the same in all fragments of a packet and new with each packet. */
-static bool is_same(struct rig *rig, const struct model_sent *expected, struct rte_mbuf *m)
+static bool is_first(const uint8_t *octets)
 {
-	const uint8_t *at = rte_pktmbuf_mtod(m, const uint8_t *);
+	return (get16(octets + 56) & 0xfff8) == 0;
+}
 
-	if (m->nb_segs != 1 || m->pkt_len != expected->len || m->data_len != m->pkt_len)
-		return false;
-	if (memcmp(at, expected->octets, expected->len) == 0)
-		return true;
-	if (!is_our_fragment(expected->octets, expected->len) ||
-		memcmp(at, expected->octets, 58) != 0 ||
-		memcmp(at + 62, expected->octets + 62, expected->len - 62) != 0)
-		return false;
-	if ((get16(at + 56) & 0xfff8) == 0) {
+/* The same in all fragments of a packet, another one in the next packet's. */
+static bool is_identification_sound(struct rig *rig, const uint8_t *at)
+{
+	if (is_first(at)) {
 		if (memcmp(rig->last_id, at + 58, 4) == 0)
 			return false;
 		memcpy(rig->last_id, at + 58, 4);
 	}
 	return memcmp(rig->last_id, at + 58, 4) == 0;
+}
+
+/* A hash is never 0, and all fragments of a packet have the same one. */
+static bool is_label_sound(struct rig *rig, const uint8_t *at, uint32_t len)
+{
+	uint32_t label = get32(at + 14) & 0xfffff;
+
+	if (is_ipv6_fragment(at, len) && !is_first(at))
+		return label == rig->last_label;
+	rig->last_label = label;
+	return label != 0;
+}
+
+/* Equal, but for what cannot be foretold. */
+static bool is_same(struct rig *rig, const struct model_sent *expected, struct rte_mbuf *m)
+{
+	const uint8_t *at = rte_pktmbuf_mtod(m, const uint8_t *), *want = expected->octets;
+	bool hashed = rig->model->params.outer.hash_flows, labelled, identified;
+	uint8_t heads[HEADS];
+
+	if (m->nb_segs != 1 || m->pkt_len != expected->len || m->data_len != m->pkt_len)
+		return false;
+	if (memcmp(at, want, expected->len) == 0)
+		return true;
+	if (expected->len < HEADS || memcmp(at + HEADS, want + HEADS, expected->len - HEADS) != 0)
+		return false;
+	identified = is_ipv6_fragment(want, expected->len) && get32(want + 58) == 0;
+	labelled = hashed && get16(want + 12) == 0x86dd && (get32(want + 14) & 0xfffff) == 0;
+	memcpy(heads, at, HEADS);
+	if (identified)
+		put32(heads + 58, 0);
+	if (labelled)
+		put32(heads + 14, get32(heads + 14) & ~0xfffffU);
+	return memcmp(heads, want, HEADS) == 0 &&
+	       (!identified || is_identification_sound(rig, at)) &&
+	       (!labelled || is_label_sound(rig, at, expected->len));
 }
 
 /* --- what is told when they differ ------------------------------------------------------------------- */
@@ -319,6 +348,9 @@ static bool is_safe_v6(const struct rig *rig, const uint8_t *at, uint32_t len)
 	const uint8_t *v6 = at + 14;
 	uint32_t inner = v6[6] == 44 ? 62 : 54;
 	struct safety_end end;
+
+	if (rig->model->params.outer.has_encapsulation_limit)
+		inner += 8;
 
 	if (v6[6] == 58)
 		return true; /* an error of ours, to who sent to us */

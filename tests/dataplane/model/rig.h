@@ -22,7 +22,8 @@ struct rig {
 	struct dp_punt *punt;
 	struct dp_datapath *datapath;
 	struct dp_worker *worker;
-	uint8_t last_id[4]; /* identification of the last IPv6 packet that we cut */
+	uint8_t last_id[4]; /* identification of the last IPv6 packet that we cut ... */
+	uint32_t last_label; /* ... and flow label of the last tunnel packet */
 };
 
 /* Frames of one burst, from the port of one side. */

@@ -180,6 +180,19 @@ static uint32_t write_icmp(struct traffic *t, uint8_t *at, const struct flow *fl
 	return len;
 }
 
+/* A SYN's options, sound or not, at any place; returns their length. */
+static uint32_t write_tcp_options(struct traffic *t, uint8_t *at)
+{
+	static const uint8_t some[][4] = {{2, 4, 5, 0xb4}, {2, 4, 0xff, 0xff}, {2, 4, 2, 0x18},
+		{1, 1, 1, 1}, {1, 3, 3, 7}, {4, 2, 1, 2}, {4, 5, 6, 0xa0}, {4, 0x20, 1, 0}, {0},
+		{8, 1, 2, 4}, {2, 3, 1, 2}};
+	uint32_t n = 1 + below(t, 5);
+
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(at + i * 4, some[below(t, chance(t, 500) ? 5 : RTE_DIM(some))], 4);
+	return n * 4;
+}
+
 static uint32_t write_l4(struct traffic *t, uint8_t *at, const struct flow *flow, uint32_t payload,
 	const struct flow *quoted)
 {
@@ -191,8 +204,11 @@ static uint32_t write_l4(struct traffic *t, uint8_t *at, const struct flow *flow
 	put16(at, flow->sport);
 	put16(at + 2, flow->dport);
 	if (flow->protocol == TCP) {
-		at[12] = 5 << 4;
 		at[13] = chance(t, 200) ? 2 : 16;
+		put16(at + 16, chance(t, 500) ? 0 : below(t, 65536));
+		if (chance(t, 250))
+			header += write_tcp_options(t, at + 20);
+		at[12] = (uint8_t)(header << 2);
 	} else {
 		put16(at + 4, header + payload);
 	}
