@@ -27,11 +27,12 @@ static int64_t now_ms(void *arg)
 	return clock_boot_ms();
 }
 
-static struct tep_twin_params twin_params(const char *name, uint16_t port, uint32_t mtu)
+static struct tep_twin_params twin_params(
+	const struct tep *tep, uint32_t side, const char *name, uint32_t mtu)
 {
-	struct tep_twin_params twin = {.name = name, .port = port, .mtu = mtu};
+	struct tep_twin_params twin = {.name = name, .port = tep->numbers[side], .mtu = mtu};
 
-	rte_eth_macaddr_get(port, &twin.mac);
+	rte_eth_macaddr_get(tep->ports[side], &twin.mac);
 	return twin;
 }
 
@@ -45,15 +46,13 @@ static int create_host(struct tep_services *services)
 		.nexthops = tep->nexthops,
 		.datapath = tep->datapath,
 		.pool = tep->pools[0],
-		.n_twins = tep->ports[0] == tep->ports[1] ? 1 : 2,
+		.n_twins = tep->numbers[0] == tep->numbers[1] ? 1 : 2,
 	};
 
 	if (config->neighbor.mode != TEP_NEIGHBOR_KERNEL)
 		return 0;
-	params.twins[0] = twin_params(
-		config->neighbor.twin_v6, tep->ports[0], config->ports.mtu_v6);
-	params.twins[1] = twin_params(
-		config->neighbor.twin_v4, tep->ports[1], config->ports.mtu_v4);
+	params.twins[0] = twin_params(tep, 0, config->neighbor.twin_v6, config->ports.mtu_v6);
+	params.twins[1] = twin_params(tep, 1, config->neighbor.twin_v4, config->ports.mtu_v4);
 	services->host = tep_host_create(&params);
 	return services->host == NULL ? -errno : 0;
 }

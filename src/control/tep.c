@@ -68,6 +68,9 @@ static int start_ports(struct tep *tep)
 		rc = find_port("v4", config->ports.v4, &tep->ports[1]);
 	if (rc != 0)
 		return rc;
+	tep->numbers[0] = tep->ports[0];
+	tep->numbers[1] = dp_datapath_number_v4(tep->ports[0], tep->ports[1],
+		(uint16_t)config->ports.vlan_v6, (uint16_t)config->ports.vlan_v4);
 	one_armed = tep->ports[0] == tep->ports[1];
 	for (uint32_t side = 0; side < (one_armed ? 1 : TEP_PORTS_MAX); side++) {
 		struct dp_port_params params = {
@@ -119,12 +122,13 @@ static int create_bindings(struct tep *tep)
 }
 
 /* neighbor: static: everything leaves a port to one MAC. */
-static struct dp_adjacency static_adjacency(uint16_t port, const uint8_t mac[6])
+static struct dp_adjacency static_adjacency(
+	const struct tep *tep, uint32_t side, const uint8_t mac[6])
 {
-	struct dp_adjacency adjacency = {.port = port, .state = DP_ADJ_RESOLVED};
+	struct dp_adjacency adjacency = {.port = tep->numbers[side], .state = DP_ADJ_RESOLVED};
 
 	memcpy(&adjacency.dst_mac, mac, sizeof(adjacency.dst_mac));
-	rte_eth_macaddr_get(port, &adjacency.src_mac);
+	rte_eth_macaddr_get(tep->ports[side], &adjacency.src_mac);
 	return adjacency;
 }
 
@@ -153,8 +157,8 @@ static int create_nexthops(struct tep *tep)
 			return -rte_errno;
 		}
 	} else {
-		const struct dp_adjacency v6 = static_adjacency(tep->ports[0], neighbor->v6_mac);
-		const struct dp_adjacency v4 = static_adjacency(tep->ports[1], neighbor->v4_mac);
+		const struct dp_adjacency v6 = static_adjacency(tep, 0, neighbor->v6_mac);
+		const struct dp_adjacency v4 = static_adjacency(tep, 1, neighbor->v4_mac);
 
 		dp_nexthops_set_static_v6(tep->nexthops, &v6);
 		dp_nexthops_set_static_v4(tep->nexthops, &v4);
@@ -227,6 +231,8 @@ static int create_datapath(struct tep *tep)
 	struct dp_datapath_params params = {
 		.port_v6 = tep->ports[0],
 		.port_v4 = tep->ports[1],
+		.vlan_v6 = (uint16_t)config->ports.vlan_v6,
+		.vlan_v4 = (uint16_t)config->ports.vlan_v4,
 		.n_workers = config->workers,
 		.rx_ring = config->ports.rx_descriptors,
 		.tx_ring = config->ports.tx_descriptors,

@@ -19,6 +19,7 @@ struct tep {
 		*pools[TEP_PORTS_MAX]; /* packet buffers of each port; maybe the same ones */
 	int pool_nodes[TEP_PORTS_MAX];
 	uint16_t ports[TEP_PORTS_MAX]; /* IPv6 side, IPv4 side; one-armed: the same one */
+	uint16_t numbers[TEP_PORTS_MAX]; /* what buffers and adjacencies call them (vlan.h) */
 	uint32_t n_ports; /* started */
 	struct dp_bindings *bindings;
 	struct dp_nexthops *nexthops;

@@ -11,6 +11,7 @@
 
 #define SERVERS_MAX    16
 #define IFNAME_MAX     15
+#define VLAN_MAX       4094
 #define WORKERS_MAX    64
 #define BINDINGS_MAX   (1U << 28)
 #define ICMP_RATE_MAX  1000000
@@ -30,6 +31,8 @@ static const struct config_key ports_keys[] = {
 		.max = 9600},
 	{CONFIG_U32, AT(tep_config_ports, mtu_v4), "mtu_v4", .value = "1500", .min = 576,
 		.max = 9600},
+	{CONFIG_U32, AT(tep_config_ports, vlan_v6), "vlan_v6", .value = "0", .max = VLAN_MAX},
+	{CONFIG_U32, AT(tep_config_ports, vlan_v4), "vlan_v4", .value = "0", .max = VLAN_MAX},
 	{CONFIG_U32, AT(tep_config_ports, rx_descriptors), "rx_descriptors", .value = "1024",
 		.min = 32, .max = 32768},
 	{CONFIG_U32, AT(tep_config_ports, tx_descriptors), "tx_descriptors", .value = "1024",
@@ -315,7 +318,7 @@ static int check_neighbor(
 	const struct tep_config_neighbor *neighbor = &config->neighbor;
 
 	if (neighbor->mode == TEP_NEIGHBOR_KERNEL) {
-		if (!tep_config_is_one_armed(config) &&
+		if (!tep_config_has_one_link(config) &&
 			strcmp(neighbor->twin_v6, neighbor->twin_v4) == 0)
 			return config_fail(error, path, neighbor->pos,
 				"neighbor.twin_v4: the same name as twin_v6: %s",

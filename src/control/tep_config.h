@@ -22,6 +22,8 @@ struct tep_config_ports {
 	char *v4;
 	uint32_t mtu_v6;
 	uint32_t mtu_v4;
+	uint32_t vlan_v6; /* 0: untagged */
+	uint32_t vlan_v4;
 	uint32_t rx_descriptors;
 	uint32_t tx_descriptors;
 };
@@ -141,6 +143,12 @@ static inline const struct in6_addr *tep_config_tunnel_v6(const struct tep_confi
 static inline bool tep_config_is_one_armed(const struct tep_config *config)
 {
 	return strcmp(config->ports.v6, config->ports.v4) == 0;
+}
+
+/* One port without two VLANs on it: the host has one twin. */
+static inline bool tep_config_has_one_link(const struct tep_config *config)
+{
+	return tep_config_is_one_armed(config) && config->ports.vlan_v6 == config->ports.vlan_v4;
 }
 
 /* Reads and checks the file and the static bindings. 0, or -errno with one sentence in error; then *config

@@ -37,7 +37,9 @@
 	X(FRAME_SHORT, "frame_short", "The frame ends inside its Ethernet header.")                \
 	X(FRAME_SEGMENTED, "frame_segmented", "The frame is longer than one packet buffer.")       \
 	X(NOT_OUR_MAC, "not_our_mac", "The frame is for another station's MAC address.")           \
-	X(VLAN, "vlan", "The frame has a VLAN tag.")                                               \
+	X(VLAN, "vlan",                                                                            \
+		"The frame has not exactly the VLAN tag of its port: another one, two, none, or "  \
+		"one where there is to be none.")                                                  \
 	X(NO_HOST, "no_host",                                                                      \
 		"The packet is for the router itself (ARP, ND, ping, routing), and with "          \
 		"neighbor: "                                                                       \

@@ -83,10 +83,14 @@ void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath
 	ctx->hairpin = params->hairpin;
 	ctx->pools = params->n_pools != 0 ? &datapath->pools : NULL;
 	init_frag_ids(&ctx->frag_ids);
+	ctx->vlans[0] = params->vlan_v6;
+	ctx->vlans[1] = params->vlan_v4;
+	ctx->tagged = params->vlan_v6 != 0 || params->vlan_v4 != 0;
 	ctx->ports[0] = params->port_v6;
-	ctx->ports[1] = params->port_v4;
-	for (uint32_t side = 0; side < DP_SIDES; side++)
-		rte_eth_macaddr_get(ctx->ports[side], &ctx->macs[side]);
+	ctx->ports[1] = dp_datapath_number_v4(
+		params->port_v6, params->port_v4, params->vlan_v6, params->vlan_v4);
+	rte_eth_macaddr_get(params->port_v6, &ctx->macs[0]);
+	rte_eth_macaddr_get(params->port_v4, &ctx->macs[1]);
 	ctx->n_tep_v6 = params->n_tep_v6;
 	memcpy(ctx->tep_v6, params->tep_v6, sizeof(ctx->tep_v6));
 	ctx->icmp = params->icmp;
@@ -219,6 +223,9 @@ struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params)
 			return NULL;
 		}
 	}
+	if (n_sides(params) == 1) /* for the second link of a stick */
+		for (uint32_t i = 0; i < params->n_workers; i++)
+			datapath->workers[i]->lanes[1] = datapath->workers[i]->lanes[0];
 	return datapath;
 }
 

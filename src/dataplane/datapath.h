@@ -16,6 +16,7 @@
 #include "dataplane/pools.h"
 #include "dataplane/punt.h"
 
+#include <rte_config.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,9 @@
 #define DP_TEP_ADDRESSES_MAX 16
 #define DP_LOCAL_V4_MAX      64
 #define DP_MSS_AUTO          UINT32_MAX /* what the MTUs let pass */
+
+/* Two VLANs on one port: what buffers and adjacencies call the IPv4 side's (vlan.h). No port has this number. */
+#define DP_PORT_STICK RTE_MAX_ETHPORTS
 
 struct dp_datapath;
 
@@ -68,6 +72,8 @@ struct dp_reassembly_params {
 struct dp_datapath_params {
 	uint16_t port_v6; /* DPDK port number of the IPv6 side ... */
 	uint16_t port_v4; /* ... and of the IPv4 side; may be the same one */
+	uint16_t vlan_v6; /* VLAN of frames from and to each side; 0: untagged */
+	uint16_t vlan_v4;
 	uint32_t n_workers;
 	uint32_t rx_ring; /* packets that wait for a worker without a queue of its own ... */
 	uint32_t tx_ring; /* ... and that it wants sent; both unused with queues for all */
@@ -89,6 +95,13 @@ struct dp_datapath_params {
 	struct dp_nexthops *nexthops;
 	struct dp_punt *punt; /* NULL: neighbor: static, what is for the host is dropped */
 };
+
+/* What buffers and adjacencies call the port of the IPv4 side. */
+static inline uint16_t dp_datapath_number_v4(
+	uint16_t port_v6, uint16_t port_v4, uint16_t vlan_v6, uint16_t vlan_v4)
+{
+	return port_v6 == port_v4 && vlan_v6 != vlan_v4 ? DP_PORT_STICK : port_v4;
+}
 
 /* NULL + rte_errno. */
 struct dp_datapath *dp_datapath_create(const struct dp_datapath_params *params);

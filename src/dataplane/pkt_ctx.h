@@ -105,7 +105,9 @@ struct dp_ctx {
 	uint32_t flow_label;
 	uint64_t flow_seed;
 	const struct dp_pools *pools; /* of packets from clients that nobody holds; NULL: none */
-	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first */
+	bool tagged; /* is one of vlans not 0? */
+	uint16_t vlans[DP_SIDES]; /* of frames from and to each side; 0: untagged */
+	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first; [1] may be DP_PORT_STICK */
 	struct rte_ether_addr macs[DP_SIDES];
 	uint32_t n_tep_v6;
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX];

@@ -50,6 +50,7 @@
 #include "dataplane/punt.h"
 #include "dataplane/reassembly.h"
 #include "dataplane/tap.h"
+#include "dataplane/vlan.h"
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -70,6 +71,7 @@ void dp_worker_flush(struct dp_worker *worker, uint32_t side)
 	struct dp_ctx *ctx = &worker->ctx;
 	struct dp_tx_buffer *tx = &worker->tx[side];
 	const struct dp_lane *lane = &worker->lanes[side];
+	uint16_t port = ctx->ports[side] != DP_PORT_STICK ? ctx->ports[side] : ctx->ports[0];
 	uint64_t bytes = 0, unsent = 0;
 	uint32_t sent = 0;
 
@@ -78,11 +80,12 @@ void dp_worker_flush(struct dp_worker *worker, uint32_t side)
 		tx->n = 0;
 		return;
 	}
+	if (unlikely(ctx->vlans[side] != 0))
+		tx->n = dp_vlan_tag(ctx, side, tx->packets, tx->n);
 	for (uint32_t i = 0; i < tx->n; i++)
 		bytes += tx->packets[i]->pkt_len;
 	for (uint32_t tries = 0; sent < tx->n && tries < TX_TRIES; tries++)
-		sent += rte_eth_tx_burst(
-			ctx->ports[side], lane->queue, tx->packets + sent, tx->n - sent);
+		sent += rte_eth_tx_burst(port, lane->queue, tx->packets + sent, tx->n - sent);
 	for (uint32_t i = sent; i < tx->n; i++) {
 		unsent += tx->packets[i]->pkt_len;
 		dp_drop(ctx, tx->packets[i], DP_DROP_TX_FULL);
@@ -297,6 +300,8 @@ static uint32_t poll_ports(struct dp_worker *worker)
 			continue;
 		n = rte_eth_rx_burst(worker->ctx.ports[side], lane->queue, packets, DP_BURST);
 		total += n;
+		if (unlikely(worker->ctx.tagged))
+			n = dp_vlan_untag(&worker->ctx, side, packets, n);
 		if (unlikely(lane->spread != NULL))
 			n = dp_spread_hand_out(lane->spread, &worker->ctx, packets, n);
 		if (n != 0)
@@ -307,7 +312,7 @@ static uint32_t poll_ports(struct dp_worker *worker)
 
 static void flush_all(struct dp_worker *worker)
 {
-	for (uint32_t side = 0; side < worker->n_sides; side++)
+	for (uint32_t side = 0; side < DP_SIDES; side++)
 		if (worker->tx[side].n != 0)
 			dp_worker_flush(worker, side);
 }

@@ -64,6 +64,8 @@ def wait_for(condition, what, deadline_s=15):
 class Bench:
     """The namespaces and the running TEP."""
 
+    eal = EAL
+
     def __init__(self, folder: Path, **changes):
         """changes: top-level keys of the configuration."""
         self.folder = folder
@@ -89,24 +91,31 @@ class Bench:
     def _wire(self):
         for namespace in (self.tep_ns, self.inside, self.outside):
             namespace.create()
-        for port, peer, far in (("t6", "c6", self.inside), ("t4", "c4", self.outside)):
-            self.tep_ns.ip("link", "add", port, "type", "veth", "peer", peer, "netns", far.id)
-            self.tep_ns.sysctl(f"net/ipv6/conf/{port}/disable_ipv6", "1")
-            self.tep_ns.run(["ethtool", "-K", port, "tx", "off", "rx", "off", "gro", "off"])
-            far.run(["ethtool", "-K", peer, "tx", "off", "tso", "off", "gso", "off"])
-            self.tep_ns.ip("link", "set", port, "up")
-            far.ip("link", "set", peer, "up")
+        self._connect()
         self.inside.ip("address", "add", f"{CLIENT_V6}/64", "dev", "c6", "nodad")
         self.outside.sysctl("net/ipv6/conf/c4/disable_ipv6", "1")
         self.outside.ip("address", "add", f"{OUTSIDE_V4}/24", "dev", "c4")
         self.outside.ip("route", "add", "198.51.100.0/24", "via", TEP_V4)
+
+    def _connect(self):
+        """The links between the ports and c6 and c4."""
+        self._veth("t6", "c6", self.inside)
+        self._veth("t4", "c4", self.outside)
+
+    def _veth(self, port, peer, far):
+        self.tep_ns.ip("link", "add", port, "type", "veth", "peer", peer, "netns", far.id)
+        self.tep_ns.sysctl(f"net/ipv6/conf/{port}/disable_ipv6", "1")
+        self.tep_ns.run(["ethtool", "-K", port, "tx", "off", "rx", "off", "gro", "off"])
+        far.run(["ethtool", "-K", peer, "tx", "off", "tso", "off", "gso", "off"])
+        self.tep_ns.ip("link", "set", port, "up")
+        far.ip("link", "set", peer, "up")
 
     def _start(self):
         config = dict(CONFIG, control={"socket": str(self.folder / "tep.sock")}, **self.changes)
         (self.folder / "tep.yaml").write_text(yaml.safe_dump(config))
         self.log = (self.folder / "tep.log").open("w+")
         self.process = subprocess.Popen(
-            self.tep_ns.command([str(BINARY), *EAL, "--", "-c", str(self.folder / "tep.yaml")]),
+            self.tep_ns.command([str(BINARY), *self.eal, "--", "-c", str(self.folder / "tep.yaml")]),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         wait_for(self.is_running, f"the TEP runs: {self.said()}")
         self.tep_ns.ip("address", "add", f"{TEP_V6}/64", "dev", "dstm6", "nodad")

@@ -111,6 +111,12 @@ BAD = {
         "tep.yaml:2:7: ports.v6: 0 characters long, expected at least 1"),
     "mtu too small": (changed("v4: net_pcap1", "v4: net_pcap1\n  mtu_v6: 1279"),
         "tep.yaml:4:11: ports.mtu_v6: 1279 is out of range 1280..9600"),
+    "vlan 4095": (changed("v4: net_pcap1", "v4: net_pcap1\n  vlan_v4: 4095"),
+        "tep.yaml:4:12: ports.vlan_v4: 4095 is out of range 0..4094"),
+    "twins of two vlans": (
+        changed("neighbor:\n", "neighbor:\n  mode: kernel\n  twin_v4: dstm6\n",
+                changed("v4: net_pcap1", "v4: net_pcap0\n  vlan_v4: 8")),
+        "tep.yaml:8:3: neighbor.twin_v4: the same name as twin_v6: dstm6"),
     "mtu too large": (changed("v4: net_pcap1", "v4: net_pcap1\n  mtu_v4: 9601"),
         "tep.yaml:4:11: ports.mtu_v4: 9601 is out of range 576..9600"),
     "no workers": (GOOD + "workers: 0\n",

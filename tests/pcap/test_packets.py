@@ -193,9 +193,10 @@ def number_fragments(sent):
     numbers = {}
     numbered = []
     for frame in sent:
-        if frame[12:14] == b"\x86\xdd" and frame[20] == 44:
-            number = numbers.setdefault(frame[58:62], len(numbers) + 1)
-            frame = frame[:58] + number.to_bytes(4, "big") + frame[62:]
+        v6 = 18 if frame[12:14] == b"\x81\x00" else 14
+        if frame[v6 - 2:v6] == b"\x86\xdd" and frame[v6 + 6] == 44:
+            number = numbers.setdefault(frame[v6 + 44:v6 + 48], len(numbers) + 1)
+            frame = frame[:v6 + 44] + number.to_bytes(4, "big") + frame[v6 + 48:]
         numbered.append(frame)
     return numbered
 
