@@ -243,6 +243,7 @@ static int create_datapath(struct tep *tep)
 		.mtu_v4 = config->ports.mtu_v4,
 		.mss_clamp = config->tunnel.mss,
 		.hairpin = config->hairpin,
+		.pass_source_routes = config->source_routes,
 		.pools = config->pools.items,
 		.n_pools = config->pools.n,
 		.icmp = icmp_params(config),

@@ -188,6 +188,7 @@ static const struct config_key root_keys[] = {
 		.max = 16777216},
 	{CONFIG_SECTION, AT(tep_config, tunnel), "tunnel", .section = &tunnel_section},
 	{CONFIG_BOOL, AT(tep_config, hairpin), "hairpin", .value = "true"},
+	{CONFIG_BOOL, AT(tep_config, source_routes), "source_routes", .value = "false"},
 	{CONFIG_LIST, AT(tep_config, pools), "pools", .max = DP_POOLS_MAX,
 		.item = CONFIG_V4_PREFIX},
 	{CONFIG_SECTION, AT(tep_config, icmp), "icmp", .section = &icmp_section},

@@ -122,6 +122,7 @@ struct tep_config {
 	uint32_t mbufs;
 	struct tep_config_tunnel tunnel;
 	bool hairpin;
+	bool source_routes;
 	struct config_list pools; /* struct addr_v4_prefix */
 	struct tep_config_icmp icmp;
 	struct tep_config_neighbor neighbor;

@@ -2,6 +2,7 @@
 #include "dataplane/classify.h"
 
 #include "dataplane/ipv4.h"
+#include "dataplane/ipv4_options.h"
 #include "dataplane/ipv6_ext.h"
 #include "dataplane/plain.h"
 #include "dataplane/tunnel_err.h"
@@ -56,11 +57,23 @@ static inline bool take_v4(
 	return true;
 }
 
+/* Where the sender wants it and not where its destination says? */
+static inline bool is_source_routed(const struct dp_ctx *ctx, const struct dp_pkt *p)
+{
+	return unlikely(p->l4_offset != IPV4_HEADER_MIN) && !ctx->pass_source_routes &&
+	       ipv4_has_source_route(p->v4);
+}
+
 /* What stands inside a tunnel packet. */
-static inline void take_inner(struct dp_pkt *p, void *inner, uint32_t room)
+static inline void take_inner(
+	const struct dp_ctx *ctx, struct dp_pkt *p, void *inner, uint32_t room)
 {
 	p->from_v6 = true;
-	if (take_v4(p, inner, room, inner_reasons) && unlikely(ipv4_is_fragment(p->v4)))
+	if (!take_v4(p, inner, room, inner_reasons))
+		return;
+	if (is_source_routed(ctx, p))
+		dp_pkt_drop(p, DP_DROP_INNER_SOURCE_ROUTE);
+	else if (unlikely(ipv4_is_fragment(p->v4)))
 		p->verdict = DP_FRAGMENT;
 }
 
@@ -122,7 +135,7 @@ static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 	room = sizeof(*p->v6) + payload_len - ext.end;
 	switch (ext.next) {
 	case IPPROTO_IPIP:
-		take_inner(p, behind, room);
+		take_inner(ctx, p, behind, room);
 		break;
 	case IPPROTO_FRAGMENT:
 		classify_v6_fragment(ctx, p, behind, room);
@@ -160,7 +173,7 @@ static inline void classify_v6(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 		classify_not_tunnel(ctx, p, payload_len);
 		return;
 	}
-	take_inner(p, v6 + 1, payload_len);
+	take_inner(ctx, p, v6 + 1, payload_len);
 }
 
 static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t room)
@@ -173,7 +186,10 @@ static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 	if (!take_v4(p, v4, room, v4_reasons))
 		return;
 	dst = rte_be_to_cpu_32(v4->dst_addr);
-	if (unlikely(dst >> 24 >= 224)) /* multicast and broadcast: the router's own protocols */
+	if (is_source_routed(ctx, p))
+		dp_pkt_drop(p, DP_DROP_V4_SOURCE_ROUTE);
+	else if (unlikely(dst >> 24 >=
+			  224)) /* multicast and broadcast: the router's own protocols */
 		dp_pkt_to_host(ctx, p);
 	else if (unlikely(dp_v4_is_martian(rte_be_to_cpu_32(v4->src_addr))))
 		dp_pkt_drop(p, DP_DROP_V4_MARTIAN);

@@ -71,6 +71,8 @@
 	X(INNER_BAD_LENGTH, "inner_bad_length",                                                    \
 		"The inner total length goes beyond the payload of the outer header.")             \
 	X(INNER_BAD_CHECKSUM, "inner_bad_checksum", "The inner header checksum is wrong.")         \
+	X(INNER_SOURCE_ROUTE, "inner_source_route",                                                \
+		"A packet from inside a tunnel with a source route (RFC 7126).")                   \
 	DP_FRAG_DROP_ROWS(X, INNER, "inner", "a packet from inside a tunnel")                      \
 	X(INNER_L4_TRUNCATED, "inner_l4_truncated",                                                \
 		"The inner packet ends inside its TCP, UDP or ICMP header.")                       \
@@ -110,6 +112,8 @@
 		"The IPv4 header length is under 20 octets or beyond the packet.")                 \
 	X(V4_BAD_LENGTH, "v4_bad_length", "The IPv4 total length goes beyond the frame.")          \
 	X(V4_BAD_CHECKSUM, "v4_bad_checksum", "The IPv4 header checksum is wrong.")                \
+	X(V4_SOURCE_ROUTE, "v4_source_route",                                                      \
+		"A packet from the IPv4 side with a source route (RFC 7126).")                     \
 	DP_FRAG_DROP_ROWS(X, V4, "v4", "a packet from the IPv4 side")                              \
 	X(V4_MARTIAN, "v4_martian",                                                                \
 		"The IPv4 source is no unicast address (0/8, 127/8, multicast, 240/4).")           \

@@ -81,6 +81,7 @@ struct dp_datapath_params {
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* our tunnel addresses */
 	uint8_t hop_limit; /* outer hop limit (S9) */
 	struct dp_outer_params outer;
+	bool pass_source_routes; /* of IPv4 options; else they are dropped */
 	bool hairpin; /* packets between clients stay here (S4) ... */
 	const struct addr_v4_prefix
 		*pools; /* ... and so do those to an address of these that nobody holds */

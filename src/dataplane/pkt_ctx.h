@@ -99,6 +99,7 @@ struct dp_ctx {
 	uint32_t mss_clamp; /* 0: off; DP_MSS_AUTO; else the largest segment (mss.h) */
 	uint8_t hop_limit;
 	bool hairpin;
+	bool pass_source_routes;
 	struct dp_dscp dscp;
 	uint8_t encapsulation_limit; /* if tunnel_overhead has room for one (outer.h) */
 	bool hash_flows; /* else all have this flow label */

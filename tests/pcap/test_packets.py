@@ -114,7 +114,7 @@ def cut4(packet, step):
 
 NAMES = {name: getattr(scapy, name) for name in (
     "ARP", "Ether", "Dot1Q", "IP", "IPv6", "TCP", "UDP", "ICMP", "GRE", "SCTP", "Raw", "raw",
-    "IPOption", "IPOption_NOP", "IPOption_RR", "IPv6ExtHdrDestOpt", "IPv6ExtHdrFragment",
+    "IPOption", "IPOption_EOL", "IPOption_LSRR", "IPOption_NOP", "IPOption_RR", "IPOption_SSRR", "IPv6ExtHdrDestOpt", "IPv6ExtHdrFragment",
     "IPv6ExtHdrHopByHop", "IPv6ExtHdrRouting", "ICMPv6ND_NS", "ICMPv6EchoRequest", "ICMPv6DestUnreach", "ICMPv6PacketTooBig",
     "ICMPv6TimeExceeded", "ICMPv6ParamProblem",
     "ESP", "Padding")}
