@@ -172,6 +172,10 @@ void path_begin(const uint8_t *config)
 	ctx->nexthops = nexthops[(config[0] & 16) != 0];
 	local = &locals[(config[0] & 32) != 0];
 	ctx->icmp.v4_source = (config[0] & 64) != 0 ? PATH_NAT46 + 1 : 0;
+	ctx->mss_clamp = (config[2] & 32) != 0 ? DP_MSS_AUTO : 0;
+	ctx->hash_flows = (config[2] & 64) != 0;
+	ctx->encapsulation_limit = 4;
+	ctx->tunnel_overhead = (config[2] & 128) != 0 ? 48 : 40;
 	ctx->pools = (config[2] & 16) != 0 ? &pools : NULL;
 	path.strict = (config[0] & 128) == 0;
 	for (uint32_t kind = 1; kind < DP_N_ICMP_KINDS; kind++) {

@@ -177,16 +177,31 @@ static void check_icmpv6(const uint8_t *v6, uint32_t len)
 	path_require(packet_checksum(pseudo, len) == 0);
 }
 
-/* A fragment of a tunnel packet: the first one has the inner header, later ones go to one of our clients. */
-static void check_v6_fragment(const uint8_t *v6, uint32_t len)
+/* Past the header with the encapsulation limit, if it stands at this place. */
+static uint32_t skip_limit(const uint8_t *v6, uint32_t len, uint32_t at, uint8_t *next)
 {
+	if (*next != IPPROTO_DSTOPTS)
+		return at;
+	path_require(path.worker.ctx.tunnel_overhead == 48 && len > at + 8);
+	path_require(v6[at + 1] == 0 && v6[at + 2] == 4 && v6[at + 3] == 1);
+	*next = v6[at];
+	return at + 8;
+}
+
+/* Of a fragment of a tunnel packet: the first one has the inner header, later ones go to one of our clients. */
+static void check_v6_fragment(const uint8_t *v6, uint32_t len, uint32_t at)
+{
+	uint8_t next = v6[at];
+	uint32_t place = be16(v6 + at + 2);
 	bool found = false;
 
-	path_require(len > 48 && v6[40] == IPPROTO_IPIP && be16(v6 + 42) != 0);
-	path_require((be16(v6 + 42) & 1) == 0 || (len - 48) % 8 == 0);
-	if ((be16(v6 + 42) & 0xfff8) == 0) {
-		check_holder(v6, v6 + 48, len - 48);
-		path_require(packet_checksum(v6 + 48, (v6[48] & 0x0f) * 4U) == 0 && v6[56] > 0);
+	path_require(len > at + 8 && place != 0);
+	path_require((place & 1) == 0 || (len - at) % 8 == 0);
+	if ((place & 0xfff8) == 0) {
+		at = skip_limit(v6, len, at + 8, &next);
+		path_require(next == IPPROTO_IPIP);
+		check_holder(v6, v6 + at, len - at);
+		path_require(packet_checksum(v6 + at, (v6[at] & 0x0f) * 4U) == 0 && v6[at + 8] > 0);
 		return;
 	}
 	for (uint32_t i = 0; i < PATH_HOLDERS; i++)
@@ -197,21 +212,25 @@ static void check_v6_fragment(const uint8_t *v6, uint32_t len)
 
 static void check_to_v6(const uint8_t *v6, uint32_t len)
 {
+	uint8_t next = v6[6];
+	uint32_t at = 40;
+
 	path_require(len >= 40 && v6[0] >> 4 == 6 && be16(v6 + 4) + 40 == len && v6[7] > 0);
 	path_require(len <= path.worker.ctx.mtu_v6);
-	if (v6[6] == IPPROTO_ICMPV6) {
+	if (next == IPPROTO_ICMPV6) {
 		check_icmpv6(v6, len);
 		return;
 	}
-	if (v6[6] == IPPROTO_FRAGMENT) {
-		check_v6_fragment(v6, len);
+	at = skip_limit(v6, len, at, &next);
+	if (next == IPPROTO_FRAGMENT) {
+		check_v6_fragment(v6, len, at);
 		return;
 	}
-	path_require(v6[6] == IPPROTO_IPIP);
-	check_v4(v6 + 40, len - 40);
-	check_holder(v6, v6 + 40, len - 40);
-	if (is_own_error(v6 + 40))
-		check_own_error(v6 + 40, len - 40);
+	path_require(next == IPPROTO_IPIP);
+	check_v4(v6 + at, len - at);
+	check_holder(v6, v6 + at, len - at);
+	if (is_own_error(v6 + at))
+		check_own_error(v6 + at, len - at);
 }
 
 void path_check_sent(uint32_t side, const uint8_t *frame, uint32_t len, bool resolved)
