@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -52,6 +53,16 @@ def without_captures(content):
     content["steps"] = [step for step in content["steps"] if not {"only_ipv6", "empty"} & set(step)]
 
 
+def on_pcap_ports(content):
+    """For derived(): no captures, and ports that take frames as they are on the links. net_af_packet
+    lets the kernel join IPv4 fragments, and cuts what is then too long for its buffers."""
+    without_captures(content)
+    eal = content["programs"]["tep"]["eal"]
+    for at, text in enumerate(eal):
+        if port := re.fullmatch(r"net_af_packet(\d),iface=(\w+).*", text):
+            eal[at] = f"net_pcap{port[1]},rx_iface_in={port[2]},tx_iface={port[2]}"
+
+
 def run_steps(lab, *kinds: str):
     """The steps of these kinds, in the order of the file; every check in them must hold."""
     for kind, arguments in lab.spec.steps:
@@ -75,3 +86,8 @@ def wait_until(condition, timeout_s: float, what: str):
         assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
         time.sleep(0.02)
     return value
+
+
+def counters(lab):
+    """What the TEP counted so far, by name."""
+    return {row["name"]: row["packets"] for row in lab.programs["tep"].ctl("counters")}
