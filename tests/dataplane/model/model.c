@@ -348,6 +348,14 @@ static bool may_be_cut(const uint8_t *v4)
 	return (v4[6] & 0x40) == 0;
 }
 
+/* Too long for a tunnel, and not to be cut: DF, or no IPv6 packet can be that long. */
+static bool is_too_big(const struct model *model, const struct arrival *a)
+{
+	uint32_t len = overhead(model) + a->v4_len;
+
+	return len > model->params.mtu_v6 && (!may_be_cut(a->v4) || len - V6_HEADER > 65535);
+}
+
 /* The packet in new room behind an Ethernet header, one hop further, with this TOS octet. */
 static uint8_t *one_hop_further(struct model *model, const struct arrival *a, uint8_t tos)
 {
@@ -387,7 +395,7 @@ static void hairpin(struct model *model, const struct arrival *arrival, const ui
 			has_bindings(model, get32(a.v4 + 16)) ? DP_DROP_HAIRPIN_NO_BINDING
 							      : DP_DROP_POOL_NO_BINDING,
 			0);
-	} else if (a.v4_len + overhead(model) > model->params.mtu_v6 && !may_be_cut(a.v4)) {
+	} else if (is_too_big(model, &a)) {
 		refuse(model, &a, DP_DROP_TOO_BIG_V6, model->params.mtu_v6 - overhead(model));
 	} else {
 		count(model, DP_COUNT_HAIRPINNED, overhead(model) + a.v4_len);
@@ -472,7 +480,7 @@ static void from_v4(struct model *model, const struct arrival *a)
 		unclaimed(model, a, key.has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);
 	else if (a->v4[8] <= 1)
 		refuse(model, a, DP_DROP_V4_TTL_EXPIRED, 0);
-	else if (a->v4_len + overhead(model) > model->params.mtu_v6 && !may_be_cut(a->v4))
+	else if (is_too_big(model, a))
 		refuse(model, a, DP_DROP_TOO_BIG_V6, model->params.mtu_v6 - overhead(model));
 	else
 		encapsulate(model, a, one_hop_further(model, a, a->v4[1]) + ETHER, to);

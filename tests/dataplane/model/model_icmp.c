@@ -142,6 +142,8 @@ static bool may_be_answered(const struct arrival *a, enum dp_icmp_kind kind)
 		return false;
 	if (kind == DP_ICMP_POLICY)
 		return can_be_reached(a->v6 + 8);
+	if (kind == DP_ICMP_TOO_BIG && (a->v4[6] & 0x40) == 0)
+		return false; /* DF is what 3/4 speaks of */
 	return !is_martian(get32(a->v4 + 12)) && !is_martian(get32(a->v4 + 16));
 }
 

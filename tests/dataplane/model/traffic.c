@@ -206,7 +206,7 @@ static uint32_t write_l4(struct traffic *t, uint8_t *at, const struct flow *flow
 	if (flow->protocol == TCP) {
 		at[13] = chance(t, 200) ? 2 : 16;
 		put16(at + 16, chance(t, 500) ? 0 : below(t, 65536));
-		if (chance(t, 250))
+		if (payload < 60000 && chance(t, 250))
 			header += write_tcp_options(t, at + 20);
 		at[12] = (uint8_t)(header << 2);
 	} else {
@@ -238,6 +238,7 @@ static uint32_t write_v4(struct traffic *t, uint8_t *at, const struct flow *flow
 	at[9] = flow->protocol;
 	put32(at + 12, flow->src);
 	put32(at + 16, flow->dst);
+	payload = RTE_MIN(payload, 65535 - header - 20);
 	len = header + write_l4(t, at + header, flow, payload, quoted);
 	put16(at + 2, len);
 	put16(at + 10, octets_checksum(at, header));
@@ -681,7 +682,7 @@ static uint32_t big_payload(struct traffic *t)
 		return 8 + below(t, 200);
 	if (kind < 990)
 		return below(t, 6000);
-	return below(t, 65400);
+	return chance(t, 500) ? below(t, 65500) : 65440 + below(t, 60);
 }
 
 /* A packet in pieces: all are pending then. */
