@@ -97,6 +97,7 @@ static void draw_params(struct dp_datapath_params *params)
 	params->n_pools = traffic_below(&traffic, RTE_DIM(pools) + 1);
 	params->mtu_v6 = 1280 + traffic_below(&traffic, 300);
 	params->mtu_v4 = 576 + traffic_below(&traffic, 1100);
+	params->pass_source_routes = traffic_chance(&traffic, 500);
 	params->mss_clamp = draw_mss();
 	draw_outer(&params->outer);
 	draw_icmp(&params->icmp);

@@ -493,6 +493,26 @@ static bool is_fragment(const uint8_t *v4)
 	return (get16(v4 + 6) & 0x3fff) != 0;
 }
 
+/* A loose or strict source route (131, 137), up to where the options end or make no sense. */
+static bool is_source_routed(const struct model *model, const struct arrival *a)
+{
+	const uint8_t *options = a->v4 + 20;
+	uint32_t len = a->v4_header - 20, at = 0;
+
+	while (!model->params.pass_source_routes && at < len && options[at] != 0) {
+		if (options[at] == 131 || options[at] == 137)
+			return true;
+		if (options[at] == 1) {
+			at++;
+			continue;
+		}
+		if (at + 1 == len || options[at + 1] < 2)
+			return false;
+		at += options[at + 1];
+	}
+	return false;
+}
+
 static bool take_v4(struct arrival *a, const uint8_t *v4, uint32_t room)
 {
 	if (v4_fault(v4, room) != NO_FAULT)
@@ -513,6 +533,8 @@ static void classify_tunnel(struct model *model, struct arrival *a, uint32_t off
 
 	if (!take_v4(a, v4, room))
 		drop(model, a, faults[v4_fault(v4, room)]);
+	else if (is_source_routed(model, a))
+		drop(model, a, DP_DROP_INNER_SOURCE_ROUTE);
 	else if (is_fragment(a->v4))
 		join_v4(model, a);
 	else
@@ -573,6 +595,8 @@ static void classify_v4(struct model *model, struct arrival *a)
 	a->v6 = NULL;
 	if (!take_v4(a, v4, a->len - ETHER))
 		drop(model, a, faults[v4_fault(v4, a->len - ETHER)]);
+	else if (is_source_routed(model, a))
+		drop(model, a, DP_DROP_V4_SOURCE_ROUTE);
 	else if (v4[16] >= 224)
 		to_host(model, a);
 	else if (is_martian(get32(v4 + 12)))
