@@ -5,6 +5,8 @@
  * sent, handed over, counted or kept, and no worker's ICMP error is used up. A fragment finds nothing that
  * waits: the answer is that it would wait.
  *
+ * What would leave is shown without VLAN tags, as the path knows no others (vlan.h).
+ *
  * The control thread only: it reads the tables as their writer.
  */
 #pragma once

@@ -7,7 +7,7 @@
  * nobody. Without a tap a worker pays one test a burst; with one it goes through worker.c's
  * process_tapped(), which copies the head of each frame before the stages rewrite it, and what leaves after them.
  *
- * Seen is what comes through the ports. What a full port, ring or pool loses after its verdict shows
+ * Frames are as the path sees them, without VLAN tags (vlan.h). Seen is what comes through the ports. What a full port, ring or pool loses after its verdict shows
  * in the counters only, as do fragments whose others never come.
  */
 #pragma once

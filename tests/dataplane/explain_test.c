@@ -27,6 +27,7 @@ static struct dp_punt *punt;
 static struct dp_datapath *datapath;
 static struct dp_explainer *explainer;
 static struct dp_explanation answer;
+static uint16_t vlan_v6;
 
 static void set_nexthop(uint32_t side, enum dp_adjacency_state state)
 {
@@ -62,6 +63,7 @@ static int set_up(void **state)
 	struct dp_datapath_params params = {
 		.port_v6 = 0,
 		.port_v4 = 1,
+		.vlan_v6 = vlan_v6,
 		.n_workers = 1,
 		.n_tep_v6 = 2,
 		.hop_limit = 64,
@@ -299,6 +301,39 @@ static void rubbish_is_a_named_drop(void **state)
 	rte_pktmbuf_free(m);
 }
 
+static int set_up_vlan(void **state)
+{
+	int rc;
+
+	vlan_v6 = 5;
+	rc = set_up(state);
+	vlan_v6 = 0;
+	return rc;
+}
+
+/* The port's own tag, another one, and none: a card may have taken it off before the capture was made. */
+static void tags_are_looked_at_as_behind_the_port(void **state)
+{
+	const struct packet packet = {.tunnel = true};
+	static const uint8_t tag[4] = {0x81, 0x00, 0x00, 0x05};
+	uint8_t octets[256];
+	struct rte_mbuf *m = packet_make(&packet);
+	uint32_t len = m->pkt_len;
+
+	rte_eth_macaddr_get(0, rte_pktmbuf_mtod(m, struct rte_ether_addr *));
+	memcpy(octets, rte_pktmbuf_mtod(m, uint8_t *), 12);
+	memcpy(octets + 12, tag, sizeof(tag));
+	memcpy(octets + 16, rte_pktmbuf_mtod_offset(m, uint8_t *, 12), len - 12);
+	assert_int_equal(ask_octets(octets, len + 4), 0);
+	assert_int_equal(answer.outcome.fate, DP_FATE_SENT);
+	octets[15] = 6;
+	assert_int_equal(ask_octets(octets, len + 4), 0);
+	assert_int_equal(answer.outcome.fate, DP_FATE_DROPPED);
+	assert_int_equal(answer.outcome.reason, DP_DROP_VLAN);
+	assert_int_equal(answer.n_out, 0);
+	assert_int_equal(ask_mbuf(m)->fate, DP_FATE_SENT);
+}
+
 static void nobody_else_counts_it(void **state)
 {
 	const struct packet packet = {.ttl = 1};
@@ -345,6 +380,8 @@ int main(void)
 		ASKED(an_impossible_fragment_is_refused),
 		ASKED(a_frame_for_another_station_is_not_ours),
 		ASKED(rubbish_is_a_named_drop),
+		cmocka_unit_test_setup_teardown(
+			tags_are_looked_at_as_behind_the_port, set_up_vlan, tear_down),
 		ASKED(nobody_else_counts_it),
 	};
 	const char *args[] = {"test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
