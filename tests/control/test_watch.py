@@ -197,8 +197,9 @@ def test_trace_shows_packets_with_their_verdicts(bench):
     code, out, err = watch.end()
     records = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and "4 packets" in err
-    assert [(r["in"]["side"], r["reason"]) for r in records] == [
-        ("v6", None), ("v4", None), ("v6", "no_binding_v6"), ("v4", "no_binding_v4")]
+    ways = [(r["in"]["side"], r["reason"]) for r in records]
+    assert ways[:2] == [("v6", None), ("v4", None)]
+    assert sorted(ways[2:]) == [("v4", "no_binding_v4"), ("v6", "no_binding_v6")]  # by two ports
     assert [r["verdict"] for r in records[:2]] == ["sent", "sent"]
     assert abs(records[0]["time_ns"] / 1e9 - time.time()) < 60
     assert records[0]["binding"]["client"] == CLIENT_V6
