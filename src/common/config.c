@@ -107,6 +107,9 @@ static int fail_unknown_key(const struct config_reader *reader, const struct con
 static int read_value(struct config_reader *reader, const struct config_path *path,
 	const struct config_key *key, enum config_type type, const yaml_event_t *event,
 	void *field);
+static int set_absent(struct config_reader *reader, const struct config_path *parent,
+	const struct config_section *section, const bool *seen, struct config_pos pos,
+	bool forgive_required, char *out);
 
 static int read_scalar(struct config_reader *reader, const struct config_path *path,
 	const struct config_key *key, enum config_type type, const struct config_scalar *scalar,
@@ -144,6 +147,31 @@ static size_t list_item_size(const struct config_key *key)
 	return key->section != NULL ? key->section->size : config_scalar_size(key->item);
 }
 
+static void set_pos(const struct config_section *section, struct config_pos pos, char *out)
+{
+	for (const struct config_key *key = section->keys; key->type != CONFIG_END; key++) {
+		if (key->type == CONFIG_POS)
+			*(struct config_pos *)(out + key->offset) = pos;
+	}
+}
+
+/* An item that is one value instead of a mapping: its section's first key, the others by default. */
+static int read_short_item(struct config_reader *reader, const struct config_path *path,
+	const struct config_key *key, const yaml_event_t *event, char *out)
+{
+	struct config_pos pos = config_mark_pos(&event->start_mark);
+	const struct config_key *first = key->section->keys;
+	bool seen[KEYS_MAX] = {};
+	int rc;
+
+	set_pos(key->section, pos, out);
+	while (first->type == CONFIG_POS)
+		first++;
+	seen[first - key->section->keys] = true;
+	rc = read_value(reader, path, first, key->item, event, out + first->offset);
+	return rc < 0 ? rc : set_absent(reader, path, key->section, seen, pos, false, out);
+}
+
 static int read_item(struct config_reader *reader, const struct config_path *parent,
 	const struct config_key *key, const yaml_event_t *event, struct config_list *list)
 {
@@ -157,6 +185,8 @@ static int read_item(struct config_reader *reader, const struct config_path *par
 	item = list_grow(list, list_item_size(key));
 	if (item == NULL)
 		return config_reader_fail_memory(reader);
+	if (key->section != NULL && key->item != CONFIG_END && event->type == YAML_SCALAR_EVENT)
+		return read_short_item(reader, &path, key, event, item);
 	return read_value(reader, &path, key, list_item_type(key), event, item);
 }
 
@@ -263,14 +293,6 @@ static int read_key(struct config_reader *reader, const struct config_path *pare
 	rc = read_value(reader, &path, key, key->type, &event, out + key->offset);
 	yaml_event_delete(&event);
 	return rc;
-}
-
-static void set_pos(const struct config_section *section, struct config_pos pos, char *out)
-{
-	for (const struct config_key *key = section->keys; key->type != CONFIG_END; key++) {
-		if (key->type == CONFIG_POS)
-			*(struct config_pos *)(out + key->offset) = pos;
-	}
 }
 
 /* The mapping whose start was just read. */

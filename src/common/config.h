@@ -78,7 +78,9 @@ struct config_key {
 	uint32_t min, max; /* U32, STRING, LIST; for STRING and LIST a max of 0 is "no limit" */
 	const char *const *choices; /* CHOICE: ends with NULL */
 	const struct config_section *section; /* SECTION, and LIST of sections */
-	enum config_type item; /* LIST of scalars: their type */
+	/* LIST of scalars: their type. LIST of sections: an item may also be one value of this type, for the
+	 * section's first key. */
+	enum config_type item;
 	size_t present; /* offset of a bool that says the key stood in the file; 0: nobody asks */
 };
 

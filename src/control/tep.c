@@ -2,6 +2,7 @@
 #include "control/tep.h"
 
 #include "common/log.h"
+#include "control/tunnel_config.h"
 #include "control/mirror.h"
 #include "control/numa.h"
 #include "dataplane/port.h"
@@ -100,6 +101,7 @@ static int start_ports(struct tep *tep)
 static int create_bindings(struct tep *tep)
 {
 	struct dp_bindings_params params = {
+		.mtu_rules = &tep->mtu_rules,
 		.max_bindings = tep->config->bindings.max,
 		.max_readers = tep->config->workers,
 		.socket = tep->node,
@@ -107,6 +109,7 @@ static int create_bindings(struct tep *tep)
 	struct config_error error;
 	int rc;
 
+	tep_tunnel_mtu_rules(tep->config, &tep->mtu_rules);
 	tep->bindings = dp_bindings_create(&params);
 	if (tep->bindings == NULL && tep_numa_elsewhere("bindings", &params.socket))
 		tep->bindings = dp_bindings_create(&params);
@@ -241,6 +244,9 @@ static int create_datapath(struct tep *tep)
 		.outer = outer_params(config),
 		.mtu_v6 = config->ports.mtu_v6,
 		.mtu_v4 = config->ports.mtu_v4,
+		.fragment_inner = config->tunnel.fragment == TEP_FRAGMENT_INNER,
+		.ignore_df = config->tunnel.ignore_df,
+		.path_mtu = config->tunnel.path_mtu,
 		.mss_clamp = config->tunnel.mss,
 		.hairpin = config->hairpin,
 		.pass_source_routes = config->source_routes,

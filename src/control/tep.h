@@ -9,6 +9,7 @@
 #include "control/stats.h"
 #include "control/tep_config.h"
 #include "dataplane/datapath.h"
+#include "dataplane/mtu_rules.h"
 
 #include <rte_mempool.h>
 
@@ -21,6 +22,7 @@ struct tep {
 	uint16_t ports[TEP_PORTS_MAX]; /* IPv6 side, IPv4 side; one-armed: the same one */
 	uint16_t numbers[TEP_PORTS_MAX]; /* what buffers and adjacencies call them (vlan.h) */
 	uint32_t n_ports; /* started */
+	struct dp_mtu_rules mtu_rules; /* read by bindings */
 	struct dp_bindings *bindings;
 	struct dp_nexthops *nexthops;
 	struct dp_punt *punt; /* NULL with neighbor: static */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/tep_config.h"
 
-#include "dataplane/datapath.h"
+#include "control/tunnel_config.h"
+#include "dataplane/mtu_rules.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -15,8 +16,6 @@
 #define WORKERS_MAX    64
 #define BINDINGS_MAX   (1U << 28)
 #define ICMP_RATE_MAX  1000000
-#define MSS_MIN        536 /* what every host takes: RFC 9293 section 3.7.1 */
-#define MSS_MAX        9560
 #define FLOW_LABEL_MAX 0xfffffU
 #define SPARE_MBUFS    512 /* beyond what the receive rings hold */
 #define SOCKET_LEN_MAX 107
@@ -48,13 +47,41 @@ static const char *const dscp_modes[] = {
 	NULL,
 };
 
+static const struct config_key tunnel_v6_keys[] = {
+	{CONFIG_POS, AT(tep_config_tunnel_v6, pos)},
+	{CONFIG_V6, AT(tep_config_tunnel_v6, addr), "addr", .required = true},
+	{CONFIG_U32, AT(tep_config_tunnel_v6, mtu), "mtu", .min = 1280, .max = 9600},
+	{CONFIG_END},
+};
+static const struct config_section tunnel_v6_section = {
+	tunnel_v6_keys, sizeof(struct tep_config_tunnel_v6)};
+
+static const struct config_key mtu_by_prefix_keys[] = {
+	{CONFIG_POS, AT(tep_config_mtu_by_prefix, pos)},
+	{CONFIG_V6_PREFIX, AT(tep_config_mtu_by_prefix, prefix), "prefix", .required = true},
+	{CONFIG_U32, AT(tep_config_mtu_by_prefix, mtu), "mtu", .required = true, .min = 1280,
+		.max = 9600},
+	{CONFIG_END},
+};
+static const struct config_section mtu_by_prefix_section = {
+	mtu_by_prefix_keys, sizeof(struct tep_config_mtu_by_prefix)};
+
+static const char *const fragment_ways[] = {
+	[TEP_FRAGMENT_OUTER] = "outer", [TEP_FRAGMENT_INNER] = "inner", NULL};
+
 static const struct config_key tunnel_keys[] = {
 	{CONFIG_POS, AT(tep_config_tunnel, pos)},
 	{CONFIG_LIST, AT(tep_config_tunnel, v6), "v6", .required = true, .min = 1,
-		.max = DP_TEP_ADDRESSES_MAX, .item = CONFIG_V6},
+		.max = DP_TEP_ADDRESSES_MAX, .item = CONFIG_V6, .section = &tunnel_v6_section},
 	{CONFIG_V4, AT(tep_config_tunnel, v4), "v4", .value = "192.0.0.1"},
 	{CONFIG_U32, AT(tep_config_tunnel, hop_limit), "hop_limit", .value = "64", .min = 1,
 		.max = 255},
+	{CONFIG_LIST, AT(tep_config_tunnel, mtu_by_prefix), "mtu_by_prefix",
+		.max = DP_MTU_RULES_MAX, .section = &mtu_by_prefix_section},
+	{CONFIG_BOOL, AT(tep_config_tunnel, path_mtu), "path_mtu", .value = "true"},
+	{CONFIG_CHOICE, AT(tep_config_tunnel, fragment), "fragment", .value = "outer",
+		.choices = fragment_ways},
+	{CONFIG_BOOL, AT(tep_config_tunnel, ignore_df), "ignore_df", .value = "false"},
 	{CONFIG_STRING, AT(tep_config_tunnel, mss_clamp), "mss_clamp", .value = "off"},
 	{CONFIG_U32, AT(tep_config_tunnel, encapsulation_limit), "encapsulation_limit", .max = 255,
 		.present = AT(tep_config_tunnel, has_encapsulation_limit)},
@@ -214,26 +241,6 @@ static int check_buffers(
 		config->mbufs, config->ports.rx_descriptors, (uint32_t)need);
 }
 
-static int check_tunnel(
-	const char *path, const struct tep_config_tunnel *tunnel, struct config_error *error)
-{
-	const struct in6_addr *v6 = tunnel->v6.items;
-	char text[ADDR_V6_STRLEN];
-
-	for (uint32_t i = 0; i < tunnel->v6.n; i++) {
-		if (!addr_v6_is_global(&v6[i]))
-			return config_fail(error, path, tunnel->pos,
-				"tunnel.v6: %s cannot be a tunnel end",
-				addr_v6_format(&v6[i], text));
-		for (uint32_t k = 0; k < i; k++)
-			if (addr_v6_equal(&v6[i], &v6[k]))
-				return config_fail(error, path, tunnel->pos,
-					"tunnel.v6: %s stands there twice",
-					addr_v6_format(&v6[i], text));
-	}
-	return 0;
-}
-
 static int check_pools(
 	const char *path, const struct tep_config *config, struct config_error *error)
 {
@@ -252,27 +259,6 @@ static int check_pools(
 					addr_v4_prefix_format(&pools[k], a),
 					addr_v4_prefix_format(&pools[i], b));
 	}
-	return 0;
-}
-
-static int check_mss_clamp(
-	const char *path, struct tep_config_tunnel *tunnel, struct config_error *error)
-{
-	const char *text = tunnel->mss_clamp;
-	char *end;
-
-	if (strcmp(text, "off") == 0)
-		return 0;
-	if (strcmp(text, "auto") == 0) {
-		tunnel->mss = DP_MSS_AUTO;
-		return 0;
-	}
-	tunnel->mss = (uint32_t)strtoul(text, &end, 10);
-	if (text[0] < '1' || text[0] > '9' || *end != '\0' || end - text > 4 ||
-		tunnel->mss < MSS_MIN || tunnel->mss > MSS_MAX)
-		return config_fail(error, path, tunnel->pos,
-			"tunnel.mss_clamp: expected off, auto or a number in %u..%u, not \"%.20s\"",
-			MSS_MIN, MSS_MAX, text);
 	return 0;
 }
 
@@ -419,13 +405,11 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 		return rc;
 	rc = check_buffers(path, config, error);
 	if (rc == 0)
-		rc = check_tunnel(path, &config->tunnel, error);
+		rc = tep_tunnel_check(path, config, error);
 	if (rc == 0)
 		rc = take_flow_label(path, config, error);
 	if (rc == 0)
 		rc = check_pools(path, config, error);
-	if (rc == 0)
-		rc = check_mss_clamp(path, &config->tunnel, error);
 	if (rc == 0)
 		rc = check_icmp(path, &config->icmp, error);
 	if (rc == 0)

@@ -6,6 +6,7 @@
 
 #include "common/config.h"
 #include "control/static_bindings.h"
+#include "dataplane/datapath.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -28,11 +29,33 @@ struct tep_config_ports {
 	uint32_t tx_descriptors;
 };
 
+enum tep_fragment {
+	TEP_FRAGMENT_OUTER,
+	TEP_FRAGMENT_INNER
+};
+
+/* A tunnel address; in the YAML also as the bare address. */
+struct tep_config_tunnel_v6 {
+	struct config_pos pos;
+	struct in6_addr addr;
+	uint32_t mtu; /* 0: that of the IPv6 side */
+};
+
+struct tep_config_mtu_by_prefix {
+	struct config_pos pos;
+	struct addr_v6_prefix prefix;
+	uint32_t mtu;
+};
+
 struct tep_config_tunnel {
 	struct config_pos pos;
-	struct config_list v6; /* struct in6_addr */
+	struct config_list v6; /* struct tep_config_tunnel_v6 */
 	uint32_t v4;
 	uint32_t hop_limit;
+	int fragment; /* enum tep_fragment */
+	bool ignore_df;
+	bool path_mtu;
+	struct config_list mtu_by_prefix; /* struct tep_config_mtu_by_prefix */
 	char *mss_clamp; /* as it stands in the file */
 	uint32_t mss; /* made from it: 0, DP_MSS_AUTO or the largest segment */
 	uint32_t encapsulation_limit;
@@ -131,6 +154,7 @@ struct tep_config {
 	struct tep_config_control control;
 
 	/* No key: made from them. */
+	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* of tunnel.v6 */
 	struct tep_static_bindings fixed; /* of the YAML and of bindings.file */
 	bool hash_flows; /* tunnel.flow_label; otherwise every packet has this one */
 	uint32_t flow_label;
@@ -138,7 +162,7 @@ struct tep_config {
 
 static inline const struct in6_addr *tep_config_tunnel_v6(const struct tep_config *config)
 {
-	return config->tunnel.v6.items;
+	return config->tep_v6;
 }
 
 static inline bool tep_config_is_one_armed(const struct tep_config *config)

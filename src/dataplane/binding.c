@@ -12,6 +12,7 @@
  */
 #include "dataplane/binding.h"
 #include "dataplane/binding_table.h"
+#include "dataplane/mtu_rules.h"
 
 #include "common/addr.h"
 
@@ -72,6 +73,7 @@ struct dp_bindings *dp_bindings_create(const struct dp_bindings_params *params)
 	if (table == NULL)
 		goto no_memory;
 	table->max_bindings = params->max_bindings;
+	table->mtu_rules = params->mtu_rules;
 	table->qsbr_size = rte_rcu_qsbr_get_memsize(max_readers);
 	table->qsbr = rte_zmalloc_socket("dstm_qsbr", table->qsbr_size, 64, params->socket);
 	table->root = rte_zmalloc_socket(
@@ -228,7 +230,12 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	if (rc < 0)
 		return rc;
 	number = dp_pool_take(&table->record_pool);
-	table->records[number] = *binding;
+	record = &table->records[number];
+	*record = *binding;
+	record->mtu_less_fixed = dp_mtu_rules_less(
+		table->mtu_rules, &record->tep_v6, &record->client_v6);
+	record->mtu_less = record->mtu_less_fixed;
+	record->mtu_until_s = 0;
 	publish(table, v4, range, number);
 	note_change(table);
 	return 0;

@@ -35,18 +35,25 @@ struct dp_binding {
 	uint16_t last;
 	uint32_t end_s; /* table seconds at which it ends; DP_BINDING_ENDLESS never */
 	uint32_t serial; /* of the announcement that last named it (re-levelling) */
-	uint8_t is_static;
-	uint8_t spare[13];
+	uint32_t mtu_until_s; /* workers' own: until when a smaller mtu_less is not tried again */
+	uint16_t
+		mtu_less; /* and how much smaller than the port's the tunnel's MTU is (tunnel_mtu.h) */
+	uint16_t mtu_less_fixed; /* the same as configured (mtu_rules.h) */
 	uint16_t owner; /* server that announced it, counted from 1; 0: none */
+	uint8_t is_static;
+	uint8_t spare[5];
 } __rte_aligned(64);
 static_assert(sizeof(struct dp_binding) == 64);
 
 #define DP_BINDING_ENDLESS UINT32_MAX
 
+struct dp_mtu_rules;
+
 struct dp_bindings_params {
 	uint32_t max_bindings; /* 1..2^28: records */
 	uint32_t max_readers; /* workers */
 	int socket; /* NUMA node, or SOCKET_ID_ANY */
+	const struct dp_mtu_rules *mtu_rules; /* for new bindings; borrowed; NULL: none */
 };
 
 /* What a worker looks up: an IPv4 address and a port or query identifier. */
@@ -88,7 +95,7 @@ bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4);
 /* --- the writer: the control thread only --------------------------------------------------------- */
 
 /*
- * Adds a binding (every field but spare is taken). The same range of the same holder again is a
+ * Adds a binding (every field but mtu_* and spare is taken). The same range of the same holder again is a
  * renewal: end, serial, owner and is_static are updated. Returns 0; -EEXIST when any of
  * its ports belongs to another range; -ENOSPC when the table is full; -ENOMEM; -EINVAL.
  */

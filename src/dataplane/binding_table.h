@@ -47,6 +47,7 @@ struct dp_bindings {
 	size_t qsbr_size;
 	uint64_t grace_token;
 	bool grace_pending; /* the resting pieces wait for grace_token */
+	const struct dp_mtu_rules *mtu_rules;
 	uint32_t max_bindings;
 	uint32_t exclusive;
 	uint64_t version; /* changes ever made ... */

@@ -133,7 +133,8 @@
 		"A protocol without ports to an address that no client holds as a whole.")         \
 	X(V4_TTL_EXPIRED, "v4_ttl_expired", "The TTL would reach 0 here.")                         \
 	X(TOO_BIG_V6, "too_big_v6",                                                                \
-		"The packet may not be cut, and with its outer header is longer than mtu_v6.")     \
+		"The packet may not be cut, and with its outer header is longer than the "         \
+		"tunnel's MTU.")                                                                   \
 	X(NO_HEADROOM, "no_headroom", "The packet buffer has no room for the outer header.")       \
 	X(NO_ROUTE, "no_route", "There is no route to the packet's destination.")                  \
 	X(NO_NEXTHOP, "no_nexthop",                                                                \
@@ -157,6 +158,9 @@
 	X(HAIRPINNED, "hairpinned",                                                                \
 		"Packets out of one tunnel and into another; they are among decapsulated and "     \
 		"encapsulated, too; IPv6 octets.")                                                 \
+	X(PATH_MTU_LEARNT, "path_mtu_learnt",                                                      \
+		"Tunnels whose MTU a router on the way to the client has told to be smaller; "     \
+		"octets of the ICMPv6 errors.")                                                    \
 	X(MSS_CLAMPED, "mss_clamped", "TCP SYNs whose maximum segment size was lowered.")          \
 	X(ECN_ODD, "ecn_odd",                                                                      \
 		"Packets with a combination of inner and outer ECN that RFC 6040 calls to "        \

@@ -77,6 +77,9 @@ void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath
 	ctx->local_v4 = &datapath->local_v4;
 	ctx->mtu_v6 = params->mtu_v6;
 	ctx->mtu_v4 = params->mtu_v4;
+	ctx->fragment_inner = params->fragment_inner;
+	ctx->ignore_df = params->ignore_df;
+	ctx->path_mtu = params->path_mtu;
 	ctx->mss_clamp = params->mss_clamp;
 	ctx->hop_limit = params->hop_limit;
 	init_outer(ctx, datapath);

@@ -88,6 +88,9 @@ struct dp_datapath_params {
 	uint32_t n_pools; /* up to DP_POOLS_MAX */
 	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
 	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
+	bool fragment_inner; /* what is too long for its tunnel is cut inside, not outside (S11) */
+	bool ignore_df; /* DF forbids no cut on the way into a tunnel (S11) */
+	bool path_mtu; /* believe "packet too big" about a tunnel (S16); needs icmp.relay */
 	uint32_t mss_clamp; /* largest TCP segment announced; 0: as it is; DP_MSS_AUTO */
 	struct dp_icmp_params icmp;
 	struct dp_reassembly_params reassembly;

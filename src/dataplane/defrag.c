@@ -60,6 +60,7 @@ static struct dp_frag describe_v4(const struct dp_pkt *p)
 		.len = p->v4_len - p->l4_offset,
 		.start = distance(p, p->v4) + p->l4_offset,
 		.more = (flags & RTE_IPV4_HDR_MF_FLAG) != 0,
+		.df_len = (flags & RTE_IPV4_HDR_DF_FLAG) != 0 ? p->v4_len : 0,
 		.ecn = p->v4->type_of_service & DP_ECN_MASK,
 	};
 
@@ -114,8 +115,20 @@ static bool mend_outer(struct rte_mbuf *m, uint32_t v4_offset, const struct dp_w
 	return true;
 }
 
+/*
+ * DF on any fragment is the whole packet's (RFC 791, RFC 6864 section 4.2). But not where that would forbid to cut again
+ * what came in pieces that each fit: their sender has done all that it could be told to do.
+ */
+static bool must_stay_whole(const struct dp_ctx *ctx, const struct dp_whole *whole, uint32_t len)
+{
+	uint32_t fits = RTE_MIN(ctx->mtu_v6 - ctx->tunnel_overhead, ctx->mtu_v4);
+
+	return whole->df_len != 0 && (len <= fits || whole->df_len > fits);
+}
+
 /* The IPv4 header of a whole packet; false: too long. */
-static bool mend_v4(struct rte_mbuf *m, uint32_t offset, const struct dp_whole *whole, bool ce)
+static bool mend_v4(const struct dp_ctx *ctx, struct rte_mbuf *m, uint32_t offset,
+	const struct dp_whole *whole, bool ce)
 {
 	struct rte_ipv4_hdr *v4 = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, offset);
 	uint32_t header_len = ipv4_header_len(v4);
@@ -124,7 +137,7 @@ static bool mend_v4(struct rte_mbuf *m, uint32_t offset, const struct dp_whole *
 	if (len > DP_DATAGRAM_MAX)
 		return false;
 	v4->total_length = rte_cpu_to_be_16((uint16_t)len);
-	v4->fragment_offset = 0;
+	v4->fragment_offset = must_stay_whole(ctx, whole, len) ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0;
 	if (ce)
 		v4->type_of_service |= DP_ECN_CE;
 	v4->hdr_checksum = 0;
@@ -145,8 +158,10 @@ static uint32_t v4_offset(const struct rte_mbuf *m, enum dp_frag_kind kind)
 	return RTE_ETHER_HDR_LEN + ext.end;
 }
 
-static bool mend(struct rte_mbuf *m, enum dp_frag_kind kind, const struct dp_whole *whole, bool ce)
+static bool mend(
+	const struct dp_ctx *ctx, enum dp_frag_kind kind, const struct dp_whole *whole, bool ce)
 {
+	struct rte_mbuf *m = whole->m;
 	uint32_t offset;
 
 	if (kind == DP_FRAG_V6) {
@@ -158,7 +173,7 @@ static bool mend(struct rte_mbuf *m, enum dp_frag_kind kind, const struct dp_who
 		return true;
 	}
 	offset = v4_offset(m, kind);
-	return mend_v4(m, offset, whole, ce) &&
+	return mend_v4(ctx, m, offset, whole, ce) &&
 	       (kind == DP_FRAG_V4 || mend_outer(m, offset, whole));
 }
 
@@ -173,7 +188,7 @@ static void go_on(
 		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
 		return;
 	}
-	if (!mend(p->m, kind, whole, ce)) {
+	if (!mend(ctx, kind, whole, ce)) {
 		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
 		return;
 	}

@@ -3,6 +3,7 @@
 
 #include "dataplane/ipv4.h"
 #include "dataplane/outer.h"
+#include "dataplane/tunnel_mtu.h"
 
 /* What encap has no binding for: nobody holds the destination. */
 static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding_key *key)
@@ -16,26 +17,17 @@ static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_b
 			ctx, p, key->has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);
 }
 
-/* With options around it an IPv4 packet of all but 65,535 octets is longer than any IPv6 payload. */
-static bool exceeds_ipv6(const struct dp_ctx *ctx, const struct dp_pkt *p)
-{
-	return p->v4_len + ctx->tunnel_overhead - sizeof(struct rte_ipv6_hdr) > UINT16_MAX;
-}
-
 /* May it go into the tunnel? decap has looked at the TTL of what came out of another one. */
-static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
+static inline bool is_forwardable(
+	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding *binding)
 {
 	if (unlikely(p->v4->time_to_live <= 1 && !p->from_v6)) {
 		dp_pkt_drop(p, DP_DROP_V4_TTL_EXPIRED);
 		return false;
 	}
-	if (unlikely(p->v4_len + ctx->tunnel_overhead > ctx->mtu_v6)) {
-		if (ipv4_must_stay_whole(p->v4) || exceeds_ipv6(ctx, p)) {
-			dp_pkt_drop(p, DP_DROP_TOO_BIG_V6);
-			return false;
-		}
-		p->cut = true;
-	}
+	if (unlikely(p->v4_len + ctx->tunnel_overhead > dp_tunnel_mtu(ctx, binding)) &&
+		!dp_tunnel_mtu_admit(ctx, p, binding))
+		return false;
 	if (unlikely(rte_pktmbuf_headroom(p->m) < ctx->tunnel_overhead)) {
 		dp_pkt_drop(p, DP_DROP_NO_HEADROOM);
 		return false;
@@ -74,7 +66,7 @@ void dp_encap(struct dp_ctx *ctx, struct dp_burst *burst)
 			refuse(ctx, p, &burst->keys[i]);
 			continue;
 		}
-		if (!is_forwardable(ctx, p))
+		if (!is_forwardable(ctx, p, binding))
 			continue;
 		wrap(ctx, p, binding);
 		packets++;

@@ -44,6 +44,7 @@ struct dp_explainer *dp_explainer_create(const struct dp_datapath *datapath)
 	if (explainer == NULL)
 		return NULL;
 	dp_datapath_ctx_init(&explainer->ctx, datapath);
+	explainer->ctx.path_mtu = false; /* nothing is learnt from a packet that did not come */
 	explainer->pool = rte_pktmbuf_pool_create("explain", MBUFS, 0, 0,
 		RTE_PKTMBUF_HEADROOM + sizeof(explainer->in), SOCKET_ID_ANY);
 	if (explainer->pool == NULL || create_reassembly(&explainer->ctx) != 0) {
@@ -164,11 +165,12 @@ static void forget_fragments(struct dp_ctx *ctx)
 
 /* Takes over the packet, cut if it has to be. 0 or -ENOMEM. */
 static int keep(
-	struct dp_explainer *explainer, struct dp_pkt *p, struct dp_explanation *explanation)
+	struct dp_explainer *explainer, struct dp_burst *burst, struct dp_explanation *explanation)
 {
+	const struct dp_pkt *p = &burst->pkts[0];
 	struct rte_mbuf *frames[DP_FRAGMENTS_MAX] = {p->m};
 	bool leaves = dp_outcome_leaves(&explanation->outcome);
-	uint32_t n = leaves && p->cut ? dp_fragment(&explainer->ctx, p, frames) : 1;
+	uint32_t n = leaves && p->cut ? dp_fragment(&explainer->ctx, burst, 0, frames) : 1;
 
 	if (n == 0 || n > DP_EXPLAIN_OUT_MAX) {
 		rte_pktmbuf_free_bulk(frames, RTE_MAX(n, 1U));
@@ -230,7 +232,7 @@ int dp_explain(struct dp_explainer *explainer, const struct dp_explain_question 
 	dp_worker_stages(&explainer->ctx, &burst, explanation->side);
 	dp_outcome_read(&explainer->ctx, &burst, 0, &explanation->outcome);
 	if (explanation->outcome.fate != DP_FATE_WAITS)
-		rc = keep(explainer, &burst.pkts[0], explanation);
+		rc = keep(explainer, &burst, explanation);
 	forget_fragments(&explainer->ctx);
 	return rc;
 }

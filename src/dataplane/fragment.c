@@ -2,6 +2,7 @@
 #include "dataplane/fragment.h"
 
 #include "dataplane/ipv4.h"
+#include "dataplane/tunnel_mtu.h"
 
 #define OPTION_END    0
 #define OPTION_NOP    1
@@ -9,9 +10,12 @@
 
 /* How a packet is to be cut. */
 struct cut {
-	uint32_t header_len; /* before the payload, from the Ethernet header on */
+	bool outer; /* into IPv6 fragments; else into IPv4 ones, in front of which the lead is repeated */
+	uint32_t lead; /* octets before the header that is made anew for each fragment */
+	uint32_t header_len; /* octets before the payload */
 	uint32_t payload_len;
 	uint32_t step; /* payload of every fragment but the last */
+	uint32_t identification;
 };
 
 /* What one fragment carries. */
@@ -21,26 +25,54 @@ struct piece {
 	bool more;
 };
 
-static struct cut cut_v6(const struct dp_ctx *ctx, const struct rte_ipv6_hdr *v6)
+static struct cut cut_v6(struct dp_ctx *ctx, const struct rte_ipv6_hdr *v6, uint32_t mtu)
 {
 	const uint32_t headers = sizeof(*v6) + sizeof(struct rte_ipv6_fragment_ext);
 
 	return (struct cut){
+		.outer = true,
+		.lead = RTE_ETHER_HDR_LEN,
 		.header_len = RTE_ETHER_HDR_LEN + sizeof(*v6),
 		.payload_len = rte_be_to_cpu_16(v6->payload_len),
-		.step = (ctx->mtu_v6 - headers) & ~7U,
+		.step = (mtu - headers) & ~7U,
+		.identification = dp_frag_ids_next(&ctx->frag_ids),
 	};
 }
 
-static struct cut cut_v4(const struct dp_ctx *ctx, const struct rte_ipv4_hdr *v4)
+/*
+ * lead: up to the IPv4 header. A packet that forbids to be cut need not have an identification of use, so its
+ * fragments get one of ours (RFC 6864 section 4.1).
+ */
+static struct cut cut_v4(
+	struct dp_ctx *ctx, const struct rte_ipv4_hdr *v4, uint32_t lead, uint32_t mtu)
 {
 	uint32_t header_len = ipv4_header_len(v4);
 
 	return (struct cut){
-		.header_len = RTE_ETHER_HDR_LEN + header_len,
+		.lead = lead,
+		.header_len = lead + header_len,
 		.payload_len = rte_be_to_cpu_16(v4->total_length) - header_len,
-		.step = (ctx->mtu_v4 - header_len) & ~7U,
+		.step = (mtu - header_len) & ~7U,
+		.identification = ipv4_must_stay_whole(v4)
+					  ? (uint16_t)dp_frag_ids_next(&ctx->frag_ids)
+					  : v4->packet_id,
 	};
+}
+
+/* Into a tunnel by the tunnel's MTU, outside or inside; to the IPv4 side by that side's. */
+static struct cut plan(struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t i)
+{
+	const struct dp_pkt *p = &burst->pkts[i];
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+	uint32_t mtu;
+
+	if (ether->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		return cut_v4(ctx, p->v4, RTE_ETHER_HDR_LEN, ctx->mtu_v4);
+	mtu = dp_tunnel_mtu_of(ctx, burst, i);
+	if (!ctx->fragment_inner)
+		return cut_v6(ctx, p->v6, mtu);
+	return cut_v4(
+		ctx, p->v4, RTE_ETHER_HDR_LEN + ctx->tunnel_overhead, mtu - ctx->tunnel_overhead);
 }
 
 static void append(struct rte_mbuf *m, const void *octets, uint32_t len)
@@ -96,8 +128,8 @@ static uint32_t copy_options(const uint8_t *from, uint32_t len, uint8_t *to)
 	return copied;
 }
 
-static void write_v4(
-	struct rte_mbuf *m, const struct rte_ipv4_hdr *whole, const struct piece *piece)
+static void write_v4(struct rte_mbuf *m, const struct rte_ipv4_hdr *whole,
+	const struct piece *piece, uint32_t identification)
 {
 	uint8_t header[IPV4_HEADER_MAX];
 	struct rte_ipv4_hdr *v4 = (struct rte_ipv4_hdr *)header;
@@ -111,6 +143,7 @@ static void write_v4(
 		v4->version_ihl = (uint8_t)(RTE_IPV4_VHL_DEF & 0xf0) | (uint8_t)(header_len / 4);
 	}
 	v4->total_length = rte_cpu_to_be_16((uint16_t)(header_len + piece->len));
+	v4->packet_id = (rte_be16_t)identification;
 	v4->fragment_offset = rte_cpu_to_be_16(
 		(uint16_t)(piece->offset / 8 | (piece->more ? RTE_IPV4_HDR_MF_FLAG : 0)));
 	v4->hdr_checksum = 0;
@@ -118,34 +151,52 @@ static void write_v4(
 	append(m, header, header_len);
 }
 
-uint32_t dp_fragment(
-	struct dp_ctx *ctx, const struct dp_pkt *p, struct rte_mbuf *out[static DP_FRAGMENTS_MAX])
+/* The outer header in front of an inner fragment. */
+static void set_outer_len(struct rte_mbuf *m)
 {
-	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
-	const void *ip = ether + 1;
-	bool is_v6 = ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
-	const struct cut cut = is_v6 ? cut_v6(ctx, ip) : cut_v4(ctx, ip);
+	struct rte_ipv6_hdr *v6 = rte_pktmbuf_mtod_offset(
+		m, struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
+
+	v6->payload_len = rte_cpu_to_be_16(
+		(uint16_t)(m->pkt_len - RTE_ETHER_HDR_LEN - sizeof(*v6)));
+}
+
+static void write_fragment(struct rte_mbuf *m, const struct rte_mbuf *whole, const struct cut *cut,
+	const struct piece *piece)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(whole, const uint8_t *);
+	const void *header = frame + cut->lead;
+
+	append(m, frame, cut->lead);
+	if (cut->outer)
+		write_v6(m, header, piece, cut->identification);
+	else
+		write_v4(m, header, piece, cut->identification);
+	append_payload(m, whole, cut->header_len + piece->offset, piece->len);
+	if (!cut->outer && cut->lead != RTE_ETHER_HDR_LEN)
+		set_outer_len(m);
+	m->port = whole->port;
+}
+
+uint32_t dp_fragment(struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t index,
+	struct rte_mbuf *out[static DP_FRAGMENTS_MAX])
+{
+	struct rte_mbuf *whole = burst->pkts[index].m;
+	const struct cut cut = plan(ctx, burst, index);
 	uint32_t n = (cut.payload_len + cut.step - 1) / cut.step;
-	uint32_t identification = is_v6 ? dp_frag_ids_next(&ctx->frag_ids) : 0;
 	uint64_t bytes = 0;
 
-	if (n > DP_FRAGMENTS_MAX || rte_pktmbuf_alloc_bulk(p->m->pool, out, n) != 0)
+	if (n > DP_FRAGMENTS_MAX || rte_pktmbuf_alloc_bulk(whole->pool, out, n) != 0)
 		return 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t offset = i * cut.step;
 		const struct piece piece = {
 			offset, RTE_MIN(cut.step, cut.payload_len - offset), i + 1 < n};
 
-		append(out[i], ether, sizeof(*ether));
-		if (is_v6)
-			write_v6(out[i], ip, &piece, identification);
-		else
-			write_v4(out[i], ip, &piece);
-		append_payload(out[i], p->m, cut.header_len + offset, piece.len);
-		out[i]->port = p->m->port;
+		write_fragment(out[i], whole, &cut, &piece);
 		bytes += out[i]->pkt_len;
 	}
 	dp_count(&ctx->counters, DP_COUNT_FRAGMENTS_MADE, n, bytes);
-	dp_use_up(ctx, p->m, DP_COUNT_FRAGMENTED);
+	dp_use_up(ctx, whole, DP_COUNT_FRAGMENTED);
 	return n;
 }

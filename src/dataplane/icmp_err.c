@@ -8,6 +8,7 @@
 #include "dataplane/ipv6_ext.h"
 #include "dataplane/outer.h"
 #include "dataplane/tunnel_err.h"
+#include "dataplane/tunnel_mtu.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -263,21 +264,23 @@ static bool answer_parameter(struct dp_pkt *p)
 }
 
 /* What would have passed. */
-static uint16_t mtu_for(const struct dp_ctx *ctx, enum dp_counter reason)
+static uint16_t mtu_for(const struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t i)
 {
-	switch (reason) {
+	switch (burst->pkts[i].reason) {
 	case DP_DROP_TOO_BIG_V4:
 		return ctx->mtu_v4;
 	case DP_DROP_TOO_BIG_V6:
-		return (uint16_t)(ctx->mtu_v6 - ctx->tunnel_overhead);
+		return (uint16_t)(dp_tunnel_mtu_of(ctx, burst, i) - ctx->tunnel_overhead);
 	default:
 		return 0;
 	}
 }
 
-static bool write_answer(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_icmp_kind kind)
+static bool write_answer(
+	struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i, enum dp_icmp_kind kind)
 {
-	uint16_t mtu = mtu_for(ctx, p->reason);
+	struct dp_pkt *p = &burst->pkts[i];
+	uint16_t mtu = mtu_for(ctx, burst, i);
 
 	if (kind == DP_ICMP_POLICY)
 		return answer_policy(p);
@@ -288,8 +291,9 @@ static bool write_answer(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_icmp_kind
 	return answer_v4(ctx, p, kind, mtu);
 }
 
-static void answer(struct dp_ctx *ctx, struct dp_pkt *p)
+static void answer(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i)
 {
+	struct dp_pkt *p = &burst->pkts[i];
 	enum dp_icmp_kind kind = kinds[p->reason];
 	const bool *enabled = p->from_v6 ? ctx->icmp.to_clients : ctx->icmp.to_v4;
 	bool is_v6 = kind == DP_ICMP_POLICY || kind == DP_ICMP_PARAMETER;
@@ -297,7 +301,7 @@ static void answer(struct dp_ctx *ctx, struct dp_pkt *p)
 
 	if (!enabled[kind] || !may_be_answered(p, kind))
 		return;
-	if (!take_token(ctx) || !write_answer(ctx, p, kind)) {
+	if (!take_token(ctx) || !write_answer(ctx, burst, i, kind)) {
 		dp_count(&ctx->counters, DP_COUNT_ICMP_WITHHELD, 1, refused);
 		return;
 	}
@@ -337,7 +341,7 @@ void dp_icmp_err(struct dp_ctx *ctx, struct dp_burst *burst)
 		if (likely(p->verdict == DP_CONTINUE))
 			continue;
 		if (p->verdict == DP_DROP)
-			answer(ctx, p);
+			answer(ctx, burst, i);
 		else if (p->verdict == DP_RELAY)
 			relay(ctx, p);
 	}

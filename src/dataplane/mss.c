@@ -2,6 +2,7 @@
 #include "dataplane/mss.h"
 
 #include "dataplane/ipv4.h"
+#include "dataplane/tunnel_mtu.h"
 
 #include <rte_tcp.h>
 
@@ -13,12 +14,18 @@
 #define OPTION_MSS_LEN 4
 #define MSS_OFFSET     2 /* of the value in the option */
 
-/* The largest segment whose packet passes both sides whole. */
-static uint32_t largest_segment(const struct dp_ctx *ctx)
+/* The largest segment whose packet passes the IPv4 side and the connection's tunnels whole. */
+static uint32_t largest_segment(const struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t i)
 {
+	const struct dp_pkt *p = &burst->pkts[i];
+	uint32_t mtu;
+
 	if (ctx->mss_clamp != DP_MSS_AUTO)
 		return ctx->mss_clamp;
-	return RTE_MIN(ctx->mtu_v6 - ctx->tunnel_overhead, ctx->mtu_v4) - HEADERS;
+	mtu = dp_tunnel_mtu(ctx, burst->bindings[i]);
+	if (p->from_v6 && p->to_v6)
+		mtu = RTE_MIN(mtu, dp_tunnel_mtu(ctx, burst->targets[i]));
+	return RTE_MIN(mtu - ctx->tunnel_overhead, ctx->mtu_v4) - HEADERS;
 }
 
 /* RFC 1624, equation 3. At an odd offset the value's octets are halves of two words: its sum is swapped. */
@@ -80,7 +87,7 @@ void dp_mss_clamp(struct dp_ctx *ctx, struct dp_burst *burst)
 		tcp = (struct rte_tcp_hdr *)((uint8_t *)p->v4 + p->l4_offset);
 		if (likely((tcp->tcp_flags & RTE_TCP_SYN_FLAG) == 0))
 			continue;
-		if (lower_options(tcp, p->v4_len - p->l4_offset, largest_segment(ctx)))
+		if (lower_options(tcp, p->v4_len - p->l4_offset, largest_segment(ctx, burst, i)))
 			dp_count(&ctx->counters, DP_COUNT_MSS_CLAMPED, 1, p->m->pkt_len);
 	}
 }

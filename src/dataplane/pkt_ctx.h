@@ -105,6 +105,9 @@ struct dp_ctx {
 	bool hash_flows; /* else all have this flow label */
 	uint32_t flow_label;
 	uint64_t flow_seed;
+	bool fragment_inner; /* as in struct dp_datapath_params, like the next two */
+	bool ignore_df;
+	bool path_mtu;
 	const struct dp_pools *pools; /* of packets from clients that nobody holds; NULL: none */
 	bool tagged; /* is one of vlans not 0? */
 	uint16_t vlans[DP_SIDES]; /* of frames from and to each side; 0: untagged */

@@ -26,6 +26,7 @@ struct datagram {
 	uint32_t have; /* octets of payload */
 	uint32_t payload_len; /* known with the last fragment */
 	uint32_t source;
+	uint32_t df_len; /* of the longest fragment that may not be cut */
 	uint8_t ecn_seen;
 	bool outer_ce;
 	bool refused;
@@ -283,6 +284,7 @@ static void take_whole(struct dp_ctx *ctx, struct dp_reassembly *table, struct d
 {
 	whole->start = note_of(datagram->first)->start;
 	whole->payload_len = datagram->payload_len;
+	whole->df_len = datagram->df_len;
 	whole->ecn_seen = datagram->ecn_seen;
 	whole->outer_ce = datagram->outer_ce;
 	whole->m = join(ctx, datagram);
@@ -316,6 +318,7 @@ static bool keep(struct dp_ctx *ctx, struct dp_reassembly *table, struct datagra
 	table->n_fragments++;
 	datagram->n++;
 	datagram->have += frag->len;
+	datagram->df_len = RTE_MAX(datagram->df_len, frag->df_len);
 	datagram->ecn_seen |= 1 << frag->ecn;
 	datagram->outer_ce |= frag->outer_ecn == DP_ECN_CE;
 	if (!frag->more)

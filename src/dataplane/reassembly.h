@@ -43,6 +43,7 @@ struct dp_frag {
 	uint32_t len; /* ... and how long */
 	uint32_t start; /* of its payload in the frame */
 	bool more; /* not the last one */
+	uint32_t df_len; /* of an IPv4 fragment that may not be cut: its length; else 0 */
 	uint8_t ecn; /* of the header that is reassembled ... */
 	uint8_t outer_ecn; /* ... and of the one around it, or 0 */
 };
@@ -58,6 +59,7 @@ struct dp_whole {
 	struct rte_mbuf *m; /* headers of the first fragment as they came, then the payload */
 	uint32_t start; /* of the payload */
 	uint32_t payload_len;
+	uint32_t df_len; /* the longest of its fragments that may not be cut; 0: none forbids it */
 	uint8_t ecn_seen; /* bit n: a fragment had ECN n (RFC 3168 section 5.3) */
 	bool outer_ce; /* a header around one had CE */
 };

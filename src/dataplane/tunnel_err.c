@@ -3,12 +3,12 @@
 
 #include "dataplane/ipv4.h"
 #include "dataplane/l4_id.h"
+#include "dataplane/tunnel_mtu.h"
 
 #include <netinet/icmp6.h>
 
 #define ICMP_HEADER_LEN      8
 #define EXTENSION_LEN        8 /* of a fragment header, and of the options that we send */
-#define V6_MTU_MIN           1280
 #define FRAGMENT_OFFSET_MASK 0xfff8
 
 /*
@@ -80,27 +80,33 @@ static bool take_inner(struct dp_pkt *p, struct rte_ipv4_hdr *v4, uint32_t room)
 	return true;
 }
 
-/* Could we have sent what is quoted? */
-static bool is_ours(
+/* The binding by which we could have sent what is quoted, or NULL. */
+static const struct dp_binding *find_ours(
 	const struct dp_ctx *ctx, const struct dp_pkt *p, const struct rte_ipv6_hdr *quoted)
 {
 	const struct dp_binding *binding;
 	struct dp_binding_key key;
 
 	if (!dp_l4_id_destination(ctx, p, &key))
-		return false;
+		return NULL;
 	dp_bindings_lookup_bulk(ctx->bindings, &key, 1, ctx->now_s, &binding);
-	return binding != NULL &&
-	       memcmp(quoted->dst_addr, &binding->client_v6, sizeof(binding->client_v6)) == 0 &&
-	       memcmp(quoted->src_addr, &binding->tep_v6, sizeof(binding->tep_v6)) == 0 &&
-	       memcmp(p->v6->dst_addr, &binding->tep_v6, sizeof(binding->tep_v6)) == 0;
+	if (binding == NULL ||
+		memcmp(quoted->dst_addr, &binding->client_v6, sizeof(binding->client_v6)) != 0 ||
+		memcmp(quoted->src_addr, &binding->tep_v6, sizeof(binding->tep_v6)) != 0 ||
+		memcmp(p->v6->dst_addr, &binding->tep_v6, sizeof(binding->tep_v6)) != 0)
+		return NULL;
+	return binding;
 }
 
-static enum dp_icmp_kind translate(const struct dp_ctx *ctx, const uint8_t *icmp,
-	const struct rte_ipv6_hdr *quoted, uint16_t *mtu)
+static uint32_t whole_len(const struct rte_ipv6_hdr *v6)
 {
-	uint32_t tunnel_mtu;
+	return sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len);
+}
 
+/* tunnel_mtu is written with DP_ICMP_TOO_BIG. */
+static enum dp_icmp_kind translate(
+	const uint8_t *icmp, const struct rte_ipv6_hdr *quoted, uint32_t *tunnel_mtu)
+{
 	switch (icmp[0]) {
 	case ICMP6_DST_UNREACH:
 	case ICMP6_PARAM_PROB:
@@ -108,25 +114,35 @@ static enum dp_icmp_kind translate(const struct dp_ctx *ctx, const uint8_t *icmp
 	case ICMP6_TIME_EXCEEDED: /* the other code is about reassembly */
 		return icmp[1] == ICMP6_TIME_EXCEED_TRANSIT ? DP_ICMP_UNREACHABLE : DP_ICMP_NONE;
 	default:
-		memcpy(&tunnel_mtu, icmp + 4, sizeof(tunnel_mtu));
-		tunnel_mtu = RTE_MAX(rte_be_to_cpu_32(tunnel_mtu), (uint32_t)V6_MTU_MIN);
-		if (tunnel_mtu >= sizeof(*quoted) + rte_be_to_cpu_16(quoted->payload_len))
+		memcpy(tunnel_mtu, icmp + 4, sizeof(*tunnel_mtu));
+		*tunnel_mtu = RTE_MAX(rte_be_to_cpu_32(*tunnel_mtu), (uint32_t)DP_TUNNEL_MTU_MIN);
+		if (*tunnel_mtu >= whole_len(quoted))
 			return DP_ICMP_NONE; /* the packet would have fitted */
-		*mtu = (uint16_t)(tunnel_mtu - ctx->tunnel_overhead);
 		return DP_ICMP_TOO_BIG;
 	}
 }
 
-enum dp_icmp_kind dp_tunnel_err_read(const struct dp_ctx *ctx, struct dp_pkt *p, uint16_t *mtu)
+enum dp_icmp_kind dp_tunnel_err_read(struct dp_ctx *ctx, struct dp_pkt *p, uint16_t *mtu)
 {
+	const struct dp_binding *binding;
+	enum dp_icmp_kind kind;
+	uint32_t tunnel_mtu = 0;
 	uint8_t *icmp = (uint8_t *)(p->v6 + 1), *quoted = icmp + ICMP_HEADER_LEN;
 	uint32_t room = rte_be_to_cpu_16(p->v6->payload_len) - ICMP_HEADER_LEN;
 	uint32_t offset = inner_offset(quoted, room);
 	const struct rte_ipv6_hdr *outer = (const struct rte_ipv6_hdr *)quoted;
 
 	if (!checksum_ok(p->v6) || is_later_fragment(outer) ||
-		!take_inner(p, (struct rte_ipv4_hdr *)(quoted + offset), room - offset) ||
-		!is_ours(ctx, p, outer))
+		!take_inner(p, (struct rte_ipv4_hdr *)(quoted + offset), room - offset))
 		return DP_ICMP_NONE;
-	return translate(ctx, icmp, outer, mtu);
+	binding = find_ours(ctx, p, outer);
+	if (binding == NULL)
+		return DP_ICMP_NONE;
+	kind = translate(icmp, outer, &tunnel_mtu);
+	if (kind == DP_ICMP_TOO_BIG) {
+		if (ctx->path_mtu && whole_len(outer) <= dp_tunnel_mtu(ctx, binding))
+			dp_tunnel_mtu_learn(ctx, binding, tunnel_mtu, p->m->pkt_len);
+		*mtu = (uint16_t)(tunnel_mtu - ctx->tunnel_overhead);
+	}
+	return kind;
 }

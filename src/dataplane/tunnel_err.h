@@ -9,7 +9,8 @@
  * destination and port.
  *
  *	hop limit, unreachable, parameter problem	-> ICMPv4 3/1
- *	packet too big					-> ICMPv4 3/4 with the MTU less our outer headers
+ *	packet too big					-> ICMPv4 3/4 with the MTU less our outer headers; and
+ *							   the tunnel remembers it (tunnel_mtu.h)
  */
 #pragma once
 
@@ -22,4 +23,4 @@ bool dp_tunnel_err_quotes_tunnel(const struct rte_ipv6_hdr *v6, uint32_t payload
  * Checks such a packet, from p->v6 on. Returns what its ICMPv4 counterpart is, and then p->v4 is the quoted packet as
  * far as it is there; or DP_ICMP_NONE.
  */
-enum dp_icmp_kind dp_tunnel_err_read(const struct dp_ctx *ctx, struct dp_pkt *p, uint16_t *mtu);
+enum dp_icmp_kind dp_tunnel_err_read(struct dp_ctx *ctx, struct dp_pkt *p, uint16_t *mtu);

@@ -126,10 +126,12 @@ static void hand_to_host(
 }
 
 /* A packet that is too long: what its verdict says happens to each of its fragments. */
-static void deliver_fragments(struct dp_worker *worker, const struct dp_pkt *p)
+static void deliver_fragments(
+	struct dp_worker *worker, const struct dp_burst *burst, uint32_t index)
 {
+	const struct dp_pkt *p = &burst->pkts[index];
 	struct rte_mbuf *fragments[DP_FRAGMENTS_MAX];
-	uint32_t n = dp_fragment(&worker->ctx, p, fragments);
+	uint32_t n = dp_fragment(&worker->ctx, burst, index, fragments);
 
 	if (n == 0)
 		dp_drop(&worker->ctx, p->m, DP_DROP_FRAG_NO_MBUF);
@@ -157,7 +159,7 @@ static inline void deliver(struct dp_worker *worker, const struct dp_burst *burs
 		if (likely(p->verdict == DP_TX && !p->cut))
 			transmit(worker, p->m);
 		else if (p->cut && p->verdict != DP_DROP)
-			deliver_fragments(worker, p);
+			deliver_fragments(worker, burst, i);
 		else if (p->verdict == DP_PUNT)
 			host.packets[host.n++] = p->m;
 		else if (p->verdict == DP_RESOLVE)

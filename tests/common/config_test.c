@@ -294,6 +294,36 @@ static void a_list_may_be_long(void **state)
 	free(text);
 }
 
+/* A list of sections that takes bare values, too: each is the first key, the rest is by default. */
+static void an_item_may_be_its_first_key_alone(void **state)
+{
+	static const struct config_key keys[] = {
+		{CONFIG_LIST, 0, "servers", .section = &server_section, .item = CONFIG_STRING},
+		{CONFIG_END},
+	};
+	static const struct config_section section = {keys, sizeof(struct config_list)};
+	static const char good[] = "servers: [one, {name: two, weight: 3}, {name: three}]";
+	static const char bad[] = "servers: [one, [two]]", none[] = "servers: [\"\", {weight: 3}]";
+	struct config_error error;
+	struct config_list list;
+	const struct server *servers;
+
+	assert_int_equal(config_parse("f", good, strlen(good), &section, &list, &error), 0);
+	servers = list.items;
+	assert_int_equal(list.n, 3);
+	assert_string_equal(servers[0].name, "one");
+	assert_int_equal(servers[0].weight, 7);
+	assert_int_equal(servers[0].pos.column, 11);
+	assert_string_equal(servers[1].name, "two");
+	assert_int_equal(servers[1].weight, 3);
+	assert_string_equal(servers[2].name, "three");
+	config_free(&section, &list);
+	assert_int_equal(config_parse("f", bad, strlen(bad), &section, &list, &error), -EINVAL);
+	assert_string_equal(
+		error.text, "f:1:16: servers[1]: expected a mapping of keys, not a list");
+	assert_int_equal(config_parse("f", none, strlen(none), &section, &list, &error), -EINVAL);
+}
+
 static void a_long_value_is_cut_in_the_message(void **state)
 {
 	struct config_error error;
@@ -361,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_file_cut_anywhere_is_read_or_refused),
 		cmocka_unit_test(nesting_is_bounded),
 		cmocka_unit_test(a_list_may_be_long),
+		cmocka_unit_test(an_item_may_be_its_first_key_alone),
 		cmocka_unit_test(a_long_value_is_cut_in_the_message),
 		cmocka_unit_test(load_reads_a_file_and_names_what_it_cannot_read),
 		cmocka_unit_test(fail_says_where),

@@ -18,6 +18,8 @@
 #define MTU_V4 576
 
 static struct dp_ctx ctx;
+static struct dp_burst burst;
+static struct dp_binding binding;
 static struct rte_mbuf *out[DP_FRAGMENTS_MAX];
 
 static int set_up(void **state)
@@ -25,6 +27,7 @@ static int set_up(void **state)
 	packets_ctx_init(&ctx);
 	ctx.mtu_v6 = MTU_V6;
 	ctx.mtu_v4 = MTU_V4;
+	memset(&binding, 0, sizeof(binding));
 	dp_frag_ids_init(&ctx.frag_ids, (const uint16_t[]){1, 2, 3, 4});
 	return 0;
 }
@@ -100,11 +103,24 @@ static uint32_t read_v4(uint32_t n, const uint8_t *whole)
 	return expected;
 }
 
+/* The packet as it is after encap or decap. */
+static void lay(struct rte_mbuf *m, bool tunnel)
+{
+	packets_burst_init(&burst, m);
+	burst.pkts[0].v6 = rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, 14);
+	burst.pkts[0].v4 = rte_pktmbuf_mtod_offset(
+		m, struct rte_ipv4_hdr *, tunnel ? PACKET_INNER : PACKET_V4_OFFSET);
+	burst.pkts[0].from_v6 = false;
+	burst.bindings[0] = &binding;
+}
+
 static uint32_t cut(struct rte_mbuf *m)
 {
-	const struct dp_pkt p = {.m = m};
-	uint32_t n = dp_fragment(&ctx, &p, out);
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t n;
 
+	lay(m, frame[12] == 0x86);
+	n = dp_fragment(&ctx, &burst, 0, out);
 	assert_true(n > 0);
 	return n;
 }
@@ -151,6 +167,76 @@ static void fragments_of_ipv4_give_the_packet_again(void **state)
 		assert_int_equal(read_v4(n, whole), 8 + payload);
 		free_all(n);
 	}
+}
+
+/*
+ * Inner fragments (S11): each an outer packet with the length of its own; what is inside reads like fragments on the IPv4
+ * side. From a chain as well, and by the tunnel's own MTU.
+ */
+static void inner_fragments_give_the_packet_again(void **state)
+{
+	ctx.fragment_inner = true;
+	ctx.mtu_v6 = 1500;
+	for (uint16_t payload = 1100; payload < 1400; payload += 7) {
+		const struct packet packet = {
+			.tunnel = true, .outer_tos = 0xb8, .options = 8, .payload = payload};
+		struct rte_mbuf *m = make(&packet), *rest = make(&packet);
+		uint32_t first = 100 + payload % 900, read = 0, n;
+		uint8_t whole[2048];
+
+		binding.mtu_less = payload % 2 == 0 ? 220 : 100;
+		memcpy(whole, rte_pktmbuf_mtod(m, void *), m->pkt_len);
+		rte_pktmbuf_adj(rest, (uint16_t)first);
+		rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - first));
+		assert_int_equal(rte_pktmbuf_chain(m, rest), 0);
+		n = cut(m);
+		for (uint32_t i = 0; i < n; i++) {
+			const uint8_t *at = rte_pktmbuf_mtod(out[i], const uint8_t *);
+			uint32_t header = (at[54] & 0x0f) * 4U, len = out[i]->pkt_len - 54 - header;
+
+			assert_true(out[i]->pkt_len <= 14U + 1500 - binding.mtu_less);
+			assert_int_equal(out[i]->nb_segs, 1);
+			assert_memory_equal(at, whole, 18);
+			assert_int_equal(at[18] << 8 | at[19], header + len);
+			assert_memory_equal(at + 20, whole + 20, 34);
+			assert_int_equal(at[56] << 8 | at[57], header + len);
+			assert_int_equal((at[60] << 8 | at[61]) & 0x1fff, read / 8);
+			assert_int_equal(at[60] >> 5, i + 1 < n ? 1 : 0);
+			assert_int_equal(packet_checksum(at + 54, header), 0);
+			assert_memory_equal(at + 54 + header, whole + 82 + read, len);
+			read += len;
+		}
+		assert_int_equal(read, 8U + payload);
+		free_all(n);
+	}
+}
+
+/* RFC 6864: what was never to be cut may all have identification 0. */
+static void inner_fragments_of_what_had_df_get_an_identification(void **state)
+{
+	const struct packet packet = {.tunnel = true, .payload = 1300};
+	uint8_t ids[2][2];
+
+	ctx.fragment_inner = true;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct rte_mbuf *m = make(&packet);
+		uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+
+		memset(at + PACKET_INNER + 4, 0, 2);
+		at[PACKET_INNER + 6] = 0x40;
+		packet_resum(m, PACKET_INNER);
+		assert_int_equal(cut(m), 2);
+		for (uint32_t k = 0; k < 2; k++) {
+			at = rte_pktmbuf_mtod(out[k], uint8_t *) + PACKET_INNER;
+			assert_int_equal(at[6] & 0x40, 0);
+			assert_int_equal(packet_checksum(at, 20), 0);
+			if (k == 0)
+				memcpy(ids[i], at + 4, 2);
+			assert_memory_equal(at + 4, ids[i], 2);
+		}
+		free_all(2);
+	}
+	assert_memory_not_equal(ids[0], ids[1], 2);
 }
 
 /* Security (0x82) is copied, record route (0x07) only in the first (RFC 791 section 3.1). */
@@ -222,11 +308,11 @@ static void without_buffers_the_packet_stays_whole(void **state)
 	static struct rte_mbuf *all[PACKET_MBUFS];
 	const struct packet packet = {.tunnel = true, .payload = 1400};
 	struct rte_mbuf *m = make(&packet);
-	const struct dp_pkt p = {.m = m};
 	uint32_t len = m->pkt_len;
 
 	assert_int_equal(rte_pktmbuf_alloc_bulk(packets_pool(), all, PACKET_MBUFS - 2), 0);
-	assert_int_equal(dp_fragment(&ctx, &p, out), 0);
+	lay(m, true);
+	assert_int_equal(dp_fragment(&ctx, &burst, 0, out), 0);
 	assert_int_equal(m->pkt_len, len);
 	assert_int_equal(ctx.counters.packets[DP_COUNT_FRAGMENTED], 0);
 	rte_pktmbuf_free_bulk(all, PACKET_MBUFS - 2);
@@ -240,6 +326,8 @@ int main(void)
 #define WITH_CTX(test) cmocka_unit_test_setup(test, set_up)
 		WITH_CTX(fragments_of_ipv6_give_the_packet_again),
 		WITH_CTX(fragments_of_ipv4_give_the_packet_again),
+		WITH_CTX(inner_fragments_give_the_packet_again),
+		WITH_CTX(inner_fragments_of_what_had_df_get_an_identification),
 		WITH_CTX(only_copied_options_are_in_later_fragments),
 		WITH_CTX(lying_options_are_not_copied),
 		WITH_CTX(a_chain_of_buffers_is_cut_like_one),

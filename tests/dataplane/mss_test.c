@@ -24,6 +24,7 @@
 
 static struct dp_ctx ctx;
 static struct dp_burst burst;
+static struct dp_binding binding;
 
 static int set_up(void **state)
 {
@@ -72,6 +73,7 @@ static uint8_t *clamp(struct rte_mbuf *m)
 	dp_classify(&ctx, &burst, 1);
 	dp_l4_id(&ctx, &burst);
 	assert_int_equal(burst.pkts[0].verdict, DP_CONTINUE);
+	burst.bindings[0] = &binding;
 	dp_mss_clamp(&ctx, &burst);
 	assert_int_equal(burst.pkts[0].verdict, DP_CONTINUE);
 	return rte_pktmbuf_mtod(m, uint8_t *);

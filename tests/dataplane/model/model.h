@@ -77,6 +77,7 @@ struct model_waiting {
 	struct model_piece pieces[MODEL_PIECES_MAX];
 	bool ecn_seen[4];
 	bool outer_ce;
+	uint32_t df_len; /* of the longest piece that says DF */
 };
 
 struct model {

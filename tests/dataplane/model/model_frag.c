@@ -11,6 +11,7 @@ struct fragment {
 	uint8_t key[48]; /* outer addresses, IPv4 addresses, identification, protocol */
 	uint8_t source[16];
 	uint8_t ecn, outer_ecn;
+	uint32_t df_len; /* of the IPv4 packet, if it says DF */
 };
 
 static struct model_waiting *oldest(
@@ -157,6 +158,8 @@ static void keep(struct model_waiting *w, const struct fragment *fragment)
 	w->pieces[at].frame = malloc(fragment->piece.frame_len);
 	memcpy(w->pieces[at].frame, fragment->piece.frame, fragment->piece.frame_len);
 	w->n++;
+	if (fragment->df_len > w->df_len)
+		w->df_len = fragment->df_len;
 	w->ecn_seen[fragment->ecn] = true;
 	w->outer_ce = w->outer_ce || fragment->outer_ecn == ECN_CE;
 }
@@ -332,6 +335,17 @@ void join_v6(struct model *model, const struct arrival *a, uint32_t offset)
 			model, a, frame, payload_len, w->pieces[0].start - ETHER - FRAGMENT, w);
 }
 
+/* DF on a fragment is the packet's, unless all of them would pass and the packet would not. */
+static bool stays_whole(const struct model *model, const struct model_waiting *w, uint32_t len)
+{
+	uint32_t into_tunnel = model->params.mtu_v6 - V6_HEADER;
+	uint32_t passes = into_tunnel < model->params.mtu_v4 ? into_tunnel : model->params.mtu_v4;
+
+	if (w->df_len == 0)
+		return false;
+	return len <= passes || w->df_len > passes;
+}
+
 void join_v4(struct model *model, const struct arrival *a)
 {
 	enum dp_frag_kind kind = a->v6 != NULL ? DP_FRAG_INNER : DP_FRAG_V4;
@@ -343,7 +357,8 @@ void join_v4(struct model *model, const struct arrival *a)
 					    .more = (flags & 0x2000) != 0,
 					    .frame_len = a->len,
 					    .frame = (uint8_t *)(uintptr_t)a->frame},
-		.ecn = a->v4[1] & 3};
+		.ecn = a->v4[1] & 3,
+		.df_len = (flags & 0x4000) != 0 ? a->v4_len : 0};
 	struct arrival whole = *a;
 	struct model_waiting *w;
 	uint8_t *frame;
@@ -369,7 +384,7 @@ void join_v4(struct model *model, const struct arrival *a)
 		return;
 	}
 	put16(frame + at + 2, whole.len - at);
-	put16(frame + at + 6, 0);
+	put16(frame + at + 6, stays_whole(model, w, whole.len - at) ? 0x4000 : 0);
 	if (w->ecn_seen[ECN_CE])
 		frame[at + 1] |= ECN_CE;
 	v4_write_checksum(frame + at);
