@@ -97,6 +97,9 @@ static void draw_params(struct dp_datapath_params *params)
 	params->n_pools = traffic_below(&traffic, RTE_DIM(pools) + 1);
 	params->mtu_v6 = 1280 + traffic_below(&traffic, 300);
 	params->mtu_v4 = 576 + traffic_below(&traffic, 1100);
+	params->fragment_inner = traffic_chance(&traffic, 200);
+	/* What forbids to be cut gets random identifications inside. */
+	params->ignore_df = !params->fragment_inner && traffic_chance(&traffic, 200);
 	params->pass_source_routes = traffic_chance(&traffic, 500);
 	params->mss_clamp = draw_mss();
 	draw_outer(&params->outer);

@@ -353,7 +353,9 @@ static bool is_too_big(const struct model *model, const struct arrival *a)
 {
 	uint32_t len = overhead(model) + a->v4_len;
 
-	return len > model->params.mtu_v6 && (!may_be_cut(a->v4) || len - V6_HEADER > 65535);
+	bool stays_whole = !may_be_cut(a->v4) && !model->params.ignore_df;
+
+	return len > model->params.mtu_v6 && (stays_whole || len - V6_HEADER > 65535);
 }
 
 /* The packet in new room behind an Ethernet header, one hop further, with this TOS octet. */

@@ -338,7 +338,7 @@ void join_v6(struct model *model, const struct arrival *a, uint32_t offset)
 /* DF on a fragment is the packet's, unless all of them would pass and the packet would not. */
 static bool stays_whole(const struct model *model, const struct model_waiting *w, uint32_t len)
 {
-	uint32_t into_tunnel = model->params.mtu_v6 - V6_HEADER;
+	uint32_t into_tunnel = model->params.mtu_v6 - overhead(model);
 	uint32_t passes = into_tunnel < model->params.mtu_v4 ? into_tunnel : model->params.mtu_v4;
 
 	if (w->df_len == 0)
@@ -452,6 +452,31 @@ static uint8_t *piece_v4(struct model *model, const uint8_t *frame, uint32_t off
 	return piece;
 }
 
+/* Into a tunnel with an IPv4 packet whose fragments are tunnel packets each (RFC 7597 section 8.3.1). */
+static void cut_inner(struct model *model, enum model_way way, uint32_t number,
+	const uint8_t *frame, uint32_t len, uint32_t mtu)
+{
+	uint32_t at = ETHER + overhead(model), header = (frame[at] & 15) * 4;
+	uint32_t step = (mtu - overhead(model) - header) / 8 * 8;
+	uint32_t payload_len = len - at - header, start;
+
+	count(model, DP_COUNT_FRAGMENTED, len);
+	for (uint32_t offset = 0; offset < payload_len; offset += step) {
+		bool more = payload_len - offset > step;
+		uint32_t n = more ? step : payload_len - offset;
+		/* piece_v4 takes an Ethernet header in front of the packet */
+		uint8_t *piece = piece_v4(model, frame + at - ETHER, offset, n, more, &start);
+		uint8_t *whole = take_room(model, at + start - ETHER + n);
+
+		memcpy(whole, frame, at);
+		memcpy(whole + at, piece + ETHER, start - ETHER);
+		memcpy(whole + at + start - ETHER, frame + at + header + offset, n);
+		put16(whole + ETHER + 4, at - ETHER - V6_HEADER + start - ETHER + n);
+		count(model, DP_COUNT_FRAGMENTS_MADE, at + start - ETHER + n);
+		sent(model, way, number, whole, at + start - ETHER + n);
+	}
+}
+
 void cut(struct model *model, enum model_way way, uint32_t number, const uint8_t *frame,
 	uint32_t len, uint32_t mtu, bool is_v6)
 {
@@ -459,6 +484,10 @@ void cut(struct model *model, enum model_way way, uint32_t number, const uint8_t
 	uint32_t step = (mtu - header - (is_v6 ? FRAGMENT : 0)) / 8 * 8;
 	uint32_t payload_len = len - ETHER - header, start;
 
+	if (is_v6 && model->params.fragment_inner) {
+		cut_inner(model, way, number, frame, len, mtu);
+		return;
+	}
 	count(model, DP_COUNT_FRAGMENTED, len);
 	for (uint32_t offset = 0; offset < payload_len; offset += step) {
 		bool more = payload_len - offset > step;

@@ -342,6 +342,19 @@ static bool holds(const struct rig *rig, const struct safety_end *end, const uin
 	       (tep == NULL || memcmp(holder->tep, tep, 16) == 0);
 }
 
+/* Has the client any part of the address? All that a later fragment can tell. */
+static bool shares(const struct rig *rig, uint32_t v4, const uint8_t *client, const uint8_t *tep)
+{
+	for (uint32_t i = 0; i < rig->model->n_bindings; i++) {
+		const struct model_binding *b = &rig->model->bindings[i];
+
+		if (b->v4 == v4 && memcmp(b->client, client, 16) == 0 &&
+			memcmp(b->tep, tep, 16) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Into a tunnel: to the holder of the destination. Later fragments go where their first one went. */
 static bool is_safe_v6(const struct rig *rig, const uint8_t *at, uint32_t len)
 {
@@ -356,8 +369,9 @@ static bool is_safe_v6(const struct rig *rig, const uint8_t *at, uint32_t len)
 		return true; /* an error of ours, to who sent to us */
 	if (v6[6] == 44 && (get16(at + 56) & 0xfff8) != 0)
 		return memcmp(rig->last_id, at + 58, 4) == 0;
-	return safety_read_end(at + inner, len - inner, true, &end) &&
-	       holds(rig, &end, v6 + 24, v6 + 8);
+	if (safety_read_end(at + inner, len - inner, true, &end))
+		return holds(rig, &end, v6 + 24, v6 + 8);
+	return rig->model->params.fragment_inner && shares(rig, end.v4, v6 + 24, v6 + 8);
 }
 
 /* Out of a tunnel: from the holder of the source; the frame that completed the packet came from there, too. */
