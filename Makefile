@@ -4,7 +4,7 @@
 BUILD ?= build/gcc
 LAB ?= config/lab/shared-address.yaml
 
-.PHONY: all build check bench clean fuzz install lab lint packages
+.PHONY: all build check bench clean fuzz install lab lint packages soak
 
 all: build
 
@@ -29,6 +29,10 @@ bench: packages
 # The fuzzers of the data plane, an hour each: make fuzz SECONDS=60
 fuzz: packages
 	@tools/fuzz $(SECONDS)
+
+# The whole lab under mixed traffic for an hour, and whether anything grew: make soak SECONDS=60
+soak: build
+	@DSTM_BUILD=$(BUILD) tools/soak $(SECONDS)
 
 lint: packages
 	@tools/lint

@@ -80,6 +80,11 @@ class Program:
             time.sleep(POLL_S)
         return value
 
+    @property
+    def pid(self) -> int:
+        """The daemon's own: `ip netns exec` became it."""
+        return self._process.pid
+
     def kill(self):
         """SIGKILL: it has no chance to tidy up."""
         if self.running:

@@ -91,6 +91,19 @@ static json_t *show_ports(struct tep *tep)
 	return ports;
 }
 
+static json_t *show_buffers(const struct tep *tep)
+{
+	json_t *pools = json_array();
+
+	for (uint32_t i = 0; i < RTE_DIM(tep->pools); i++)
+		if (tep->pools[i] != NULL && (i == 0 || tep->pools[i] != tep->pools[0]))
+			json_array_append_new(pools,
+				json_pack("{s:s, s:I, s:I}", "name", tep->pools[i]->name, "total",
+					(json_int_t)tep->pools[i]->size, "in_use",
+					(json_int_t)rte_mempool_in_use_count(tep->pools[i])));
+	return pools;
+}
+
 static json_t *show_usage(const struct tep *tep)
 {
 	struct dp_bindings_usage usage;
@@ -153,13 +166,14 @@ static json_t *run_show(void *arg, const json_t *arguments, char error[static CT
 	const struct tep_config *config = ctl->tep->config;
 	bool is_kernel = config->neighbor.mode == TEP_NEIGHBOR_KERNEL;
 
-	return json_pack("{s:s, s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 		ctl->name, "version", DSTM_VERSION, "uptime_s",
 		(json_int_t)(clock_boot_ms() - ctl->start_ms) / 1000, "workers",
 		(int)config->workers, "neighbor", is_kernel ? "kernel" : "static", "host",
 		show_host(ctl->host), "tunnel_v6", show_tunnel_v6(config), "tunnel_v4",
 		json_v4(config->tunnel.v4), "ports", show_ports(ctl->tep), "bindings",
-		show_usage(ctl->tep), "servers", show_servers(ctl->sessions));
+		show_usage(ctl->tep), "buffers", show_buffers(ctl->tep), "servers",
+		show_servers(ctl->sessions));
 }
 
 static json_t *run_status(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])

@@ -44,6 +44,12 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 		{"RX-MISSED", "rx_missed", CTL_COUNT},
 		{},
 	};
+	static const struct ctl_field buffers[] = {
+		{"BUFFERS", "name", CTL_TEXT},
+		{"TOTAL", "total", CTL_COUNT},
+		{"IN-USE", "in_use", CTL_COUNT},
+		{},
+	};
 	static const struct ctl_field servers[] = {
 		{"SERVER", "name", CTL_TEXT},
 		{"PEER", "peer", CTL_TEXT},
@@ -56,6 +62,8 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 	ctl_print_form(json_object_get(result, "bindings"), bindings, file);
 	fputc('\n', file);
 	ctl_print_list(json_object_get(result, "ports"), ports, file);
+	fputc('\n', file);
+	ctl_print_list(json_object_get(result, "buffers"), buffers, file);
 	fputc('\n', file);
 	ctl_print_list(json_object_get(result, "servers"), servers, file);
 }

@@ -257,6 +257,10 @@ void path_check_punted(const uint8_t *frame, uint32_t len)
 	for (uint32_t i = 0; i < path.n_frames; i++)
 		if (path.frames[i].len == len && memcmp(path.frames[i].octets, frame, len) == 0)
 			return;
+	/* An atomic fragment, of which the fragment header was taken out (RFC 6946). */
+	for (uint32_t i = 0; i < path.n_frames; i++)
+		if (path.frames[i].len == len + 8 && memcmp(path.frames[i].octets, frame, 14) == 0)
+			return;
 	path_require(false);
 }
 
