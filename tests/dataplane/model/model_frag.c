@@ -238,7 +238,8 @@ static bool marks_contradict(const struct model_waiting *w)
 }
 
 /* Without the fragment header at this offset, what it announced follows what was before it. */
-static void go_on_v6(struct model *model, const struct arrival *arrival, uint32_t offset, bool ce)
+static void go_on_v6(struct model *model, const struct arrival *arrival, uint32_t offset,
+	uint32_t payload_len, bool ce)
 {
 	struct arrival a = *arrival;
 	const uint8_t *v6 = a.frame + ETHER;
@@ -249,7 +250,7 @@ static void go_on_v6(struct model *model, const struct arrival *arrival, uint32_
 	memcpy(whole, a.frame, ETHER + offset);
 	memcpy(whole + ETHER + offset, v6 + offset + FRAGMENT, a.len - ETHER - offset - FRAGMENT);
 	whole[ETHER + chain.next_at] = v6[offset];
-	put16(whole + ETHER + 4, get16(v6 + 4) - FRAGMENT);
+	put16(whole + ETHER + 4, payload_len);
 	if (ce)
 		whole[ETHER + 1] |= ECN_CE << 4;
 	a.frame = whole;
@@ -258,7 +259,7 @@ static void go_on_v6(struct model *model, const struct arrival *arrival, uint32_
 	classify(model, &a);
 }
 
-/* The parts are together: a frame of which the length in the IPv6 header is still to be written. */
+/* The parts are together: a frame of which the IPv6 header has still the length of the first one. */
 static void go_on_joined(struct model *model, const struct arrival *a, uint8_t *frame,
 	uint32_t payload_len, uint32_t offset, const struct model_waiting *w)
 {
@@ -271,8 +272,7 @@ static void go_on_joined(struct model *model, const struct arrival *a, uint8_t *
 		drop(model, &whole, DP_DROP_V6_FRAG_MALFORMED);
 		return;
 	}
-	put16(frame + ETHER + 4, repeated + FRAGMENT + payload_len);
-	go_on_v6(model, &whole, offset, w->ecn_seen[ECN_CE]);
+	go_on_v6(model, &whole, offset, repeated + payload_len, w->ecn_seen[ECN_CE]);
 }
 
 /* Why the fragment cannot be one of a tunnel packet; DP_N_DROPS: it can. */
@@ -316,7 +316,7 @@ void join_v6(struct model *model, const struct arrival *a, uint32_t offset)
 	}
 	place = get16(header + 2);
 	if ((place & 0xfff9) == 0) { /* RFC 6946 */
-		go_on_v6(model, a, offset, false);
+		go_on_v6(model, a, offset, get16(a->v6 + 4) - FRAGMENT, false);
 		return;
 	}
 	fragment.piece = (struct model_piece){.offset = place & 0xfff8,
