@@ -89,6 +89,9 @@ struct rte_rcu_qsbr *dp_bindings_qsbr(struct dp_bindings *table);
 void dp_bindings_lookup_bulk(const struct dp_bindings *table, const struct dp_binding_key *keys,
 	uint32_t n, uint32_t now_s, const struct dp_binding **found);
 
+/* An element for each IPv4 prefix of 16 bits; 0: has_v4 is false for all its addresses. */
+const uint32_t *dp_bindings_prefixes(const struct dp_bindings *table);
+
 /* Has any port of this address a binding, in force or not swept yet? */
 bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4);
 

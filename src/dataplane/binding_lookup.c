@@ -89,12 +89,17 @@ static void find_records(const struct dp_bindings *table, uint64_t more, const u
 	}
 }
 
+const uint32_t *dp_bindings_prefixes(const struct dp_bindings *table)
+{
+	return table->root;
+}
+
 bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4)
 {
 	uint8_t *const *nodes = table->nodes;
 	uint32_t middle = entry_load(&table->root[v4 >> 16]), leaf;
 
-	if (likely(middle == 0))
+	if (middle == 0)
 		return false;
 	leaf = entry_load(&node_entries(nodes, middle)[v4 >> 8 & 0xff]);
 	return entry_load(&node_entries(nodes, leaf)[v4 & 0xff]) != 0;

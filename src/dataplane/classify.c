@@ -265,16 +265,20 @@ void dp_classify_whole(const struct dp_ctx *ctx, struct dp_pkt *p)
 
 void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 {
-	uint32_t plain = 0, n_fragments = 0;
+	uint32_t plain = 0, n_plain_v4 = 0, n_fragments = 0;
 
 	for (uint32_t i = 0; i < burst->n; i++) {
-		if (likely(dp_plain(ctx, side, &burst->pkts[i], &burst->keys[i]))) {
+		enum dp_plain kind = dp_plain(ctx, side, &burst->pkts[i], &burst->keys[i]);
+
+		if (likely(kind != DP_PLAIN_NOT)) {
 			plain |= UINT32_C(1) << i;
+			n_plain_v4 += kind == DP_PLAIN_V4;
 			continue;
 		}
 		classify_one(ctx, &burst->pkts[i], side);
 		n_fragments += burst->pkts[i].verdict == DP_FRAGMENT;
 	}
 	burst->plain = plain;
+	burst->n_plain_v4 = n_plain_v4;
 	burst->n_fragments = n_fragments;
 }

@@ -15,32 +15,31 @@ static const uint8_t ecn_out[4][4] = {
 	[DP_ECN_CE] = {DP_ECN_CE, DP_ECN_CE | ECN_ODD, DP_ECN_CE, DP_ECN_CE},
 };
 
-static inline bool same_v6(const uint8_t *a, const struct in6_addr *b)
+/* 0: the same address. */
+static inline uint64_t v6_diff(const uint8_t *a, const struct in6_addr *b)
 {
 	uint64_t x[2], y[2];
 
 	memcpy(x, a, sizeof(x));
 	memcpy(y, b, sizeof(y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+	return (x[0] ^ y[0]) | (x[1] ^ y[1]);
 }
 
 /* The holder check; true: the packet is the client's own. */
 static inline bool is_holder(
 	struct dp_pkt *p, const struct dp_binding_key *key, const struct dp_binding *binding)
 {
+	uint64_t client_diff;
+
 	if (unlikely(binding == NULL)) {
 		dp_pkt_drop(p, key->has_port ? DP_DROP_NO_BINDING_V6 : DP_DROP_NO_PORT_V6);
 		return false;
 	}
-	if (unlikely(!same_v6(p->v6->src_addr, &binding->client_v6))) {
-		dp_pkt_drop(p, DP_DROP_SPOOFED_CLIENT);
-		return false;
-	}
-	if (unlikely(!same_v6(p->v6->dst_addr, &binding->tep_v6))) {
-		dp_pkt_drop(p, DP_DROP_WRONG_TEP);
-		return false;
-	}
-	return true;
+	client_diff = v6_diff(p->v6->src_addr, &binding->client_v6);
+	if (likely((client_diff | v6_diff(p->v6->dst_addr, &binding->tep_v6)) == 0))
+		return true;
+	dp_pkt_drop(p, client_diff != 0 ? DP_DROP_SPOOFED_CLIENT : DP_DROP_WRONG_TEP);
+	return false;
 }
 
 /* May it be forwarded to the IPv4 side? */
@@ -64,31 +63,43 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 	return true;
 }
 
+/* The TOS octet of what comes out; false: dropped. */
+static bool merge_tos(struct dp_ctx *ctx, struct dp_pkt *p, uint8_t outer_tos, uint8_t *tos)
+{
+	uint8_t ecn = ecn_out[*tos & DP_ECN_MASK][outer_tos & DP_ECN_MASK];
+
+	if (ecn & ECN_DROP) {
+		dp_pkt_drop(p, DP_DROP_OUTER_CE);
+		return false;
+	}
+	if (ecn & ECN_ODD)
+		dp_count(&ctx->counters, DP_COUNT_ECN_ODD, 1, p->m->pkt_len);
+	*tos = dp_dscp_inner(&ctx->dscp, outer_tos, *tos) | (ecn & DP_ECN_MASK);
+	return true;
+}
+
 static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
 {
+	struct rte_mbuf *m = p->m;
 	uint8_t outer_tos = (uint8_t)(rte_be_to_cpu_32(p->v6->vtc_flow) >> 20);
-	uint8_t ecn = ecn_out[p->v4->type_of_service & DP_ECN_MASK][outer_tos & DP_ECN_MASK];
-	uint16_t stripped;
-	uint8_t tos;
+	uint8_t tos = p->v4->type_of_service;
+	uint16_t data_off = (uint8_t *)p->v4 - RTE_ETHER_HDR_LEN - (uint8_t *)m->buf_addr;
+	int32_t stripped = data_off - m->data_off;
 
-	if (unlikely(ecn & (ECN_DROP | ECN_ODD))) {
-		if (ecn & ECN_DROP) {
-			dp_pkt_drop(p, DP_DROP_OUTER_CE);
-			return;
-		}
-		dp_count(&ctx->counters, DP_COUNT_ECN_ODD, 1, p->m->pkt_len);
-	}
-	tos = dp_dscp_inner(&ctx->dscp, outer_tos, p->v4->type_of_service);
-	ipv4_forward(p->v4, tos | (ecn & DP_ECN_MASK));
-	stripped = (uint8_t *)p->v4 - rte_pktmbuf_mtod(p->m, uint8_t *) - RTE_ETHER_HDR_LEN;
-	p->m->data_off += stripped;
-	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + p->v4_len, -(int32_t)stripped);
+	if (unlikely(tos != outer_tos || !dp_dscp_keeps_equal(&ctx->dscp)) &&
+		!merge_tos(ctx, p, outer_tos, &tos))
+		return;
+	ipv4_forward(p->v4, tos);
+	m->data_off = data_off;
+	dp_mbuf_set_len(m, RTE_ETHER_HDR_LEN + p->v4_len, -stripped);
 }
 
 void dp_decap(struct dp_ctx *ctx, struct dp_burst *burst)
 {
 	uint64_t packets = 0, bytes = 0;
 
+	if (dp_burst_is_from_v4(burst))
+		return;
 	for (uint32_t i = 0; i < burst->n; i++) {
 		struct dp_pkt *p = &burst->pkts[i];
 

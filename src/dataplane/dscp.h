@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DP_DSCP_MAX  63
@@ -52,6 +53,12 @@ static inline struct dp_dscp dp_dscp_make(enum dp_dscp_mode mode, uint8_t outer,
 static inline uint8_t dp_dscp_outer(const struct dp_dscp *dscp, uint8_t inner)
 {
 	return (uint8_t)((inner & ~dscp->encap_clear) | dscp->encap_set);
+}
+
+/* True: of two equal octets the inner one stays as it is. */
+static inline bool dp_dscp_keeps_equal(const struct dp_dscp *dscp)
+{
+	return dscp->decap_clear == dscp->decap_keep;
 }
 
 /* The inner octet, with ECN 0. */

@@ -10,19 +10,12 @@ struct departures {
 	const struct dp_adjacency *adjacencies[DP_BURST];
 };
 
-static void write_ether(struct dp_pkt *p, const void *macs, rte_be16_t ether_type)
+/* Whatever is not simply sent. */
+static void depart_otherwise(
+	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_adjacency *adjacency)
 {
 	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, struct rte_ether_hdr *);
-
-	memcpy(ether, macs, 2 * RTE_ETHER_ADDR_LEN);
-	ether->ether_type = ether_type;
-}
-
-/* Whatever is not simply sent. */
-static void depart_otherwise(const struct dp_ctx *ctx, struct dp_pkt *p,
-	const struct dp_adjacency *adjacency, rte_be16_t ether_type)
-{
-	struct rte_ether_addr macs[2] = {0};
+	struct rte_ether_addr mac = {0};
 
 	switch (adjacency->state) {
 	case DP_ADJ_PENDING:
@@ -34,8 +27,7 @@ static void depart_otherwise(const struct dp_ctx *ctx, struct dp_pkt *p,
 		p->verdict = DP_RESOLVE;
 		break;
 	case DP_ADJ_LOCAL:
-		macs[0] = ctx->macs[adjacency->port == ctx->ports[0] ? 0 : 1];
-		macs[1] = macs[0];
+		mac = ctx->macs[adjacency->port == ctx->ports[0] ? 0 : 1];
 		dp_pkt_to_host(ctx, p);
 		break;
 	default:
@@ -43,23 +35,25 @@ static void depart_otherwise(const struct dp_ctx *ctx, struct dp_pkt *p,
 		return;
 	}
 	p->m->port = adjacency->port;
-	write_ether(p, macs, ether_type);
+	*ether = (struct rte_ether_hdr){mac, mac, adjacency->ether_type};
 }
 
 static inline void depart(
-	const struct dp_ctx *ctx, const struct departures *out, rte_be16_t ether_type)
+	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_adjacency *adjacency)
 {
-	for (uint32_t i = 0; i < out->n; i++) {
-		const struct dp_adjacency *adjacency = out->adjacencies[i];
-
-		if (unlikely(adjacency->state != DP_ADJ_RESOLVED)) {
-			depart_otherwise(ctx, out->pkts[i], adjacency, ether_type);
-			continue;
-		}
-		out->pkts[i]->verdict = DP_TX;
-		out->pkts[i]->m->port = adjacency->port;
-		write_ether(out->pkts[i], adjacency, ether_type);
+	if (unlikely(adjacency->state != DP_ADJ_RESOLVED)) {
+		depart_otherwise(ctx, p, adjacency);
+		return;
 	}
+	p->verdict = DP_TX;
+	p->m->port = adjacency->port;
+	memcpy(rte_pktmbuf_mtod(p->m, void *), adjacency, RTE_ETHER_HDR_LEN);
+}
+
+static inline void depart_all(const struct dp_ctx *ctx, const struct departures *out)
+{
+	for (uint32_t i = 0; i < out->n; i++)
+		depart(ctx, out->pkts[i], out->adjacencies[i]);
 }
 
 static void depart_v4(const struct dp_ctx *ctx, struct departures *out)
@@ -71,7 +65,7 @@ static void depart_v4(const struct dp_ctx *ctx, struct departures *out)
 	for (uint32_t i = 0; i < out->n; i++)
 		addresses[i] = rte_be_to_cpu_32(out->pkts[i]->v4->dst_addr);
 	dp_nexthops_lookup_v4(ctx->nexthops, addresses, out->n, out->adjacencies);
-	depart(ctx, out, RTE_BE16(RTE_ETHER_TYPE_IPV4));
+	depart_all(ctx, out);
 }
 
 static void depart_v6(const struct dp_ctx *ctx, struct departures *out)
@@ -83,10 +77,11 @@ static void depart_v6(const struct dp_ctx *ctx, struct departures *out)
 	for (uint32_t i = 0; i < out->n; i++)
 		addresses[i] = (const struct in6_addr *)out->pkts[i]->v6->dst_addr;
 	dp_nexthops_lookup_v6(ctx->nexthops, addresses, out->n, out->adjacencies);
-	depart(ctx, out, RTE_BE16(RTE_ETHER_TYPE_IPV6));
+	depart_all(ctx, out);
 }
 
-void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst)
+/* neighbor: kernel. */
+static void depart_by_routes(const struct dp_ctx *ctx, struct dp_burst *burst)
 {
 	struct departures v4, v6;
 
@@ -104,4 +99,20 @@ void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst)
 	}
 	depart_v4(ctx, &v4);
 	depart_v6(ctx, &v6);
+}
+
+void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst)
+{
+	const struct dp_adjacency *v4, *v6;
+
+	if (!dp_nexthops_static(ctx->nexthops, &v4, &v6)) {
+		depart_by_routes(ctx, burst);
+		return;
+	}
+	for (uint32_t i = 0; i < burst->n; i++) {
+		struct dp_pkt *p = &burst->pkts[i];
+
+		if (likely(p->verdict == DP_CONTINUE))
+			depart(ctx, p, p->to_v6 ? v6 : v4);
+	}
 }

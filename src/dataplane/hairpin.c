@@ -11,22 +11,24 @@ struct candidates {
 };
 
 /* One of our own, whether a binding has it or not? */
-static inline bool is_ours(const struct dp_ctx *ctx, uint32_t v4)
+static inline bool is_ours(const struct dp_ctx *ctx, const uint32_t *prefixes, uint32_t v4)
 {
-	return dp_bindings_has_v4(ctx->bindings, v4) ||
+	return (unlikely(prefixes[v4 >> 16] != 0) && dp_bindings_has_v4(ctx->bindings, v4)) ||
 	       (ctx->pools != NULL && dp_pools_contain(ctx->pools, v4));
 }
 
 static void collect(
 	const struct dp_ctx *ctx, const struct dp_burst *burst, struct candidates *candidates)
 {
+	const uint32_t *prefixes = dp_bindings_prefixes(ctx->bindings);
+
 	candidates->n = 0;
 	for (uint32_t i = 0; i < burst->n; i++) {
 		const struct dp_pkt *p = &burst->pkts[i];
 
 		if (!p->from_v6 || p->verdict != DP_CONTINUE)
 			continue;
-		if (likely(!is_ours(ctx, rte_be_to_cpu_32(p->v4->dst_addr))))
+		if (likely(!is_ours(ctx, prefixes, rte_be_to_cpu_32(p->v4->dst_addr))))
 			continue;
 		/* Without a key it is for nobody, as is a port-less key for a shared address. */
 		if (!dp_l4_id_destination(ctx, p, &candidates->keys[candidates->n]))
@@ -40,7 +42,7 @@ void dp_hairpin(struct dp_ctx *ctx, struct dp_burst *burst)
 	const struct dp_binding *found[DP_BURST];
 	struct candidates candidates;
 
-	if (!ctx->hairpin)
+	if (!ctx->hairpin || dp_burst_is_from_v4(burst))
 		return;
 	collect(ctx, burst, &candidates);
 	if (likely(candidates.n == 0))

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 #include <stdbool.h>
@@ -107,20 +108,28 @@ static inline bool ipv4_is_fragment(const struct rte_ipv4_hdr *v4)
 	return (v4->fragment_offset & rte_cpu_to_be_16(mask)) != 0;
 }
 
+/* Here equation 3 is an addition with end-around carry, which 0xffff, minus zero, needs, too. */
+static inline void ipv4_decrement_ttl(struct rte_ipv4_hdr *v4)
+{
+	uint32_t sum = v4->hdr_checksum + (uint32_t)RTE_BE16(0x0100);
+
+	v4->time_to_live--;
+	v4->hdr_checksum = (rte_be16_t)(sum + (sum >= UINT16_MAX));
+}
+
 /*
  * The one rewrite of a forwarded header: TTL down by one, the TOS octet replaced, the checksum brought
  * along as in RFC 1624, equation 3: HC' = ~(~HC + ~m + m').
  */
 static inline void ipv4_forward(struct rte_ipv4_hdr *v4, uint8_t tos)
 {
-	uint32_t sum = (uint16_t)~v4->hdr_checksum;
+	if (unlikely(tos != v4->type_of_service)) {
+		uint32_t sum = (uint16_t)~v4->hdr_checksum;
 
-	if (tos != v4->type_of_service) {
 		sum += (uint16_t)~rte_cpu_to_be_16(v4->type_of_service);
 		sum += rte_cpu_to_be_16(tos);
 		v4->type_of_service = tos;
+		v4->hdr_checksum = (rte_be16_t)~ipv4_fold(sum);
 	}
-	sum += (uint16_t)~rte_cpu_to_be_16(0x0100);
-	v4->time_to_live--;
-	v4->hdr_checksum = (rte_be16_t)~ipv4_fold(sum);
+	ipv4_decrement_ttl(v4);
 }

@@ -31,6 +31,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define TYPE_V4             RTE_BE16(RTE_ETHER_TYPE_IPV4)
+#define TYPE_V6             RTE_BE16(RTE_ETHER_TYPE_IPV6)
 #define LOOKUP_MAX          64
 #define STATIC_ADJACENCIES  16 /* two in use, the rest for changes within one grace period */
 #define NUMBERS_OF_2_OCTETS INT16_MAX /* the fibs keep one bit for themselves */
@@ -182,6 +184,14 @@ struct rte_rcu_qsbr *dp_nexthops_qsbr(struct dp_nexthops *nexthops)
 	return nexthops->qsbr;
 }
 
+bool dp_nexthops_static(const struct dp_nexthops *nexthops, const struct dp_adjacency **v4,
+	const struct dp_adjacency **v6)
+{
+	*v4 = __atomic_load_n(&nexthops->default_v4, __ATOMIC_ACQUIRE);
+	*v6 = __atomic_load_n(&nexthops->default_v6, __ATOMIC_ACQUIRE);
+	return nexthops->fib4 == NULL;
+}
+
 void dp_nexthops_lookup_v4(const struct dp_nexthops *nexthops, const uint32_t *v4, uint32_t n,
 	const struct dp_adjacency **found)
 {
@@ -239,22 +249,24 @@ static void reclaim(struct dp_nexthops *nexthops)
 }
 
 /* Equal values must be equal octets: padding is zero. */
-static struct dp_adjacency normalized(const struct dp_adjacency *adjacency)
+static struct dp_adjacency normalized(const struct dp_adjacency *adjacency, rte_be16_t ether_type)
 {
 	struct dp_adjacency value;
 
 	memset(&value, 0, sizeof(value));
 	value.dst_mac = adjacency->dst_mac;
 	value.src_mac = adjacency->src_mac;
+	value.ether_type = ether_type;
 	value.port = adjacency->port;
 	value.state = adjacency->state;
 	return value;
 }
 
 /* The number of a value, with one user more. Negative errno when there is none left. */
-static int64_t take_number(struct dp_nexthops *nexthops, const struct dp_adjacency *adjacency)
+static int64_t take_number(
+	struct dp_nexthops *nexthops, const struct dp_adjacency *adjacency, rte_be16_t ether_type)
 {
-	struct dp_adjacency value = normalized(adjacency);
+	struct dp_adjacency value = normalized(adjacency, ether_type);
 	uint32_t number;
 	void *known;
 
@@ -291,12 +303,21 @@ static void drop_number(struct dp_nexthops *nexthops, uint32_t number)
 	nexthops->n_retired++;
 }
 
+static rte_be16_t type_of_default(
+	const struct dp_nexthops *nexthops, const struct dp_adjacency *const *pointer)
+{
+	return pointer == &nexthops->default_v4 ? TYPE_V4 : TYPE_V6;
+}
+
 /* Points a default at a value, or at NO_ROUTE when value is NULL. 0 or -ENOSPC. */
 static int set_default(struct dp_nexthops *nexthops, const struct dp_adjacency **pointer,
 	const struct dp_adjacency *value)
 {
 	uint32_t old = *pointer - nexthops->adjacencies;
-	int64_t number = value != NULL ? take_number(nexthops, value) : 0;
+	int64_t number = 0;
+
+	if (value != NULL)
+		number = take_number(nexthops, value, type_of_default(nexthops, pointer));
 
 	if (number < 0)
 		return (int)number;
@@ -382,7 +403,7 @@ int dp_nexthops_route_v4_set(struct dp_nexthops *nexthops, const struct addr_v4_
 	if (prefix->len == 0)
 		return set_default(nexthops, &nexthops->default_v4, adjacency);
 	old = number_of_v4(nexthops, prefix);
-	number = take_number(nexthops, adjacency);
+	number = take_number(nexthops, adjacency, TYPE_V4);
 	if (number < 0)
 		return (int)number;
 	wait_for_readers(nexthops);
@@ -403,7 +424,7 @@ int dp_nexthops_route_v6_set(struct dp_nexthops *nexthops, const struct addr_v6_
 	if (prefix->len == 0)
 		return set_default(nexthops, &nexthops->default_v6, adjacency);
 	old = number_of_v6(nexthops, prefix);
-	number = take_number(nexthops, adjacency);
+	number = take_number(nexthops, adjacency, TYPE_V6);
 	if (number < 0)
 		return (int)number;
 	wait_for_readers(nexthops);

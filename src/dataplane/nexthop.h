@@ -28,8 +28,9 @@ enum dp_adjacency_state {
 };
 
 struct dp_adjacency {
-	struct rte_ether_addr dst_mac; /* first 14 octets as in the Ethernet header ... */
+	struct rte_ether_addr dst_mac; /* the first 14 octets as in the Ethernet header */
 	struct rte_ether_addr src_mac;
+	rte_be16_t ether_type; /* written by dp_nexthops_*: that of the family */
 	uint16_t port; /* DPDK port number */
 	uint8_t state; /* enum dp_adjacency_state */
 } __rte_aligned(32);
@@ -49,6 +50,9 @@ struct rte_rcu_qsbr *dp_nexthops_qsbr(struct dp_nexthops *nexthops);
 
 /* --- readers ------------------------------------------------------------------------------------- */
 
+/* With neighbor: static, the one adjacency of each family; false: look up. */
+bool dp_nexthops_static(const struct dp_nexthops *nexthops, const struct dp_adjacency **v4,
+	const struct dp_adjacency **v6);
 /* The adjacency for each destination; never NULL. n up to 64. v4 in host order. */
 void dp_nexthops_lookup_v4(const struct dp_nexthops *nexthops, const uint32_t *v4, uint32_t n,
 	const struct dp_adjacency **found);

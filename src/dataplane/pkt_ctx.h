@@ -48,6 +48,7 @@ struct dp_burst {
 	uint32_t n;
 	uint32_t n_fragments; /* written by classify */
 	uint32_t plain; /* bit i: packet i is a plain one (plain.h), its key is written */
+	uint32_t n_plain_v4; /* how many of them are from the IPv4 side */
 	struct dp_pkt pkts[DP_BURST];
 	struct dp_binding_key keys[DP_BURST]; /* of every packet; written by classify or l4_id */
 	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */
@@ -58,6 +59,12 @@ struct dp_burst {
 static inline uint32_t dp_burst_all(const struct dp_burst *burst)
 {
 	return (uint32_t)(UINT64_C(1) << burst->n) - 1;
+}
+
+/* No packet came through a tunnel: stages for those have nothing to do. */
+static inline bool dp_burst_is_from_v4(const struct dp_burst *burst)
+{
+	return burst->n_plain_v4 == burst->n;
 }
 
 /* The values of the ECN field. */
@@ -142,14 +149,14 @@ static inline void dp_pkt_to_host(const struct dp_ctx *ctx, struct dp_pkt *p)
  * After data_off moved: the frame is len octets, without what followed the packet. A chain, of which the first
  * buffer grew by this much, keeps its tail; it is longer than any MTU and leaves as copies (fragment.h).
  */
-static inline void dp_pkt_set_len(struct dp_pkt *p, uint32_t len, int32_t grown)
+static inline void dp_mbuf_set_len(struct rte_mbuf *m, uint32_t len, int32_t grown)
 {
-	if (likely(p->m->nb_segs == 1)) {
-		p->m->data_len = (uint16_t)len;
-		p->m->pkt_len = len;
+	if (likely(m->nb_segs == 1)) {
+		m->data_len = (uint16_t)len;
+		m->pkt_len = len;
 	} else {
-		p->m->data_len = (uint16_t)(p->m->data_len + grown);
-		p->m->pkt_len = (uint32_t)((int32_t)p->m->pkt_len + grown);
+		m->data_len = (uint16_t)(m->data_len + grown);
+		m->pkt_len = (uint32_t)((int32_t)m->pkt_len + grown);
 	}
 }
 

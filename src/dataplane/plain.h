@@ -4,7 +4,7 @@
  * port, IPv6 to the first tunnel address with IPv4 right inside or IPv4 from outside, without options, not a fragment, sound,
  * UDP or TCP. Such a packet leaves here with its context and its key complete.
  *
- * dp_plain never refuses: false says no more than that classify and l4_id have to look, and they decide the
+ * dp_plain never refuses: DP_PLAIN_NOT says no more than that classify and l4_id have to look, and they decide the
  * same for a plain packet. All differences are gathered before one branch, since single ones cost as
  * much as what they compare.
  */
@@ -16,6 +16,12 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
+
+enum dp_plain {
+	DP_PLAIN_NOT,
+	DP_PLAIN_V6, /* out of a tunnel */
+	DP_PLAIN_V4, /* from the IPv4 side */
+};
 
 /* IPv4 without options, and the ports behind it. */
 struct plain_v4 {
@@ -126,7 +132,7 @@ static inline bool plain_from_v4(
 	return true;
 }
 
-static inline bool dp_plain(
+static inline enum dp_plain dp_plain(
 	const struct dp_ctx *ctx, uint32_t side, struct dp_pkt *p, struct dp_binding_key *key)
 {
 	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, struct rte_ether_hdr *);
@@ -135,9 +141,10 @@ static inline bool dp_plain(
 
 	if (unlikely(p->m->nb_segs != 1 || p->m->pkt_len < RTE_ETHER_HDR_LEN ||
 		     plain_mac_diff(&ether->dst_addr, &ctx->macs[side]) != 0))
-		return false;
+		return DP_PLAIN_NOT;
 	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		return plain_from_v6(ctx, payload, room, p, key);
-	return likely(ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) &&
-	       plain_from_v4(payload, room, p, key);
+		return plain_from_v6(ctx, payload, room, p, key) ? DP_PLAIN_V6 : DP_PLAIN_NOT;
+	if (likely(ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+		return plain_from_v4(payload, room, p, key) ? DP_PLAIN_V4 : DP_PLAIN_NOT;
+	return DP_PLAIN_NOT;
 }
