@@ -22,9 +22,9 @@ check: packages
 lab: build
 	@DSTM_BUILD=$(BUILD) HOLD=$(HOLD) tools/lab $(LAB)
 
-# The data plane beside dpdk-testpmd on the same ports.
+# The data plane beside dpdk-testpmd on the same ports; STAGES=1: cycles of each stage instead.
 bench: packages
-	@tools/bench
+	@tools/bench $(if $(STAGES),--stages)
 
 # The fuzzers of the data plane, an hour each: make fuzz SECONDS=60
 fuzz: packages

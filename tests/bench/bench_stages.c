@@ -11,7 +11,8 @@
  * for all that came before, so the stages together take longer than the whole. The best of many
  * rounds counts: what disturbs a round on a shared machine only ever adds to it.
  */
-#include "control/binding_file.h"
+#include "bench_load.h"
+
 #include "dataplane/classify.h"
 #include "dataplane/decap.h"
 #include "dataplane/defrag.h"
@@ -21,8 +22,6 @@
 #include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
 #include "dataplane/worker.h"
-
-#include "common/addr.h"
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -89,13 +88,7 @@ static const struct stage stages[] = {
 
 /* --- packets ------------------------------------------------------------------------------------- */
 
-static void die(const char *what)
-{
-	fprintf(stderr, "bench_stages: %s\n", what);
-	exit(1);
-}
-
-/* The whole file is one block of frames of equal room; two headers of the format have fixed sizes. */
+/* All frames, each in equal room. A header of the file and one of each frame have fixed sizes. */
 static void read_pcap(const char *folder, const char *name, struct source *source)
 {
 	char path[4096];
@@ -106,23 +99,23 @@ static void read_pcap(const char *folder, const char *name, struct source *sourc
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	file = fopen(path, "r");
 	if (file == NULL || fread(header, sizeof(header), 1, file) != 1)
-		die(path);
+		bench_die(path);
 	while (fread(record, sizeof(record), 1, file) == 1) {
 		if (source->n == room) {
 			room = room == 0 ? 128 : room * 2;
 			source->frames = realloc(source->frames, room * sizeof(*source->frames));
 			source->lengths = realloc(source->lengths, room * sizeof(*source->lengths));
 			if (source->frames == NULL || source->lengths == NULL)
-				die("no memory");
+				bench_die("no memory");
 		}
 		if (record[2] > FRAME_MAX ||
 			fread(source->frames[source->n], record[2], 1, file) != 1)
-			die(path);
+			bench_die(path);
 		source->lengths[source->n++] = record[2];
 	}
 	fclose(file);
 	if (source->n == 0)
-		die(path);
+		bench_die(path);
 }
 
 static void receive(uint32_t side, struct rte_mbuf **packets)
@@ -130,7 +123,7 @@ static void receive(uint32_t side, struct rte_mbuf **packets)
 	struct source *source = &sources[side];
 
 	if (rte_pktmbuf_alloc_bulk(pool, packets, DP_BURST) != 0)
-		die("no buffers");
+		bench_die("no buffers");
 	for (uint32_t i = 0; i < DP_BURST; i++) {
 		struct rte_mbuf *m = packets[i];
 
@@ -162,7 +155,7 @@ static void run_stages(uint32_t side, struct rte_mbuf **packets, uint64_t *cycle
 	}
 	for (uint32_t i = 0; i < DP_BURST; i++)
 		if (burst.pkts[i].verdict != DP_TX)
-			die("a packet is not forwarded");
+			bench_die("a packet is not forwarded");
 }
 
 static void run_whole(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles)
@@ -172,7 +165,7 @@ static void run_whole(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles
 	dp_worker_process(&worker, side, packets, DP_BURST);
 	cycles[WHOLE] += rte_rdtsc_precise() - before;
 	if (worker.tx[!side].n != DP_BURST)
-		die("a packet is not forwarded");
+		bench_die("a packet is not forwarded");
 	worker.tx[!side].n = 0;
 }
 
@@ -232,26 +225,6 @@ static void print(const uint64_t *best)
 
 /* --- a worker without ports ---------------------------------------------------------------------- */
 
-static struct dp_bindings *load_bindings(const char *folder, struct in6_addr *tep_v6)
-{
-	struct tep_binding_file_limits limits = {
-		.tep_v6 = tep_v6, .n_tep_v6 = 1, .max_bindings = 1U << 24};
-	struct tep_binding_file file;
-	struct config_error error;
-	struct dp_bindings *table;
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/bindings.csv", folder);
-	if (tep_binding_file_read(path, &limits, &file, &error) < 0)
-		die(error.text);
-	table = dp_bindings_create(&(struct dp_bindings_params){
-		.max_bindings = file.n, .max_readers = 1, .socket = SOCKET_ID_ANY});
-	if (table == NULL || tep_binding_file_add(&file, path, table, &error) < 0)
-		die("no memory for the bindings");
-	tep_binding_file_free(&file);
-	return table;
-}
-
 static struct dp_nexthops *make_nexthops(void)
 {
 	struct dp_nexthops *nexthops = dp_nexthops_create(
@@ -260,7 +233,7 @@ static struct dp_nexthops *make_nexthops(void)
 		.dst_mac = {{0x02, 0, 0, 0, 0, 0x99}}, .state = DP_ADJ_RESOLVED};
 
 	if (nexthops == NULL)
-		die("no memory");
+		bench_die("no memory");
 	dp_nexthops_set_static_v6(nexthops, &adjacency);
 	adjacency.port = 1;
 	dp_nexthops_set_static_v4(nexthops, &adjacency);
@@ -274,12 +247,12 @@ static void make_worker(const char *folder)
 	static const struct dp_local_v4 *local_v4 = &no_local_v4;
 	struct dp_ctx *ctx = &worker.ctx;
 
-	addr_v6_parse("2001:db8::1", &ctx->tep_v6[0]);
 	ctx->n_tep_v6 = 1;
-	ctx->bindings = load_bindings(folder, &ctx->tep_v6[0]);
+	ctx->bindings = bench_load_bindings(folder, &ctx->tep_v6[0], 0);
 	ctx->nexthops = make_nexthops();
 	ctx->local_v4 = &local_v4;
-	ctx->mtu_v6 = ctx->mtu_v4 = 1500;
+	ctx->mtu_v6 = ctx->mtu_v4 = 1600;
+	ctx->tunnel_overhead = sizeof(struct rte_ipv6_hdr);
 	ctx->hop_limit = 64;
 	ctx->hairpin = true;
 	ctx->icmp.relay = true;
@@ -298,13 +271,13 @@ int main(int argc, char **argv)
 	uint64_t best[N_RESULTS];
 
 	if (used < 0 || argc - used != 2)
-		die("usage: bench_stages [EAL arguments] -- FOLDER");
+		bench_die("usage: bench_stages [EAL arguments] -- FOLDER");
 	make_worker(argv[used + 1]);
 	read_pcap(argv[used + 1], "v6.pcap", &sources[0]);
 	read_pcap(argv[used + 1], "v4.pcap", &sources[1]);
 	pool = rte_pktmbuf_pool_create("packets", N_BUFFERS, 64, 0, BUFFER, SOCKET_ID_ANY);
 	if (pool == NULL)
-		die(rte_strerror(rte_errno));
+		bench_die(rte_strerror(rte_errno));
 	measure(best);
 	print(best);
 	rte_eal_cleanup();

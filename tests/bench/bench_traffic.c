@@ -2,15 +2,20 @@
 /*
  * Writes what a benchmark run needs: bindings, and packets that use them at random.
  *
- *	bench_traffic FOLDER BINDINGS PACKETS
+ *	bench_traffic FOLDER BINDINGS PACKETS [SIZE [KIND]]
  *
  *	FOLDER/bindings.csv    BINDINGS rows of 1,024 ports, 63 an address (one binding: one row)
- *	FOLDER/v6.pcap         PACKETS tunnelled packets from clients (100 octets, 104 with FCS)
- *	FOLDER/v4.pcap         PACKETS packets from the Internet (60 octets, 64 with FCS)
+ *	FOLDER/v6.pcap         PACKETS tunnelled packets from clients
+ *	FOLDER/v4.pcap         PACKETS packets from the Internet
  *	FOLDER/none.pcap       no packets, for the port that has nothing to receive
  *
- * Each packet belongs to a random binding and has a random port of its range; all are UDP over IPv4
- * with 18 octets of payload. Two runs with the same arguments write the same files.
+ *	SIZE	octets of the frame on the IPv4 side, FCS included: 64, or up to 1518; "imix": 64, 570 and
+ *		1500 as 7 : 4 : 1. With the IPv6 header it is 40 more on the other side
+ *	KIND	"whole"; "fragments": each packet in two, IPv6 fragments from clients and IPv4 fragments from
+ *		the Internet; "incomplete": one in ten is a first fragment without a second one
+ *
+ * Each packet belongs to a random binding and has a random port of its range; all are UDP over IPv4. Two
+ * runs with the same arguments write the same files.
  */
 #include <rte_byteorder.h>
 #include <rte_ether.h>
@@ -20,6 +25,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +36,10 @@
 #define FIRST_V4           0x0a000000u /* 10.0.0.0 */
 #define SERVER_V4          0xc6336401u /* 198.51.100.1 */
 #define SERVER_PORT        80
-#define PAYLOAD            18
 #define RANDOM_SEED        UINT64_C(0x9e3779b97f4a7c15)
+#define FCS_LEN            4
+#define FRAME_MIN          64
+#define FRAME_MAX          1518
 
 #define PCAP_MAGIC    0xa1b2c3d4u /* times in microseconds */
 #define PCAP_ETHERNET 1
@@ -55,7 +64,7 @@ struct pcap_packet_header {
 struct inner {
 	struct rte_ipv4_hdr ip;
 	struct rte_udp_hdr udp;
-	uint8_t payload[PAYLOAD];
+	uint8_t payload[FRAME_MAX];
 } __rte_packed;
 
 struct frame_v4 {
@@ -68,6 +77,45 @@ struct frame_v6 {
 	struct rte_ipv6_hdr outer;
 	struct inner inner;
 } __rte_packed __rte_aligned(2);
+
+struct frame_v6_fragment {
+	struct rte_ether_hdr ether;
+	struct rte_ipv6_hdr outer;
+	struct rte_ipv6_fragment_ext extension;
+	uint8_t payload[sizeof(struct inner)];
+} __rte_packed __rte_aligned(2);
+
+/* What arrives of a packet. */
+enum parts {
+	WHOLE,
+	TWO_FRAGMENTS,
+	FIRST_FRAGMENT,
+};
+
+enum kind {
+	KIND_WHOLE,
+	KIND_FRAGMENTS,
+	KIND_INCOMPLETE,
+	N_KINDS,
+};
+
+static const char *const kinds[N_KINDS] = {"whole", "fragments", "incomplete"};
+
+struct options {
+	uint32_t n_bindings;
+	uint32_t n_packets;
+	uint32_t size; /* 0: IMIX */
+	enum kind kind;
+};
+
+/* One packet as the files have it. */
+struct traffic {
+	const struct binding *binding;
+	uint16_t port;
+	uint16_t inner_len;
+	uint32_t id;
+	enum parts parts;
+};
 
 struct binding {
 	uint32_t v4;
@@ -109,29 +157,36 @@ static struct rte_ether_hdr ether_to_port(uint8_t port, uint16_t type)
 	};
 }
 
-static struct inner make_inner(
-	uint32_t src_v4, uint16_t src_port, uint32_t dst_v4, uint16_t dst_port)
+static struct inner make_inner(const struct traffic *t, bool from_client)
 {
+	rte_be32_t binding_v4 = rte_cpu_to_be_32(t->binding->v4);
+	rte_be32_t server_v4 = rte_cpu_to_be_32(SERVER_V4);
 	struct inner inner = {
 		.ip =
 			{
 				.version_ihl = RTE_IPV4_VHL_DEF,
-				.total_length = rte_cpu_to_be_16(sizeof(inner)),
+				.total_length = rte_cpu_to_be_16(t->inner_len),
 				.time_to_live = 64,
 				.next_proto_id = IPPROTO_UDP,
-				.src_addr = rte_cpu_to_be_32(src_v4),
-				.dst_addr = rte_cpu_to_be_32(dst_v4),
+				.src_addr = from_client ? binding_v4 : server_v4,
+				.dst_addr = from_client ? server_v4 : binding_v4,
 			},
 		.udp =
 			{
-				.src_port = rte_cpu_to_be_16(src_port),
-				.dst_port = rte_cpu_to_be_16(dst_port),
-				.dgram_len = rte_cpu_to_be_16(sizeof(inner.udp) + PAYLOAD),
+				.src_port = rte_cpu_to_be_16(from_client ? t->port : SERVER_PORT),
+				.dst_port = rte_cpu_to_be_16(from_client ? SERVER_PORT : t->port),
+				.dgram_len = rte_cpu_to_be_16(t->inner_len - sizeof(inner.ip)),
 			},
 	};
 
 	inner.ip.hdr_checksum = rte_ipv4_cksum(&inner.ip);
 	return inner;
+}
+
+/* Octets of payload in the first of two fragments. */
+static uint16_t first_part(uint16_t payload_len)
+{
+	return RTE_ALIGN_CEIL(payload_len / 2, 8);
 }
 
 static void write_packet(FILE *file, const void *frame, uint32_t len)
@@ -142,33 +197,107 @@ static void write_packet(FILE *file, const void *frame, uint32_t len)
 	fwrite(frame, len, 1, file);
 }
 
-static void write_v6(FILE *file, const struct binding *binding, uint16_t port)
+static struct rte_ipv6_hdr make_outer(const struct traffic *t, uint8_t next, uint16_t payload_len)
+{
+	struct rte_ipv6_hdr outer = {
+		.vtc_flow = rte_cpu_to_be_32(6u << 28),
+		.payload_len = rte_cpu_to_be_16(payload_len),
+		.proto = next,
+		.hop_limits = 64,
+	};
+
+	memcpy(outer.src_addr, t->binding->client_v6, 16);
+	memcpy(outer.dst_addr, tep_v6, 16);
+	return outer;
+}
+
+static void write_v6_part(
+	FILE *file, const struct traffic *t, const struct inner *inner, uint16_t from, uint16_t to)
+{
+	const uint32_t headers = offsetof(struct frame_v6_fragment, payload);
+	struct frame_v6_fragment frame = {
+		.ether = ether_to_port(0, RTE_ETHER_TYPE_IPV6),
+		.outer = make_outer(t, IPPROTO_FRAGMENT, sizeof(frame.extension) + to - from),
+		.extension = {.next_header = IPPROTO_IPIP,
+			.frag_data = rte_cpu_to_be_16(from | (to < t->inner_len)),
+			.id = rte_cpu_to_be_32(t->id)},
+	};
+
+	memcpy(frame.payload, (const uint8_t *)inner + from, to - from);
+	write_packet(file, &frame, headers + to - from);
+}
+
+static void write_v6(FILE *file, const struct traffic *t)
 {
 	struct frame_v6 frame = {
 		.ether = ether_to_port(0, RTE_ETHER_TYPE_IPV6),
-		.outer =
-			{
-				.vtc_flow = rte_cpu_to_be_32(6u << 28),
-				.payload_len = rte_cpu_to_be_16(sizeof(frame.inner)),
-				.proto = IPPROTO_IPIP,
-				.hop_limits = 64,
-			},
-		.inner = make_inner(binding->v4, port, SERVER_V4, SERVER_PORT),
+		.outer = make_outer(t, IPPROTO_IPIP, t->inner_len),
+		.inner = make_inner(t, true),
 	};
+	uint16_t cut = first_part(t->inner_len);
 
-	memcpy(frame.outer.src_addr, binding->client_v6, 16);
-	memcpy(frame.outer.dst_addr, tep_v6, 16);
-	write_packet(file, &frame, sizeof(frame));
+	if (t->parts == WHOLE) {
+		write_packet(file, &frame, offsetof(struct frame_v6, inner) + t->inner_len);
+		return;
+	}
+	write_v6_part(file, t, &frame.inner, 0, cut);
+	if (t->parts == TWO_FRAGMENTS)
+		write_v6_part(file, t, &frame.inner, cut, t->inner_len);
 }
 
-static void write_v4(FILE *file, const struct binding *binding, uint16_t port)
+/* From and to count payload octets of the IPv4 packet. */
+static void write_v4_part(
+	FILE *file, const struct traffic *t, const struct inner *inner, uint16_t from, uint16_t to)
+{
+	const uint16_t header_len = sizeof(inner->ip);
+	struct frame_v4 frame = {
+		.ether = ether_to_port(1, RTE_ETHER_TYPE_IPV4), .inner.ip = inner->ip};
+	bool more = to < t->inner_len - header_len;
+
+	frame.inner.ip.total_length = rte_cpu_to_be_16(header_len + to - from);
+	frame.inner.ip.packet_id = rte_cpu_to_be_16((uint16_t)t->id);
+	frame.inner.ip.fragment_offset = rte_cpu_to_be_16(
+		from / 8 | (more ? RTE_IPV4_HDR_MF_FLAG : 0));
+	frame.inner.ip.hdr_checksum = 0;
+	frame.inner.ip.hdr_checksum = rte_ipv4_cksum(&frame.inner.ip);
+	memcpy((uint8_t *)&frame.inner + header_len, (const uint8_t *)inner + header_len + from,
+		to - from);
+	write_packet(file, &frame, sizeof(frame.ether) + header_len + to - from);
+}
+
+static void write_v4(FILE *file, const struct traffic *t)
 {
 	struct frame_v4 frame = {
 		.ether = ether_to_port(1, RTE_ETHER_TYPE_IPV4),
-		.inner = make_inner(SERVER_V4, SERVER_PORT, binding->v4, port),
+		.inner = make_inner(t, false),
 	};
+	uint16_t payload_len = t->inner_len - sizeof(frame.inner.ip);
+	uint16_t cut = first_part(payload_len);
 
-	write_packet(file, &frame, sizeof(frame));
+	if (t->parts == WHOLE) {
+		write_packet(file, &frame, sizeof(frame.ether) + t->inner_len);
+		return;
+	}
+	write_v4_part(file, t, &frame.inner, 0, cut);
+	if (t->parts == TWO_FRAGMENTS)
+		write_v4_part(file, t, &frame.inner, cut, payload_len);
+}
+
+/* 64, 570 and 1500 octets as 7 : 4 : 1. */
+static uint32_t imix_size(uint64_t *random)
+{
+	uint32_t draw = random_below(random, 12);
+
+	return draw < 7 ? 64 : draw < 11 ? 570 : 1500;
+}
+
+static enum parts choose_parts(enum kind kind, uint64_t *random)
+{
+	if (kind == KIND_FRAGMENTS)
+		return TWO_FRAGMENTS;
+	if (kind == KIND_INCOMPLETE && random_below(random, 10) == 0)
+		return FIRST_FRAGMENT;
+	return WHOLE;
 }
 
 static FILE *open_file(const char *folder, const char *name)
@@ -190,8 +319,8 @@ static int close_file(FILE *file)
 	return fclose(file) != 0 || failed ? -1 : 0;
 }
 
-static int write_pcap(const char *folder, const char *name, uint32_t n_bindings, uint32_t n_packets,
-	void (*write_one)(FILE *file, const struct binding *binding, uint16_t port))
+static int write_pcap(const char *folder, const char *name, const struct options *options,
+	void (*write_one)(FILE *file, const struct traffic *traffic))
 {
 	struct pcap_file_header header = {PCAP_MAGIC, 2, 4, 0, 0, 65535, PCAP_ETHERNET};
 	FILE *file = open_file(folder, name);
@@ -200,10 +329,18 @@ static int write_pcap(const char *folder, const char *name, uint32_t n_bindings,
 	if (file == NULL)
 		return -1;
 	fwrite(&header, sizeof(header), 1, file);
-	for (uint32_t i = 0; i < n_packets; i++) {
-		struct binding binding = binding_at(random_below(&random, n_bindings));
+	for (uint32_t i = 0; i < options->n_packets; i++) {
+		struct binding binding = binding_at(random_below(&random, options->n_bindings));
+		uint32_t size = options->size != 0 ? options->size : imix_size(&random);
+		const struct traffic traffic = {
+			.binding = &binding,
+			.port = binding.first + random_below(&random, BLOCK_PORTS),
+			.inner_len = size - FCS_LEN - sizeof(struct rte_ether_hdr),
+			.id = i,
+			.parts = choose_parts(options->kind, &random),
+		};
 
-		write_one(file, &binding, binding.first + random_below(&random, BLOCK_PORTS));
+		write_one(file, &traffic);
 	}
 	return close_file(file);
 }
@@ -229,20 +366,38 @@ static int write_bindings(const char *folder, uint32_t n_bindings)
 	return close_file(file);
 }
 
+static bool read_options(int argc, char **argv, struct options *options)
+{
+	*options = (struct options){.size = FRAME_MIN};
+	if (argc < 4 || argc > 6)
+		return false;
+	options->n_bindings = strtoul(argv[2], NULL, 10);
+	options->n_packets = strtoul(argv[3], NULL, 10);
+	if (argc > 4)
+		options->size = strcmp(argv[4], "imix") == 0 ? 0 : strtoul(argv[4], NULL, 10);
+	if (argc > 5) {
+		while (options->kind < N_KINDS && strcmp(argv[5], kinds[options->kind]) != 0)
+			options->kind++;
+	}
+	return options->n_bindings != 0 && options->kind < N_KINDS &&
+	       (options->size == 0 || (options->size >= FRAME_MIN && options->size <= FRAME_MAX));
+}
+
 int main(int argc, char **argv)
 {
-	uint32_t n_bindings, n_packets;
+	struct options options, none;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: bench_traffic FOLDER BINDINGS PACKETS\n");
+	if (!read_options(argc, argv, &options)) {
+		fprintf(stderr, "usage: bench_traffic FOLDER BINDINGS PACKETS [SIZE|imix [whole|"
+				"fragments|incomplete]]\n");
 		return 2;
 	}
-	n_bindings = strtoul(argv[2], NULL, 10);
-	n_packets = strtoul(argv[3], NULL, 10);
-	if (n_bindings == 0 || write_bindings(argv[1], n_bindings) < 0 ||
-		write_pcap(argv[1], "v6.pcap", n_bindings, n_packets, write_v6) < 0 ||
-		write_pcap(argv[1], "v4.pcap", n_bindings, n_packets, write_v4) < 0 ||
-		write_pcap(argv[1], "none.pcap", n_bindings, 0, write_v4) < 0)
+	none = options;
+	none.n_packets = 0;
+	if (write_bindings(argv[1], options.n_bindings) < 0 ||
+		write_pcap(argv[1], "v6.pcap", &options, write_v6) < 0 ||
+		write_pcap(argv[1], "v4.pcap", &options, write_v4) < 0 ||
+		write_pcap(argv[1], "none.pcap", &none, write_v4) < 0)
 		return 1;
 	return 0;
 }
