@@ -91,7 +91,7 @@ static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
 		return;
 	ipv4_forward(p->v4, tos);
 	m->data_off = data_off;
-	dp_mbuf_set_len(m, RTE_ETHER_HDR_LEN + p->v4_len, -stripped);
+	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + p->v4_len, -stripped);
 }
 
 void dp_decap(struct dp_ctx *ctx, struct dp_burst *burst)

@@ -44,7 +44,7 @@ static inline void wrap(
 	if (likely(!p->from_v6))
 		ipv4_decrement_ttl(p->v4);
 	p->m->data_off -= overhead;
-	dp_mbuf_set_len(p->m, RTE_ETHER_HDR_LEN + overhead + p->v4_len, overhead);
+	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + overhead + p->v4_len, overhead);
 	v6 = dp_outer_write(ctx, p);
 	memcpy(v6->src_addr, &binding->tep_v6, sizeof(v6->src_addr));
 	memcpy(v6->dst_addr, &binding->client_v6, sizeof(v6->dst_addr));

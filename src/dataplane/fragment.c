@@ -59,16 +59,18 @@ static struct cut cut_v4(
 	};
 }
 
-/* Into a tunnel by the tunnel's MTU, outside or inside; to the IPv4 side by that side's. */
-static struct cut plan(struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t i)
+static bool is_tunnel_packet(const struct rte_mbuf *m)
 {
-	const struct dp_pkt *p = &burst->pkts[i];
-	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
-	uint32_t mtu;
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
 
-	if (ether->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		return cut_v4(ctx, p->v4, RTE_ETHER_HDR_LEN, ctx->mtu_v4);
-	mtu = dp_tunnel_mtu_of(ctx, burst, i);
+	return ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
+/* Into a tunnel outside or inside, as configured. */
+static struct cut plan(struct dp_ctx *ctx, const struct dp_pkt *p, uint32_t mtu)
+{
+	if (!is_tunnel_packet(p->m))
+		return cut_v4(ctx, p->v4, RTE_ETHER_HDR_LEN, mtu);
 	if (!ctx->fragment_inner)
 		return cut_v6(ctx, p->v6, mtu);
 	return cut_v4(
@@ -178,14 +180,29 @@ static void write_fragment(struct rte_mbuf *m, const struct rte_mbuf *whole, con
 	m->port = whole->port;
 }
 
+/* It fits, and was only in several buffers. */
+static uint32_t copy_whole(struct rte_mbuf *whole, struct rte_mbuf **copy)
+{
+	*copy = rte_pktmbuf_copy(whole, whole->pool, 0, UINT32_MAX);
+	if (*copy == NULL)
+		return 0;
+	rte_pktmbuf_free(whole);
+	return 1;
+}
+
 uint32_t dp_fragment(struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t index,
 	struct rte_mbuf *out[static DP_FRAGMENTS_MAX])
 {
 	struct rte_mbuf *whole = burst->pkts[index].m;
-	const struct cut cut = plan(ctx, burst, index);
-	uint32_t n = (cut.payload_len + cut.step - 1) / cut.step;
+	uint32_t mtu = is_tunnel_packet(whole) ? dp_tunnel_mtu_of(ctx, burst, index) : ctx->mtu_v4;
 	uint64_t bytes = 0;
+	struct cut cut;
+	uint32_t n;
 
+	if (whole->pkt_len - RTE_ETHER_HDR_LEN <= mtu)
+		return copy_whole(whole, out);
+	cut = plan(ctx, &burst->pkts[index], mtu);
+	n = (cut.payload_len + cut.step - 1) / cut.step;
 	if (n > DP_FRAGMENTS_MAX || rte_pktmbuf_alloc_bulk(whole->pool, out, n) != 0)
 		return 0;
 	for (uint32_t i = 0; i < n; i++) {

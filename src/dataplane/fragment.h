@@ -6,8 +6,9 @@
  * Into a tunnel: the encapsulated packet as IPv6 fragments (RFC 2473 section 7.2, RFC 8200 section 4.5, S10); or, when
  * fragment_inner asks for it, the packet inside as IPv4 fragments, each in an outer header of its own (S11, RFC 7597
  * section 8.3.1), for clients or routers that IPv6 fragments do not get past. To the IPv4 side: IPv4
- * fragments (RFC 791). All but the last carry a multiple of 8 octets. Fragments are copies, each in one
- * buffer: copying costs less than a second buffer a fragment, and any driver can send them.
+ * fragments (RFC 791). All but the last carry a multiple of 8 octets. Fragments are copies, each in one buffer:
+ * copying costs less than a second buffer a fragment, and any driver can send them. For the same reason a joined
+ * packet that fits, but not in its first buffer, leaves as one copy.
  */
 #pragma once
 

@@ -37,7 +37,7 @@ struct dp_pkt {
 	uint8_t verdict; /* enum dp_verdict */
 	uint8_t reason; /* enum dp_counter, of what was refused; not written of others */
 	bool from_v6; /* came through a tunnel */
-	bool cut; /* too long for its way out: leaves in fragments */
+	bool cut; /* leaves in other buffers: too long for its way out, or in too many of them (fragment.h) */
 	bool to_v6; /* leaves as IPv6: into a tunnel */
 };
 static_assert(sizeof(struct dp_pkt) == 32);
@@ -145,18 +145,19 @@ static inline void dp_pkt_to_host(const struct dp_ctx *ctx, struct dp_pkt *p)
 		dp_pkt_drop(p, DP_DROP_NO_HOST);
 }
 
-/*
- * After data_off moved: the frame is len octets, without what followed the packet. A chain, of which the first
- * buffer grew by this much, keeps its tail; it is longer than any MTU and leaves as copies (fragment.h).
- */
-static inline void dp_mbuf_set_len(struct rte_mbuf *m, uint32_t len, int32_t grown)
+/* Of a packet in several buffers; see dp_pkt_set_len. */
+void dp_chain_set_len(struct dp_pkt *p, uint32_t len, int32_t grown);
+
+/* After data_off of the first buffer moved, by as much as it grew: the frame is len octets, without what followed. */
+static inline void dp_pkt_set_len(struct dp_pkt *p, uint32_t len, int32_t grown)
 {
+	struct rte_mbuf *m = p->m;
+
 	if (likely(m->nb_segs == 1)) {
 		m->data_len = (uint16_t)len;
 		m->pkt_len = len;
 	} else {
-		m->data_len = (uint16_t)(m->data_len + grown);
-		m->pkt_len = (uint32_t)((int32_t)m->pkt_len + grown);
+		dp_chain_set_len(p, len, grown);
 	}
 }
 

@@ -118,7 +118,7 @@ NAMES = {name: getattr(scapy, name) for name in (
     "IPOption", "IPOption_EOL", "IPOption_LSRR", "IPOption_NOP", "IPOption_RR", "IPOption_SSRR", "IPv6ExtHdrDestOpt", "IPv6ExtHdrFragment",
     "IPv6ExtHdrHopByHop", "IPv6ExtHdrRouting", "ICMPv6ND_NS", "ICMPv6EchoRequest", "ICMPv6DestUnreach", "ICMPv6PacketTooBig",
     "ICMPv6TimeExceeded", "ICMPv6ParamProblem",
-    "ESP", "Padding")}
+    "ESP", "PadN", "Padding")}
 NAMES.update({
     # The router on each side, and the MAC addresses of net_pcap's first two ports.
     "from6": scapy.Ether(src="02:00:00:00:06:02", dst="02:70:63:61:70:00"),
