@@ -135,7 +135,7 @@ static void fragments_of_ipv6_give_the_packet_again(void **state)
 {
 	uint32_t identification[2] = {0};
 
-	for (uint16_t payload = 1200; payload < 1300; payload++) {
+	for (uint16_t payload = 1213; payload < 1313; payload++) {
 		const struct packet packet = {
 			.tunnel = true, .outer_tos = 0xb8, .payload = payload};
 		struct rte_mbuf *m = make(&packet);
@@ -144,13 +144,13 @@ static void fragments_of_ipv6_give_the_packet_again(void **state)
 
 		memcpy(whole, rte_pktmbuf_mtod(m, void *), m->pkt_len);
 		n = cut(m);
-		assert_int_equal(n, 28 + payload <= 1232 ? 1 : 2);
+		assert_int_equal(n, 2);
 		assert_int_equal(read_v6(n, whole, &identification[payload % 2]), 28 + payload);
 		assert_int_not_equal(identification[0], identification[1]);
 		free_all(n);
 	}
 	assert_int_equal(ctx.counters.packets[DP_COUNT_FRAGMENTED], 100);
-	assert_int_equal(ctx.counters.packets[DP_COUNT_FRAGMENTS_MADE], 5 + 2 * 95);
+	assert_int_equal(ctx.counters.packets[DP_COUNT_FRAGMENTS_MADE], 200);
 }
 
 static void fragments_of_ipv4_give_the_packet_again(void **state)
@@ -303,6 +303,26 @@ static void a_chain_of_buffers_is_cut_like_one(void **state)
 	}
 }
 
+static void a_chain_that_fits_leaves_in_one_buffer(void **state)
+{
+	const struct packet packet = {.tunnel = true, .payload = 1212};
+	struct rte_mbuf *m = make(&packet), *rest = make(&packet);
+	uint8_t whole[2048];
+	uint32_t len = m->pkt_len;
+
+	memcpy(whole, rte_pktmbuf_mtod(m, void *), len);
+	rte_pktmbuf_adj(rest, 900);
+	rte_pktmbuf_trim(m, (uint16_t)(len - 900));
+	assert_int_equal(rte_pktmbuf_chain(m, rest), 0);
+	assert_int_equal(cut(m), 1);
+	assert_int_equal(out[0]->nb_segs, 1);
+	assert_int_equal(out[0]->port, 7);
+	assert_int_equal(out[0]->pkt_len, len);
+	assert_memory_equal(rte_pktmbuf_mtod(out[0], void *), whole, len);
+	assert_int_equal(ctx.counters.packets[DP_COUNT_FRAGMENTED], 0);
+	free_all(1);
+}
+
 static void without_buffers_the_packet_stays_whole(void **state)
 {
 	static struct rte_mbuf *all[PACKET_MBUFS];
@@ -331,6 +351,7 @@ int main(void)
 		WITH_CTX(only_copied_options_are_in_later_fragments),
 		WITH_CTX(lying_options_are_not_copied),
 		WITH_CTX(a_chain_of_buffers_is_cut_like_one),
+		WITH_CTX(a_chain_that_fits_leaves_in_one_buffer),
 		WITH_CTX(without_buffers_the_packet_stays_whole),
 	};
 
