@@ -173,7 +173,7 @@ static struct watch *find_room(struct tep_watches *watches, char error[static CT
 	for (uint32_t i = 0; i < DP_TAPS_MAX; i++)
 		if (watches->watches[i].tap == NULL)
 			return &watches->watches[i];
-	snprintf(error, CTL_ERROR_LEN, "%u traces or captures run already", DP_TAPS_MAX);
+	snprintf(error, CTL_ERROR_LEN, "%d traces or captures run already", DP_TAPS_MAX);
 	return NULL;
 }
 
