@@ -263,22 +263,32 @@ void dp_classify_whole(const struct dp_ctx *ctx, struct dp_pkt *p)
 		refuse_tunnel(p, DP_DROP_V6_EXT_ORDER);
 }
 
-void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
+/* The short way; returns a bit for each packet that has to go the long one. */
+static inline uint32_t classify_plain(
+	const struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 {
-	uint32_t plain = 0, n_plain_v4 = 0, n_fragments = 0;
+	uint32_t plain = 0, plain_v4 = 0;
 
 	for (uint32_t i = 0; i < burst->n; i++) {
 		enum dp_plain kind = dp_plain(ctx, side, &burst->pkts[i], &burst->keys[i]);
 
-		if (likely(kind != DP_PLAIN_NOT)) {
-			plain |= UINT32_C(1) << i;
-			n_plain_v4 += kind == DP_PLAIN_V4;
-			continue;
-		}
-		classify_one(ctx, &burst->pkts[i], side);
-		n_fragments += burst->pkts[i].verdict == DP_FRAGMENT;
+		plain |= (uint32_t)(kind != DP_PLAIN_NOT) << i;
+		plain_v4 |= (uint32_t)(kind == DP_PLAIN_V4) << i;
 	}
 	burst->plain = plain;
-	burst->n_plain_v4 = n_plain_v4;
-	burst->n_fragments = n_fragments;
+	burst->plain_v4 = plain_v4;
+	return dp_burst_all(burst) & ~plain;
+}
+
+void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
+{
+	uint32_t others = classify_plain(ctx, burst, side);
+
+	burst->n_fragments = 0;
+	for (; unlikely(others != 0); others &= others - 1) {
+		struct dp_pkt *p = &burst->pkts[__builtin_ctz(others)];
+
+		classify_one(ctx, p, side);
+		burst->n_fragments += p->verdict == DP_FRAGMENT;
+	}
 }

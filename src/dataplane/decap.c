@@ -15,30 +15,19 @@ static const uint8_t ecn_out[4][4] = {
 	[DP_ECN_CE] = {DP_ECN_CE, DP_ECN_CE | ECN_ODD, DP_ECN_CE, DP_ECN_CE},
 };
 
-/* 0: the same address. */
-static inline uint64_t v6_diff(const uint8_t *a, const struct in6_addr *b)
-{
-	uint64_t x[2], y[2];
-
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return (x[0] ^ y[0]) | (x[1] ^ y[1]);
-}
-
 /* The holder check; true: the packet is the client's own. */
 static inline bool is_holder(
 	struct dp_pkt *p, const struct dp_binding_key *key, const struct dp_binding *binding)
 {
-	uint64_t client_diff;
-
 	if (unlikely(binding == NULL)) {
 		dp_pkt_drop(p, key->has_port ? DP_DROP_NO_BINDING_V6 : DP_DROP_NO_PORT_V6);
 		return false;
 	}
-	client_diff = v6_diff(p->v6->src_addr, &binding->client_v6);
-	if (likely((client_diff | v6_diff(p->v6->dst_addr, &binding->tep_v6)) == 0))
+	if (likely(dp_decap_is_holder(p->v6, binding)))
 		return true;
-	dp_pkt_drop(p, client_diff != 0 ? DP_DROP_SPOOFED_CLIENT : DP_DROP_WRONG_TEP);
+	dp_pkt_drop(p, dp_v6_diff(p->v6->src_addr, &binding->client_v6) != 0
+			       ? DP_DROP_SPOOFED_CLIENT
+			       : DP_DROP_WRONG_TEP);
 	return false;
 }
 
@@ -49,7 +38,7 @@ static inline bool is_forwardable(const struct dp_ctx *ctx, struct dp_pkt *p)
 		dp_pkt_drop(p, DP_DROP_INNER_MARTIAN);
 		return false;
 	}
-	if (unlikely(p->v4->time_to_live <= 1)) {
+	if (unlikely(ipv4_ttl_is_spent(p->v4))) {
 		dp_pkt_drop(p, DP_DROP_INNER_TTL_EXPIRED);
 		return false;
 	}
@@ -81,13 +70,12 @@ static bool merge_tos(struct dp_ctx *ctx, struct dp_pkt *p, uint8_t outer_tos, u
 static inline void strip(struct dp_ctx *ctx, struct dp_pkt *p)
 {
 	struct rte_mbuf *m = p->m;
-	uint8_t outer_tos = (uint8_t)(rte_be_to_cpu_32(p->v6->vtc_flow) >> 20);
 	uint8_t tos = p->v4->type_of_service;
 	uint16_t data_off = (uint8_t *)p->v4 - RTE_ETHER_HDR_LEN - (uint8_t *)m->buf_addr;
 	int32_t stripped = data_off - m->data_off;
 
-	if (unlikely(tos != outer_tos || !dp_dscp_keeps_equal(&ctx->dscp)) &&
-		!merge_tos(ctx, p, outer_tos, &tos))
+	if (unlikely(!dp_decap_keeps_tos(ctx, p)) &&
+		!merge_tos(ctx, p, dp_decap_outer_tos(p->v6), &tos))
 		return;
 	ipv4_forward(p->v4, tos);
 	m->data_off = data_off;

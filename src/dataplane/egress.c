@@ -45,9 +45,7 @@ static inline void depart(
 		depart_otherwise(ctx, p, adjacency);
 		return;
 	}
-	p->verdict = DP_TX;
-	p->m->port = adjacency->port;
-	memcpy(rte_pktmbuf_mtod(p->m, void *), adjacency, RTE_ETHER_HDR_LEN);
+	dp_egress_send(p, p->m, rte_pktmbuf_mtod(p->m, void *), adjacency);
 }
 
 static inline void depart_all(const struct dp_ctx *ctx, const struct departures *out)

@@ -11,4 +11,13 @@
 
 #include "dataplane/pkt_ctx.h"
 
+/* To the port of an adjacency that is resolved; the frame begins with room for the Ethernet header. */
+static inline void dp_egress_send(
+	struct dp_pkt *p, struct rte_mbuf *m, void *frame, const struct dp_adjacency *adjacency)
+{
+	p->verdict = DP_TX;
+	m->port = adjacency->port;
+	memcpy(frame, adjacency, RTE_ETHER_HDR_LEN);
+}
+
 void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst);

@@ -21,7 +21,7 @@ static void refuse(const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_b
 static inline bool is_forwardable(
 	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_binding *binding)
 {
-	if (unlikely(p->v4->time_to_live <= 1 && !p->from_v6)) {
+	if (unlikely(ipv4_ttl_is_spent(p->v4) && !p->from_v6)) {
 		dp_pkt_drop(p, DP_DROP_V4_TTL_EXPIRED);
 		return false;
 	}
@@ -46,8 +46,7 @@ static inline void wrap(
 	p->m->data_off -= overhead;
 	dp_pkt_set_len(p, RTE_ETHER_HDR_LEN + overhead + p->v4_len, overhead);
 	v6 = dp_outer_write(ctx, p);
-	memcpy(v6->src_addr, &binding->tep_v6, sizeof(v6->src_addr));
-	memcpy(v6->dst_addr, &binding->client_v6, sizeof(v6->dst_addr));
+	dp_outer_write_addresses(v6, binding);
 	p->v6 = v6;
 }
 

@@ -13,8 +13,9 @@ struct candidates {
 /* One of our own, whether a binding has it or not? */
 static inline bool is_ours(const struct dp_ctx *ctx, const uint32_t *prefixes, uint32_t v4)
 {
-	return (unlikely(prefixes[v4 >> 16] != 0) && dp_bindings_has_v4(ctx->bindings, v4)) ||
-	       (ctx->pools != NULL && dp_pools_contain(ctx->pools, v4));
+	return dp_hairpin_is_near(ctx, prefixes, v4) &&
+	       (dp_bindings_has_v4(ctx->bindings, v4) ||
+		       (ctx->pools != NULL && dp_pools_contain(ctx->pools, v4)));
 }
 
 static void collect(

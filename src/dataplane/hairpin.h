@@ -18,4 +18,12 @@
 
 #include "dataplane/pkt_ctx.h"
 
+/* False, as for nearly all: certainly not an address of ours. prefixes: dp_bindings_prefixes. */
+static inline bool dp_hairpin_is_near(
+	const struct dp_ctx *ctx, const uint32_t *prefixes, uint32_t v4)
+{
+	return unlikely(prefixes[v4 >> 16] != 0) ||
+	       (ctx->pools != NULL && dp_pools_contain(ctx->pools, v4));
+}
+
 void dp_hairpin(struct dp_ctx *ctx, struct dp_burst *burst);

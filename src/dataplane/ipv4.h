@@ -56,18 +56,14 @@ static inline uint32_t ipv4_load32(const uint8_t *octets)
 	return word;
 }
 
-/* The same of a header without options, in one go. */
+/* The same of a header without options: a sum of 16-bit words, which is not 0, that folds to minus zero. */
 static inline bool ipv4_plain_checksum_ok(const struct rte_ipv4_hdr *v4)
 {
-	uint32_t folded;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < IPV4_HEADER_MIN; i += sizeof(uint32_t))
 		sum += ipv4_load32((const uint8_t *)v4 + i);
-	sum += sum << 32 | sum >> 32; /* the upper half: both halves, and what they carry */
-	folded = (uint32_t)(sum >> 32);
-	folded += folded << 16 | folded >> 16;
-	return folded >> 16 == UINT16_MAX;
+	return sum % UINT16_MAX == 0;
 }
 
 /* Octets of the header with its options, as it says itself. */
@@ -94,6 +90,11 @@ static inline enum ipv4_fault ipv4_check(const struct rte_ipv4_hdr *v4, uint32_t
 	if (header_len == IPV4_HEADER_MIN)
 		return ipv4_checksum_ok(v4, IPV4_HEADER_MIN) ? IPV4_SOUND : IPV4_BAD_CHECKSUM;
 	return ipv4_checksum_ok(v4, header_len) ? IPV4_SOUND : IPV4_BAD_CHECKSUM;
+}
+
+static inline bool ipv4_ttl_is_spent(const struct rte_ipv4_hdr *v4)
+{
+	return v4->time_to_live <= 1;
 }
 
 static inline bool ipv4_must_stay_whole(const struct rte_ipv4_hdr *v4)

@@ -48,6 +48,23 @@ static inline void dp_outer_write_limit(struct rte_ipv6_hdr *v6, uint8_t limit)
 	v6->proto = IPPROTO_DSTOPTS;
 }
 
+static inline void dp_outer_write_addresses(
+	struct rte_ipv6_hdr *v6, const struct dp_binding *binding)
+{
+	memcpy(v6->src_addr, &binding->tep_v6, sizeof(v6->src_addr));
+	memcpy(v6->dst_addr, &binding->client_v6, sizeof(v6->dst_addr));
+}
+
+/* The rest of the IPv6 header, if nothing stands between it and the packet inside. */
+static inline void dp_outer_write_fields(struct rte_ipv6_hdr *v6, uint32_t tos, uint32_t label,
+	uint32_t payload_len, uint8_t hop_limit)
+{
+	v6->vtc_flow = rte_cpu_to_be_32(6U << 28 | tos << 20 | label);
+	v6->payload_len = rte_cpu_to_be_16((uint16_t)payload_len);
+	v6->proto = IPPROTO_IPIP;
+	v6->hop_limits = hop_limit;
+}
+
 /* All but the addresses, in front of p->v4. */
 static inline struct rte_ipv6_hdr *dp_outer_write(const struct dp_ctx *ctx, const struct dp_pkt *p)
 {
@@ -57,11 +74,8 @@ static inline struct rte_ipv6_hdr *dp_outer_write(const struct dp_ctx *ctx, cons
 
 	if (ctx->hash_flows)
 		label = dp_flow_label(p, ctx->flow_seed);
-	v6->vtc_flow = rte_cpu_to_be_32(6U << 28 | tos << 20 | label);
-	v6->payload_len = rte_cpu_to_be_16(
-		(uint16_t)(p->v4_len + ctx->tunnel_overhead - sizeof(*v6)));
-	v6->proto = IPPROTO_IPIP;
-	v6->hop_limits = ctx->hop_limit;
+	dp_outer_write_fields(
+		v6, tos, label, p->v4_len + ctx->tunnel_overhead - sizeof(*v6), ctx->hop_limit);
 	if (unlikely(ctx->tunnel_overhead != sizeof(*v6)))
 		dp_outer_write_limit(v6, ctx->encapsulation_limit);
 	return v6;

@@ -48,7 +48,7 @@ struct dp_burst {
 	uint32_t n;
 	uint32_t n_fragments; /* written by classify */
 	uint32_t plain; /* bit i: packet i is a plain one (plain.h), its key is written */
-	uint32_t n_plain_v4; /* how many of them are from the IPv4 side */
+	uint32_t plain_v4; /* those of them that are from the IPv4 side */
 	struct dp_pkt pkts[DP_BURST];
 	struct dp_binding_key keys[DP_BURST]; /* of every packet; written by classify or l4_id */
 	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */
@@ -64,7 +64,14 @@ static inline uint32_t dp_burst_all(const struct dp_burst *burst)
 /* No packet came through a tunnel: stages for those have nothing to do. */
 static inline bool dp_burst_is_from_v4(const struct dp_burst *burst)
 {
-	return burst->n_plain_v4 == burst->n;
+	return burst->plain_v4 == dp_burst_all(burst);
+}
+
+/* All are plain, and from one side. */
+static inline bool dp_burst_is_one_way(const struct dp_burst *burst)
+{
+	return burst->plain == dp_burst_all(burst) &&
+	       (burst->plain_v4 == 0 || burst->plain_v4 == burst->plain);
 }
 
 /* The values of the ECN field. */

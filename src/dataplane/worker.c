@@ -13,6 +13,7 @@
  *	dp_defrag		fragments -> whole packets; what is not whole yet waits
  *	dp_l4_id		the client's address and port or identifier in it: the key
  *	dp_bindings_lookup_bulk	key -> binding; one table for both directions
+ *	dp_express		plain, and no rule of the next stages has anything to say: rewritten and on its way
  *	dp_hairpin		from IPv6: is the destination a client of ours, too?
  *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
  *	dp_encap		from IPv4 or to another client: TTL, outer header on
@@ -23,6 +24,7 @@
  *
  *	client ==IPv6==> classify > defrag > l4_id > lookup > decap > egress > tx --IPv4--> server
  *	client <=IPv6=== tx < egress < encap < lookup < l4_id < classify <--IPv4-- server
+ *	nearly all:      classify > lookup > express > tx
  *
  * A packet to a destination that another of our bindings holds turns round here: decap and encap both work on it.
  *
@@ -42,6 +44,7 @@
 #include "dataplane/defrag.h"
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
+#include "dataplane/express.h"
 #include "dataplane/fragment.h"
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
@@ -106,6 +109,18 @@ static inline void transmit(struct dp_worker *worker, struct rte_mbuf *m)
 	if (tx->n == DP_BURST)
 		dp_worker_flush(worker, side);
 	tx->packets[tx->n++] = m;
+}
+
+/* A burst that leaves whole by the port of one side. */
+static inline void transmit_all(struct dp_worker *worker, struct rte_mbuf **packets, uint32_t n)
+{
+	uint32_t side = packets[0]->port == worker->ctx.ports[0] ? 0 : 1;
+	struct dp_tx_buffer *tx = &worker->tx[side];
+
+	if (unlikely(tx->n + n > DP_BURST))
+		dp_worker_flush(worker, side);
+	memcpy(&tx->packets[tx->n], packets, n * sizeof(*packets));
+	tx->n += n;
 }
 
 static void hand_to_host(
@@ -188,12 +203,15 @@ static inline void begin(
 	dp_count(&ctx->counters, DP_COUNT_RX, n, bytes);
 }
 
-static inline void pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
+/* True: the burst leaves whole by the port of one side. */
+static inline bool pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 {
 	dp_classify(ctx, burst, side);
 	dp_defrag(ctx, burst);
 	dp_l4_id(ctx, burst);
 	dp_bindings_lookup_bulk(ctx->bindings, burst->keys, burst->n, ctx->now_s, burst->bindings);
+	if (likely(dp_express(ctx, burst)))
+		return burst->pkts[0].m->port == ctx->ports[!side] && dp_burst_is_one_way(burst);
 	dp_hairpin(ctx, burst);
 	dp_decap(ctx, burst);
 	dp_encap(ctx, burst);
@@ -201,6 +219,7 @@ static inline void pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint3
 		dp_mss_clamp(ctx, burst);
 	dp_icmp_err(ctx, burst);
 	dp_egress(ctx, burst);
+	return false;
 }
 
 void dp_worker_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
@@ -232,8 +251,10 @@ void dp_worker_process(
 		return;
 	}
 	begin(&worker->ctx, &burst, packets, n);
-	pass_stages(&worker->ctx, &burst, side);
-	deliver(worker, &burst);
+	if (likely(pass_stages(&worker->ctx, &burst, side)))
+		transmit_all(worker, packets, n);
+	else
+		deliver(worker, &burst);
 }
 
 /* What the host sends, ready with its Ethernet header. */

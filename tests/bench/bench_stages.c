@@ -18,6 +18,7 @@
 #include "dataplane/defrag.h"
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
+#include "dataplane/express.h"
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
@@ -59,6 +60,11 @@ static void classify_v4_side(struct dp_ctx *ctx, struct dp_burst *burst)
 	dp_classify(ctx, burst, 1);
 }
 
+static void express(struct dp_ctx *ctx, struct dp_burst *burst)
+{
+	dp_express(ctx, burst);
+}
+
 static void look_up(struct dp_ctx *ctx, struct dp_burst *burst)
 {
 	dp_bindings_lookup_bulk(ctx->bindings, burst->keys, burst->n, ctx->now_s, burst->bindings);
@@ -74,6 +80,7 @@ static const struct stage stages[] = {
 	{"defrag", {dp_defrag, dp_defrag}},
 	{"l4_id", {dp_l4_id, dp_l4_id}},
 	{"lookup", {look_up, look_up}},
+	{"express", {express, express}},
 	{"hairpin", {dp_hairpin, dp_hairpin}},
 	{"decap", {dp_decap, dp_decap}},
 	{"encap", {dp_encap, dp_encap}},
