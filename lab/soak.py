@@ -82,7 +82,8 @@ class Traffic:
 
     def __init__(self, lab):
         self.lab = lab
-        self.sent = self.answered = self.failures = 0
+        self.sent = self.answered = 0
+        self.failures: list[str] = []  # what failed transfers said
         self.slowest_ms = 0.0
 
     def ping(self, node: str, *options: str):
@@ -97,8 +98,8 @@ class Traffic:
     def tcp(self, node: str, *options: str):
         try:
             self.lab.nodes[node].run(["iperf3", "-c", WEB, "-t", "2", *options], timeout=60)
-        except CommandFailed:
-            self.failures += 1
+        except CommandFailed as error:
+            self.failures.append(str(error))
 
     def garbage(self):
         """To the shared address and to the tunnel address: nothing that makes sense."""
@@ -167,7 +168,7 @@ def soak(lab, seconds: float) -> list[str]:
     if (traffic.sent - traffic.answered) * 100 > traffic.sent * PINGS_LOST_PERCENT:
         wrong.append(f"{traffic.sent - traffic.answered} of {traffic.sent} pings lost")
     if traffic.failures:
-        wrong.append(f"{traffic.failures} TCP transfers failed")
+        wrong.append(f"{len(traffic.failures)} TCP transfers failed; {traffic.failures[0]}")
     return wrong
 
 

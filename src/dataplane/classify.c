@@ -233,6 +233,19 @@ static inline void classify_payload(const struct dp_ctx *ctx, struct dp_pkt *p)
 	}
 }
 
+static bool is_for_host(const struct dp_pkt *p)
+{
+	return p->verdict == DP_PUNT || (p->verdict == DP_DROP && p->reason == DP_DROP_NO_HOST);
+}
+
+/* Each router on the link has it: none forwards it, or answers. */
+static void classify_group_mac(const struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	classify_payload(ctx, p);
+	if (!is_for_host(p))
+		dp_pkt_drop(p, DP_DROP_GROUP_MAC);
+}
+
 static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t side)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
@@ -246,12 +259,12 @@ static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 		dp_pkt_drop(p, DP_DROP_FRAME_SEGMENTED);
 		return;
 	}
-	if (unlikely(!rte_is_same_ether_addr(&ether->dst_addr, &ctx->macs[side]) &&
-		     !rte_is_multicast_ether_addr(&ether->dst_addr))) {
+	if (likely(rte_is_same_ether_addr(&ether->dst_addr, &ctx->macs[side])))
+		classify_payload(ctx, p);
+	else if (rte_is_multicast_ether_addr(&ether->dst_addr))
+		classify_group_mac(ctx, p);
+	else
 		dp_pkt_drop(p, DP_DROP_NOT_OUR_MAC);
-		return;
-	}
-	classify_payload(ctx, p);
 }
 
 void dp_classify_whole(const struct dp_ctx *ctx, struct dp_pkt *p)

@@ -37,6 +37,9 @@
 	X(FRAME_SHORT, "frame_short", "The frame ends inside its Ethernet header.")                \
 	X(FRAME_SEGMENTED, "frame_segmented", "The frame is longer than one packet buffer.")       \
 	X(NOT_OUR_MAC, "not_our_mac", "The frame is for another station's MAC address.")           \
+	X(GROUP_MAC, "group_mac",                                                                  \
+		"The frame is for a group of MAC addresses, and its packet not for the router "    \
+		"itself (RFC 1812 section 5.3.4).")                                                \
 	X(VLAN, "vlan",                                                                            \
 		"The frame has not exactly the VLAN tag of its port: another one, two, none, or "  \
 		"one where there is to be none.")                                                  \

@@ -102,7 +102,9 @@ void sent(struct model *model, enum model_way way, uint32_t number, const uint8_
 
 void drop(struct model *model, const struct arrival *arrival, enum dp_counter reason)
 {
-	count(model, reason, arrival->len);
+	bool hidden = arrival->group && reason != DP_DROP_NO_HOST;
+
+	count(model, hidden ? DP_DROP_GROUP_MAC : reason, arrival->len);
 }
 
 void to_host(struct model *model, const struct arrival *arrival)
@@ -136,7 +138,8 @@ void refuse(
 	struct model *model, const struct arrival *arrival, enum dp_counter reason, uint32_t mtu)
 {
 	drop(model, arrival, reason);
-	icmp_answer(model, arrival, reason, mtu);
+	if (!arrival->group)
+		icmp_answer(model, arrival, reason, mtu);
 }
 
 void egress(struct model *model, uint32_t number, uint8_t *frame, uint32_t len, bool to_v6)
@@ -537,6 +540,8 @@ static void classify_tunnel(struct model *model, struct arrival *a, uint32_t off
 		drop(model, a, faults[v4_fault(v4, room)]);
 	else if (is_source_routed(model, a))
 		drop(model, a, DP_DROP_INNER_SOURCE_ROUTE);
+	else if (a->group)
+		drop(model, a, DP_DROP_GROUP_MAC);
 	else if (is_fragment(a->v4))
 		join_v4(model, a);
 	else
@@ -603,10 +608,12 @@ static void classify_v4(struct model *model, struct arrival *a)
 		to_host(model, a);
 	else if (is_martian(get32(v4 + 12)))
 		drop(model, a, DP_DROP_V4_MARTIAN);
+	else if (is_fragment(v4) && is_local(model, get32(v4 + 16)))
+		to_host(model, a);
+	else if (a->group)
+		drop(model, a, DP_DROP_GROUP_MAC);
 	else if (!is_fragment(v4))
 		from_v4(model, a);
-	else if (is_local(model, get32(v4 + 16)))
-		to_host(model, a);
 	else
 		join_v4(model, a);
 }
@@ -640,12 +647,16 @@ void model_begin(struct model *model)
 void model_process(
 	struct model *model, uint32_t number, uint32_t side, const uint8_t *frame, uint32_t len)
 {
-	const struct arrival arrival = {.number = number, .side = side, .frame = frame, .len = len};
+	const struct arrival arrival = {.number = number,
+		.side = side,
+		.frame = frame,
+		.len = len,
+		.group = len >= ETHER && (frame[0] & 1) != 0};
 
 	count(model, DP_COUNT_RX, len);
 	if (len < ETHER)
 		drop(model, &arrival, DP_DROP_FRAME_SHORT);
-	else if ((frame[0] & 1) == 0 && memcmp(frame, model->macs[side], 6) != 0)
+	else if (!arrival.group && memcmp(frame, model->macs[side], 6) != 0)
 		drop(model, &arrival, DP_DROP_NOT_OUR_MAC);
 	else
 		classify(model, &arrival);

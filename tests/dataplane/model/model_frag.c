@@ -314,6 +314,10 @@ void join_v6(struct model *model, const struct arrival *a, uint32_t offset)
 		to_host(model, a);
 		return;
 	}
+	if (a->group) {
+		drop(model, a, DP_DROP_GROUP_MAC);
+		return;
+	}
 	place = get16(header + 2);
 	if ((place & 0xfff9) == 0) { /* RFC 6946 */
 		go_on_v6(model, a, offset, get16(a->v6 + 4) - FRAGMENT, false);

@@ -335,7 +335,7 @@ bool icmp_relay(struct model *model, const struct arrival *arrival)
 	if (len <= 8 || icmp[0] < 1 || icmp[0] > 4 || quoted_tunnel(quoted, len - 8) == 0)
 		return false;
 	drop(model, arrival, DP_DROP_TUNNEL_ERROR);
-	if (octets_fold(octets_icmp6_sum(a.v6, icmp, len)) != 0xffff ||
+	if (arrival->group || octets_fold(octets_icmp6_sum(a.v6, icmp, len)) != 0xffff ||
 		!is_ours(model, &a, quoted, len - 8) ||
 		!translate(model, icmp, quoted, &code, &mtu) ||
 		(code == 4 && (a.v4[6] & 0x40) == 0) || !may_be_answered(&a, DP_ICMP_UNREACHABLE))

@@ -31,6 +31,7 @@ struct arrival {
 	const uint8_t *v4; /* the packet that is to be forwarded */
 	uint32_t v4_len, v4_header;
 	bool was_fragment; /* of an IPv6 packet */
+	bool group; /* to a group of MAC addresses: forwarded by nobody */
 };
 
 /* Whose packet: an address and a port, or an address alone. */
