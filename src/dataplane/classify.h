@@ -8,7 +8,8 @@
  *	an ICMPv6 error about a packet in a tunnel		-> DP_RELAY
  *	a fragment of one of these				-> DP_FRAGMENT
  *	anything else for us (ARP, ND, ping, routing)		-> DP_PUNT, or drop no_host
- *	damaged, tagged twice, not for us	-> DP_DROP
+ *	damaged, tagged twice, not for us, or to be forwarded
+ *	and sent to a group of MAC addresses			-> DP_DROP
  *
  * The side is told by the frame's content and not by its port, so one port can serve both sides. After this
  * stage the IPv4 header (the inner one of a tunnel packet) is known to be sound: version, lengths against the

@@ -51,14 +51,6 @@ static const struct {
 	[DP_ICMP_PARAMETER] = {ICMP6_PARAM_PROB, 0}, /* code and pointer: ipv6_ext.h */
 };
 
-/* The frame as it arrived: its Ethernet header stands there until egress writes another one. */
-static bool came_to_a_group(const struct dp_pkt *p)
-{
-	const uint8_t *packet = p->from_v6 ? (const uint8_t *)p->v6 : (const uint8_t *)p->v4;
-
-	return (packet[-RTE_ETHER_HDR_LEN] & 1) != 0;
-}
-
 static bool is_icmp_but_no_query(const struct dp_pkt *p)
 {
 	const uint8_t *icmp = (const uint8_t *)p->v4 + p->l4_offset;
@@ -82,10 +74,10 @@ static bool may_be_answered(const struct dp_pkt *p, enum dp_icmp_kind kind)
 	if (kind == DP_ICMP_PARAMETER) {
 		struct dp_ext_problem problem;
 
-		return !came_to_a_group(p) && has_unicast_sender(p->v6) &&
+		return has_unicast_sender(p->v6) &&
 		       dp_ext_problem(p->v6, rte_be_to_cpu_16(p->v6->payload_len), &problem);
 	}
-	if (came_to_a_group(p) || is_icmp_but_no_query(p) ||
+	if (is_icmp_but_no_query(p) ||
 		(v4->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK)) != 0)
 		return false;
 	if (kind == DP_ICMP_POLICY)

@@ -8,7 +8,7 @@
  * packet is counted under its reason; its buffer then becomes the error, which goes the way of every other
  * packet from here on, so nothing is allocated.
  *
- * Never answered: another ICMP message than a query, a later fragment, a frame to a group address, and a packet whose
+ * Never answered: another ICMP message than a query, a later fragment, a frame to a group address (classify.h), and a packet whose
  * source or destination is no unicast address (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4). Quoted is as
  * much as fits into 576 octets of IPv4, or 1,280 of IPv6.
  *

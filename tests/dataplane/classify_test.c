@@ -28,7 +28,7 @@ struct damage {
 
 static const struct damage damages[] = {
 	{"another station's MAC", true, 5, 0x99, false, DP_DROP, DP_DROP_NOT_OUR_MAC},
-	{"group MAC", true, 0, 0x03, false, DP_CONTINUE, 0},
+	{"group MAC", true, 0, 0x03, false, DP_DROP, DP_DROP_GROUP_MAC},
 	{"ARP", false, 13, 0x06, false, DP_DROP, DP_DROP_NO_HOST},
 	{"802.1Q tag", false, 12, 0x81, false, DP_DROP, DP_DROP_VLAN},
 	{"our second tunnel address", true, 53, 0x02, false, DP_CONTINUE, 0},
