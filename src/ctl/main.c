@@ -265,19 +265,19 @@ static int ask(const struct command *command, const struct options *options, con
 	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int run(const struct command *command, struct options *options, const char *operand)
+static int run(const struct command *command, const struct options *options, const char *operand)
 {
-	char socket[64];
+	struct ctl_packets_options packets = options->packets;
+	char of_daemon[64];
+	const char *socket = options->socket != NULL ? options->socket : of_daemon;
 
-	snprintf(socket, sizeof(socket), "/run/dstm/%s.sock", command->daemon);
-	if (options->socket == NULL)
-		options->socket = socket;
+	snprintf(of_daemon, sizeof(of_daemon), "/run/dstm/%s.sock", command->daemon);
 	if (command->run == NULL)
-		return ask(command, options, options->socket);
-	options->packets.socket = options->socket;
-	options->packets.json = options->json;
-	options->packets.operand = operand;
-	return command->run(&options->packets);
+		return ask(command, options, socket);
+	packets.socket = socket;
+	packets.json = options->json;
+	packets.operand = operand;
+	return command->run(&packets);
 }
 
 int main(int argc, char **argv)

@@ -252,6 +252,7 @@ static uint32_t find_key(
 		break;
 	default:
 		key->has_port = false;
+		key->port = 0;
 		return NO_FAULT;
 	}
 	if (len < 8)
@@ -518,14 +519,17 @@ static bool is_source_routed(const struct model *model, const struct arrival *a)
 	return false;
 }
 
-static bool take_v4(struct arrival *a, const uint8_t *v4, uint32_t room)
+/* v4_fault, and what is needed of a sound header. */
+static uint32_t take_v4(struct arrival *a, const uint8_t *v4, uint32_t room)
 {
-	if (v4_fault(v4, room) != NO_FAULT)
-		return false;
+	uint32_t fault = v4_fault(v4, room);
+
+	if (fault != NO_FAULT)
+		return fault;
 	a->v4 = v4;
 	a->v4_len = get16(v4 + 2);
 	a->v4_header = (v4[0] & 15) * 4;
-	return true;
+	return NO_FAULT;
 }
 
 static void classify_tunnel(struct model *model, struct arrival *a, uint32_t offset)
@@ -534,10 +538,10 @@ static void classify_tunnel(struct model *model, struct arrival *a, uint32_t off
 		DP_DROP_INNER_BAD_HEADER_LENGTH, DP_DROP_INNER_BAD_LENGTH,
 		DP_DROP_INNER_BAD_CHECKSUM};
 	const uint8_t *v4 = a->v6 + offset;
-	uint32_t room = V6_HEADER + get16(a->v6 + 4) - offset;
+	uint32_t fault = take_v4(a, v4, V6_HEADER + get16(a->v6 + 4) - offset);
 
-	if (!take_v4(a, v4, room))
-		drop(model, a, faults[v4_fault(v4, room)]);
+	if (fault != NO_FAULT)
+		drop(model, a, faults[fault]);
 	else if (is_source_routed(model, a))
 		drop(model, a, DP_DROP_INNER_SOURCE_ROUTE);
 	else if (a->group)
@@ -598,17 +602,16 @@ static void classify_v4(struct model *model, struct arrival *a)
 	static const enum dp_counter faults[] = {DP_DROP_V4_TRUNCATED, DP_DROP_V4_BAD_VERSION,
 		DP_DROP_V4_BAD_HEADER_LENGTH, DP_DROP_V4_BAD_LENGTH, DP_DROP_V4_BAD_CHECKSUM};
 	const uint8_t *v4 = a->frame + ETHER;
+	uint32_t fault = take_v4(a, v4, a->len - ETHER);
 
 	a->v6 = NULL;
-	if (!take_v4(a, v4, a->len - ETHER))
-		drop(model, a, faults[v4_fault(v4, a->len - ETHER)]);
+	if (fault != NO_FAULT)
+		drop(model, a, faults[fault]);
 	else if (is_source_routed(model, a))
 		drop(model, a, DP_DROP_V4_SOURCE_ROUTE);
-	else if (v4[16] >= 224)
-		to_host(model, a);
-	else if (is_martian(get32(v4 + 12)))
+	else if (v4[16] < 224 && is_martian(get32(v4 + 12)))
 		drop(model, a, DP_DROP_V4_MARTIAN);
-	else if (is_fragment(v4) && is_local(model, get32(v4 + 16)))
+	else if (v4[16] >= 224 || (is_fragment(v4) && is_local(model, get32(v4 + 16))))
 		to_host(model, a);
 	else if (a->group)
 		drop(model, a, DP_DROP_GROUP_MAC);

@@ -208,9 +208,11 @@ static void answer_client(
 static void answer_v6(
 	struct model *model, const struct arrival *a, uint8_t type, uint8_t code, uint32_t pointer)
 {
-	uint32_t quoted = V6_HEADER + get16(a->v6 + 4), len;
+	uint32_t quoted, len;
 	uint8_t *frame, *icmp;
 
+	assert(a->v6 != NULL);
+	quoted = V6_HEADER + get16(a->v6 + 4);
 	quoted = quoted < 1232 ? quoted : 1232;
 	len = 8 + quoted;
 	frame = new_v6_frame(model, ERROR_TOS, len, 58, 64, a->v6 + 24, a->v6 + 8);
@@ -287,7 +289,7 @@ static bool is_ours(const struct model *model, struct arrival *a, const uint8_t 
 	uint32_t offset = quoted_tunnel(v6, room);
 	const uint8_t *v4 = v6 + offset;
 	const struct model_binding *holder;
-	struct model_key key;
+	struct model_key key = {0};
 
 	if (v6[6] == 44 && (get16(v6 + V6_HEADER + 2) & 0xfff8) != 0)
 		return false; /* its IPv4 header was in the first one */
