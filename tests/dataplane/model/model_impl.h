@@ -73,8 +73,13 @@ static inline uint8_t *take_room(struct model *model, uint32_t len)
 	return room;
 }
 
-/* model.c */
+/* model_classify.c */
 void classify(struct model *model, const struct arrival *arrival);
+
+/* model.c */
+/* Whole, sound packets, to be forwarded: out of a tunnel, and into one. */
+void from_tunnel(struct model *model, const struct arrival *a);
+void from_v4(struct model *model, const struct arrival *a);
 void drop(struct model *model, const struct arrival *arrival, enum dp_counter reason);
 /* The same, but its sender may be told. */
 void refuse(

@@ -2,16 +2,14 @@
 #include "traffic.h"
 
 #include "octets.h"
+#include "traffic_impl.h"
 #include "support/random.h"
 
 #include <rte_common.h>
 
-#define ETHER     14
-#define V6_HEADER 40
-#define INNER     (ETHER + V6_HEADER)
-#define ICMP      1
-#define TCP       6
-#define UDP       17
+#define ICMP 1
+#define TCP  6
+#define UDP  17
 
 /* Between whom a packet goes. */
 struct flow {
@@ -28,16 +26,6 @@ uint32_t traffic_below(struct traffic *t, uint32_t n)
 bool traffic_chance(struct traffic *t, uint32_t thousandths)
 {
 	return traffic_below(t, 1000) < thousandths;
-}
-
-static uint32_t below(struct traffic *t, uint32_t n)
-{
-	return traffic_below(t, n);
-}
-
-static bool chance(struct traffic *t, uint32_t thousandths)
-{
-	return traffic_chance(t, thousandths);
 }
 
 void traffic_init(struct traffic *t, uint64_t seed, const struct model *model)
@@ -353,7 +341,7 @@ static void write_v6(struct traffic *t, uint8_t *at, uint32_t len, uint8_t next_
  * Extension headers directly behind the IPv6 header of a frame, for what followed it until now. Returns the new
  * length, or the old one where the room does not suffice.
  */
-static uint32_t insert_headers(struct traffic *t, uint8_t *frame, uint32_t len, uint32_t room)
+uint32_t traffic_insert_headers(struct traffic *t, uint8_t *frame, uint32_t len, uint32_t room)
 {
 	static const uint8_t types[] = {60, 43, 60, 0};
 	static const uint8_t contents[][6] = {{4, 1, 4, 1, 1, 0}, {1, 4}, {0}, {1, 4},
@@ -404,7 +392,7 @@ static const uint8_t *any_sender(struct traffic *t)
 
 /* Each writes a frame to t->whole and returns its length; *inner: where its IPv4 header is, 0: it has none. */
 
-static uint32_t make_from_client(struct traffic *t, uint32_t payload, uint32_t *inner)
+uint32_t traffic_from_client(struct traffic *t, uint32_t payload, uint32_t *inner)
 {
 	const struct model_binding *b = any_binding(t);
 	const uint8_t *src = b->client, *dst = b->tep;
@@ -430,12 +418,12 @@ static uint32_t with_headers(struct traffic *t, uint32_t len, uint32_t *inner)
 	uint32_t longer = len;
 
 	if (chance(t, 50))
-		longer = insert_headers(t, t->whole, len, TRAFFIC_FRAME_MAX);
+		longer = traffic_insert_headers(t, t->whole, len, TRAFFIC_FRAME_MAX);
 	*inner += longer - len;
 	return longer;
 }
 
-static uint32_t make_from_peer(struct traffic *t, uint32_t payload, uint32_t *inner)
+uint32_t traffic_from_peer(struct traffic *t, uint32_t payload, uint32_t *inner)
 {
 	struct flow flow = flow_from(t, any_binding(t)), to_client;
 
@@ -502,218 +490,7 @@ static uint32_t make_other(struct traffic *t, uint32_t side)
 	return chance(t, 900) ? ETHER + V6_HEADER + len : below(t, ETHER + V6_HEADER);
 }
 
-/* --- damage ------------------------------------------------------------------------------------------ */
-
-/* Makes a damaged IPv4 header's checksum right again, so that the damage is looked at. */
-static void mend(uint8_t *frame, uint32_t len, uint32_t inner)
-{
-	uint32_t header = inner == 0 || inner + 20 > len ? 0 : (frame[inner] & 15) * 4;
-
-	if (header < 20 || inner + header > len)
-		return;
-	put16(frame + inner + 10, 0);
-	put16(frame + inner + 10, octets_checksum(frame + inner, header));
-}
-
-static void damage(struct traffic *t, struct traffic_frame *frame, uint32_t inner)
-{
-	uint32_t at = below(t, RTE_MIN(frame->len, 100U));
-
-	switch (below(t, 6)) {
-	case 0:
-		frame->at[at] ^= (uint8_t)(1 << below(t, 8));
-		break;
-	case 1:
-		frame->at[at] = (uint8_t)below(t, 256);
-		break;
-	case 2: /* in a header */
-		if (inner == 0 || inner + 20 > frame->len)
-			break;
-		frame->at[inner + below(t, 20)] = (uint8_t)below(t, 256);
-		break;
-	case 3: /* lengths */
-		if (inner + 6 <= frame->len)
-			put16(frame->at + (chance(t, 500) ? 18 : RTE_MAX(inner, 14U) + 2),
-				below(t, chance(t, 500) ? 100 : 65536));
-		break;
-	case 4: /* cut */
-		frame->len = below(t, frame->len + 1);
-		break;
-	default: /* padded */
-		for (at = below(t, 40); at > 0 && frame->len < TRAFFIC_FRAME_MAX; at--)
-			frame->at[frame->len++] = (uint8_t)at;
-	}
-	if (chance(t, 700))
-		mend(frame->at, frame->len, inner);
-}
-
-/* --- pieces ------------------------------------------------------------------------------------------ */
-
-static void add_pending(struct traffic *t, uint32_t side, const uint8_t *frame, uint32_t len)
-{
-	struct traffic_frame *pending = &t->pending[t->n_pending];
-
-	if (t->n_pending == TRAFFIC_PENDING_MAX)
-		return;
-	t->n_pending++;
-	pending->side = side;
-	pending->len = len;
-	memcpy(pending->at, frame, len);
-}
-
-static void remove_pending(struct traffic *t, uint32_t at)
-{
-	const struct traffic_frame *last = &t->pending[--t->n_pending];
-
-	t->pending[at].side = last->side;
-	t->pending[at].len = last->len;
-	if (at != t->n_pending)
-		memcpy(t->pending[at].at, last->at, last->len);
-}
-
-/* Where the next cut is: small pieces, or such as links make. Multiples of 8, most of the time. */
-static uint32_t step(struct traffic *t, uint32_t len)
-{
-	uint32_t n = len > 2000 ? 1000 + below(t, 400) : 8 + below(t, RTE_MIN(len, 1400U));
-
-	return chance(t, 990) ? n & ~7U : n;
-}
-
-/* A payload's place in the fragment that carries it: rarely where it should be, if at all. */
-static uint32_t place(struct traffic *t, uint32_t offset)
-{
-	return chance(t, 10) ? offset + 8 * below(t, 3) : offset;
-}
-
-/* The fragments of an IPv6 packet. */
-static void cut_v6(struct traffic *t, const uint8_t *frame, uint32_t len)
-{
-	uint32_t payload = len - INNER, id = below(t, 3), n, n_octets;
-	uint8_t piece[TRAFFIC_FRAME_MAX];
-
-	for (uint32_t offset = 0; offset < payload; offset += n) {
-		n = RTE_MIN(RTE_MAX(step(t, payload), 8U), payload - offset);
-		memcpy(piece, frame, INNER);
-		put16(piece + 18, 8 + n);
-		piece[20] = 44;
-		memset(piece + INNER, 0, 8);
-		piece[INNER] = frame[20];
-		put16(piece + INNER + 2, place(t, offset) | (n < payload - offset));
-		piece[INNER + 7] = (uint8_t)id;
-		memcpy(piece + INNER + 8, frame + INNER + offset, n);
-		if (chance(t, 20))
-			piece[15] ^= (uint8_t)(below(t, 4) << 4);
-		n_octets = INNER + 8 + n;
-		if (chance(t, 60))
-			n_octets = insert_headers(t, piece, n_octets, sizeof(piece));
-		add_pending(t, 0, piece, n_octets);
-	}
-}
-
-/* The fragments of an IPv4 packet; nested: some of them in a tunnel are cut once more. */
-static void cut_v4(
-	struct traffic *t, const uint8_t *frame, uint32_t len, uint32_t inner, bool nested)
-{
-	uint32_t start = inner + (frame[inner] & 15) * 4, n, n_octets;
-	uint8_t piece[TRAFFIC_FRAME_MAX];
-
-	for (uint32_t offset = 0; start + offset < len; offset += n) {
-		uint32_t left = len - start - offset;
-		bool more;
-
-		n = RTE_MIN(RTE_MAX(step(t, len - start), 8U), left);
-		more = n < left;
-		memcpy(piece, frame, start);
-		memcpy(piece + start, frame + start + offset, n);
-		put16(piece + inner + 2, start - inner + n);
-		put16(piece + inner + 6, place(t, offset) / 8 | (more ? 0x2000 : 0));
-		if (chance(t, 20))
-			piece[inner + 1] ^= (uint8_t)below(t, 4);
-		mend(piece, start, inner);
-		if (inner == INNER)
-			put16(piece + 18, start - inner + n);
-		if (inner == INNER && chance(t, 20))
-			piece[15] ^= (uint8_t)(below(t, 4) << 4);
-		n_octets = start + n;
-		if (inner == INNER && chance(t, 60))
-			n_octets = insert_headers(t, piece, n_octets, sizeof(piece));
-		if (nested && chance(t, 100))
-			cut_v6(t, piece, n_octets);
-		else
-			add_pending(t, inner == INNER ? 0 : 1, piece, n_octets);
-	}
-}
-
-/* Some get lost, some come twice, or as what they are not. */
-static void disturb(struct traffic *t, uint32_t first)
-{
-	struct traffic_frame *some;
-	uint32_t at;
-
-	if (first == t->n_pending)
-		return;
-	at = first + below(t, t->n_pending - first);
-	some = &t->pending[at];
-	switch (below(t, 12)) {
-	case 0:
-		remove_pending(t, at);
-		break;
-	case 1:
-		add_pending(t, some->side, some->at, some->len);
-		break;
-	case 2:
-		add_pending(t, some->side, some->at, some->len);
-		some->at[some->len - 1] ^= 1;
-		break;
-	case 3:
-		if (t->hostile != 0)
-			damage(t, some, chance(t, 500) ? 0 : some->side == 0 ? INNER : ETHER);
-		break;
-	default:
-		break;
-	}
-}
-
-static uint32_t big_payload(struct traffic *t)
-{
-	uint32_t kind = below(t, 1000);
-
-	if (kind < 900)
-		return 8 + below(t, 200);
-	if (kind < 990)
-		return below(t, 6000);
-	return chance(t, 500) ? below(t, 65500) : 65440 + below(t, 60);
-}
-
-/* A packet in pieces: all are pending then. */
-static void make_pieces(struct traffic *t, uint32_t side)
-{
-	uint32_t first = t->n_pending, inner, len;
-
-	if (side == 1) {
-		len = make_from_peer(t, big_payload(t), &inner);
-		cut_v4(t, t->whole, len, inner, false);
-	} else {
-		len = make_from_client(t, big_payload(t), &inner);
-		if (chance(t, 500))
-			cut_v4(t, t->whole, len, inner, true);
-		else if (chance(t, 900) || len > 1500)
-			cut_v6(t, t->whole, len);
-		else
-			cut_v6(t, t->whole, insert_headers(t, t->whole, len, TRAFFIC_FRAME_MAX));
-	}
-	disturb(t, first);
-}
-
-static void take_pending(struct traffic *t, struct traffic_frame *frame)
-{
-	uint32_t at = chance(t, 500) ? 0 : below(t, t->n_pending);
-
-	frame->side = t->pending[at].side;
-	frame->len = t->pending[at].len;
-	memcpy(frame->at, t->pending[at].at, frame->len);
-	remove_pending(t, at);
-}
+/* --- the next one --------------------------------------------------------------------------------- */
 
 void traffic_next(struct traffic *t, struct traffic_frame *frame)
 {
@@ -722,9 +499,9 @@ void traffic_next(struct traffic *t, struct traffic_frame *frame)
 
 	frame->side = below(t, 2);
 	if (!nobody && t->n_pending < 8 && chance(t, t->fragments))
-		make_pieces(t, frame->side);
+		traffic_make_pieces(t, frame->side);
 	if (t->n_pending != 0 && chance(t, 500)) {
-		take_pending(t, frame);
+		traffic_take_pending(t, frame);
 		return;
 	}
 	if (nobody || kind < 30)
@@ -732,11 +509,12 @@ void traffic_next(struct traffic *t, struct traffic_frame *frame)
 	else if (kind < 50 && frame->side == 0)
 		frame->len = make_tunnel_error(t);
 	else if (frame->side == 0)
-		frame->len = with_headers(t, make_from_client(t, payload_len(t), &inner), &inner);
+		frame->len = with_headers(
+			t, traffic_from_client(t, payload_len(t), &inner), &inner);
 	else
-		frame->len = make_from_peer(t, payload_len(t), &inner);
+		frame->len = traffic_from_peer(t, payload_len(t), &inner);
 	frame->len = RTE_MIN(frame->len, (uint32_t)TRAFFIC_FRAME_MAX);
 	memcpy(frame->at, t->whole, frame->len);
 	if (chance(t, t->hostile) && frame->len > 0)
-		damage(t, frame, inner);
+		traffic_damage(t, frame, inner);
 }
