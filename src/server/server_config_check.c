@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What no single key can say: names that have to be there or differ, prefixes that may not overlap. */
+#include "server/server_config_impl.h"
+
+#include "server/pool.h"
+
+#include <string.h>
+
+/* A file under check. */
+struct check {
+	const struct srv_config *config;
+	const char *path;
+	struct config_error *error;
+};
+
+static int check_lease(const struct check *check)
+{
+	const struct srv_config_lease *lease = &check->config->lease;
+
+	if (lease->lifetime_min_s > lease->lifetime_s)
+		return config_fail(check->error, check->path, lease->pos,
+			"lifetime_min_s is above lifetime_s");
+	return 0;
+}
+
+static int check_auth(const struct check *check)
+{
+	const struct srv_config_auth *auth = &check->config->auth;
+	const struct srv_config_user *users = auth->users.items;
+
+	if (!auth->anonymous && auth->users.n == 0)
+		return config_fail(check->error, check->path, auth->pos,
+			"nobody could lease: anonymous is false and there are no users");
+	for (uint32_t i = 0; i < auth->users.n; i++) {
+		for (uint32_t j = 0; j < i; j++) {
+			if (strcmp(users[i].name, users[j].name) == 0)
+				return config_fail(check->error, check->path, users[i].pos,
+					"user \"%s\" is there twice", users[i].name);
+		}
+	}
+	return 0;
+}
+
+static int check_tep(const struct check *check, uint32_t i)
+{
+	const struct srv_config_tep *teps = check->config->teps.items;
+	const struct srv_config_tep *tep = &teps[i];
+
+	for (uint32_t j = 0; j < i; j++) {
+		if (strcmp(tep->name, teps[j].name) == 0)
+			return config_fail(check->error, check->path, tep->pos,
+				"tep \"%s\" is there twice", tep->name);
+		if (addr_v6_equal(&tep->control.addr, &teps[j].control.addr) &&
+			tep->control.port == teps[j].control.port)
+			return config_fail(check->error, check->path, tep->pos,
+				"teps \"%s\" and \"%s\" have the same control endpoint",
+				teps[j].name, tep->name);
+	}
+	if (tep->control.port == 0 || IN6_IS_ADDR_UNSPECIFIED(&tep->control.addr))
+		return config_fail(check->error, check->path, tep->pos,
+			"tep \"%s\": control needs an address and a port", tep->name);
+	if (!addr_v6_is_global(&tep->v6))
+		return config_fail(check->error, check->path, tep->pos,
+			"tep \"%s\": v6 cannot be a tunnel end", tep->name);
+	return 0;
+}
+
+static int check_pool_alone(const struct check *check, const struct srv_config_pool *pool)
+{
+	bool is_shared = pool->mode == SRV_POOL_SHARED;
+	char text[ADDR_PREFIX_STRLEN];
+
+	if (srv_config_find_tep(check->config, pool->tep) == check->config->teps.n)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": there is no tep \"%s\"", pool->name, pool->tep);
+	if ((pool->block_size & (pool->block_size - 1)) != 0)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": block_size %u is not a power of two", pool->name,
+			pool->block_size);
+	if (!addr_v4_prefix_is_unicast(&pool->prefix))
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": %s holds addresses that no host can have", pool->name,
+			addr_v4_prefix_format(&pool->prefix, text));
+	if (srv_pool_size(&pool->prefix, is_shared ? pool->block_size : 0) > SRV_POOL_UNITS_MAX)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": more than %u %s", pool->name, SRV_POOL_UNITS_MAX,
+			is_shared ? "blocks" : "addresses");
+	return 0;
+}
+
+static int check_pool(const struct check *check, uint32_t i)
+{
+	const struct srv_config_pool *pools = check->config->pools.items;
+	const struct srv_config_pool *pool = &pools[i];
+
+	for (uint32_t j = 0; j < i; j++) {
+		if (strcmp(pool->name, pools[j].name) == 0)
+			return config_fail(check->error, check->path, pool->pos,
+				"pool \"%s\" is there twice", pool->name);
+		if (addr_v4_prefixes_overlap(&pool->prefix, &pools[j].prefix))
+			return config_fail(check->error, check->path, pool->pos,
+				"pools \"%s\" and \"%s\" overlap", pools[j].name, pool->name);
+	}
+	return check_pool_alone(check, pool);
+}
+
+int srv_config_check(const char *path, const struct srv_config *config, struct config_error *error)
+{
+	const struct check all = {.config = config, .path = path, .error = error}, *check = &all;
+	int ret = check_lease(check);
+
+	if (ret == 0)
+		ret = check_auth(check);
+	for (uint32_t i = 0; ret == 0 && i < check->config->teps.n; i++)
+		ret = check_tep(check, i);
+	for (uint32_t i = 0; ret == 0 && i < check->config->pools.n; i++)
+		ret = check_pool(check, i);
+	return ret;
+}

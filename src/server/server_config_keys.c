@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The keys of server.yaml: name, type, range, default and place of each. */
+#include "server/server_config_impl.h"
+
+#define NAME_MAX_LEN     63
+#define PASSWORD_MAX_LEN 255
+#define PATH_MAX_LEN     4095
+#define SOCKET_MAX_LEN   107 /* sun_path */
+#define YEAR_S           31536000
+
+static const struct config_key user_keys[] = {
+	{CONFIG_POS, offsetof(struct srv_config_user, pos)},
+	{CONFIG_STRING, offsetof(struct srv_config_user, name), "name", .required = true, .min = 1,
+		.max = SRV_USER_SIZE - 1},
+	{CONFIG_STRING, offsetof(struct srv_config_user, password), "password", .required = true,
+		.min = 1, .max = PASSWORD_MAX_LEN},
+	{CONFIG_END},
+};
+static const struct config_section user_section = {user_keys, sizeof(struct srv_config_user)};
+
+static const struct config_key tep_keys[] = {
+	{CONFIG_POS, offsetof(struct srv_config_tep, pos)},
+	{CONFIG_STRING, offsetof(struct srv_config_tep, name), "name", .required = true, .min = 1,
+		.max = NAME_MAX_LEN},
+	{CONFIG_ENDPOINT, offsetof(struct srv_config_tep, control), "control", .required = true},
+	{CONFIG_STRING, offsetof(struct srv_config_tep, user), "user", .required = true, .min = 1,
+		.max = SRV_USER_SIZE - 1},
+	{CONFIG_STRING, offsetof(struct srv_config_tep, password), "password", .required = true,
+		.min = 1, .max = PASSWORD_MAX_LEN},
+	{CONFIG_V6, offsetof(struct srv_config_tep, v6), "v6", .required = true},
+	{CONFIG_END},
+};
+static const struct config_section tep_section = {tep_keys, sizeof(struct srv_config_tep)};
+
+static const char *const modes[] = {
+	[SRV_POOL_SHARED] = "shared", [SRV_POOL_EXCLUSIVE] = "exclusive", NULL};
+
+static const struct config_key pool_keys[] = {
+	{CONFIG_POS, offsetof(struct srv_config_pool, pos)},
+	{CONFIG_STRING, offsetof(struct srv_config_pool, name), "name", .required = true, .min = 1,
+		.max = NAME_MAX_LEN},
+	{CONFIG_V4_PREFIX, offsetof(struct srv_config_pool, prefix), "prefix", .required = true},
+	{CONFIG_CHOICE, offsetof(struct srv_config_pool, mode), "mode", .value = "shared",
+		.choices = modes},
+	{CONFIG_U32, offsetof(struct srv_config_pool, block_size), "block_size", .value = "1024",
+		.min = 1, .max = 32768},
+	{CONFIG_STRING, offsetof(struct srv_config_pool, tep), "tep", .required = true, .min = 1,
+		.max = NAME_MAX_LEN},
+	{CONFIG_LIST, offsetof(struct srv_config_pool, clients), "clients", .value = "::/0",
+		.min = 1, .item = CONFIG_V6_PREFIX},
+	{CONFIG_END},
+};
+static const struct config_section pool_section = {pool_keys, sizeof(struct srv_config_pool)};
+
+static const struct config_key lease_keys[] = {
+	{CONFIG_POS, offsetof(struct srv_config_lease, pos)},
+	{CONFIG_U32, offsetof(struct srv_config_lease, lifetime_s), "lifetime_s", .value = "3600",
+		.min = 1, .max = YEAR_S},
+	{CONFIG_U32, offsetof(struct srv_config_lease, lifetime_min_s), "lifetime_min_s",
+		.value = "60", .min = 1, .max = YEAR_S},
+	{CONFIG_U32, offsetof(struct srv_config_lease, quarantine_s), "quarantine_s",
+		.value = "120", .min = 0, .max = YEAR_S},
+	{CONFIG_U32, offsetof(struct srv_config_lease, tep_timeout_s), "tep_timeout_s",
+		.value = "5", .min = 1, .max = 60},
+	{CONFIG_END},
+};
+static const struct config_section lease_section = {lease_keys, sizeof(struct srv_config_lease)};
+
+static const struct config_key auth_keys[] = {
+	{CONFIG_POS, offsetof(struct srv_config_auth, pos)},
+	{CONFIG_BOOL, offsetof(struct srv_config_auth, anonymous), "anonymous", .value = "true"},
+	{CONFIG_BOOL, offsetof(struct srv_config_auth, digest_md5), "digest_md5", .value = "true"},
+	{CONFIG_STRING, offsetof(struct srv_config_auth, realm), "realm", .value = "dstm", .min = 1,
+		.max = NAME_MAX_LEN},
+	{CONFIG_LIST, offsetof(struct srv_config_auth, users), "users", .section = &user_section},
+	{CONFIG_BOOL, offsetof(struct srv_config_auth, require_peer_address),
+		"require_peer_address", .value = "true"},
+	{CONFIG_END},
+};
+static const struct config_section auth_section = {auth_keys, sizeof(struct srv_config_auth)};
+
+static const struct config_key limit_keys[] = {
+	{CONFIG_U32, offsetof(struct srv_config_limits, connections), "connections",
+		.value = "10000", .min = 1, .max = 1000000},
+	{CONFIG_U32, offsetof(struct srv_config_limits, auth_timeout_s), "auth_timeout_s",
+		.value = "30", .min = 1, .max = 3600},
+	{CONFIG_U32, offsetof(struct srv_config_limits, message_timeout_s), "message_timeout_s",
+		.value = "10", .min = 1, .max = 3600},
+	{CONFIG_U32, offsetof(struct srv_config_limits, auth_attempts), "auth_attempts",
+		.value = "3", .min = 1, .max = 100},
+	{CONFIG_U32, offsetof(struct srv_config_limits, leases_per_client), "leases_per_client",
+		.value = "4", .min = 1, .max = 65535},
+	{CONFIG_END},
+};
+static const struct config_section limit_section = {limit_keys, sizeof(struct srv_config_limits)};
+
+static const struct config_key root_keys[] = {
+	{CONFIG_LIST, offsetof(struct srv_config, listen), "listen", .value = "[::]:3653", .min = 1,
+		.max = 16, .item = CONFIG_ENDPOINT},
+	{CONFIG_STRING, offsetof(struct srv_config, socket), "socket", .min = 1,
+		.max = SOCKET_MAX_LEN},
+	{CONFIG_STRING, offsetof(struct srv_config, store), "store",
+		.value = "/var/lib/dstm/leases.db", .min = 1, .max = PATH_MAX_LEN},
+	{CONFIG_SECTION, offsetof(struct srv_config, lease), "lease", .section = &lease_section},
+	{CONFIG_SECTION, offsetof(struct srv_config, auth), "auth", .section = &auth_section},
+	{CONFIG_SECTION, offsetof(struct srv_config, limits), "limits", .section = &limit_section},
+	{CONFIG_LIST, offsetof(struct srv_config, teps), "teps", .required = true, .min = 1,
+		.max = 1024, .section = &tep_section},
+	{CONFIG_LIST, offsetof(struct srv_config, pools), "pools", .required = true, .min = 1,
+		.max = 1024, .section = &pool_section},
+	{CONFIG_END},
+};
+const struct config_section srv_config_section = {root_keys, sizeof(struct srv_config)};
