@@ -180,7 +180,7 @@ static enum progress create_new(struct srv_engine *engine, struct srv_session *s
 	if (srv_job_create(engine, session, lease, wish, returned, now_ms))
 		return BEGUN;
 	if (returned)
-		srv_lease_end(engine, lease, now_ms);
+		srv_lease_end(engine, lease, SRV_REASON_NOT_STORED, now_ms);
 	else
 		srv_lease_drop(engine, lease);
 	return refuse(engine, session, TSP_STATUS_BUSY);
@@ -194,7 +194,7 @@ static void revoke(struct srv_engine *engine, struct srv_lease *lease, int64_t n
 	log_info("lease %s: ended, its pool no longer serves what the client asks for",
 		lease_format(&lease->lease, text));
 	srv_engine_count(engine, SRV_COUNT_LEASES_REVOKED);
-	srv_lease_end(engine, lease, now_ms);
+	srv_lease_end(engine, lease, SRV_REASON_POLICY, now_ms);
 }
 
 static enum progress create(struct srv_engine *engine, struct srv_session *session,
@@ -215,8 +215,10 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 		if (wish->names_v4)
 			return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
 	}
-	if (has.held >= engine->params.leases_per_client)
+	if (has.held >= engine->params.leases_per_client) {
+		engine->params.ops->over_quota(engine->params.arg, &wish->client_v6, session->user);
 		return refuse(engine, session, TSP_STATUS_BUSY);
+	}
 	return create_new(engine, session, wish, &has, now_ms);
 }
 
@@ -249,7 +251,7 @@ static void confirm(
 				srv_lease_set_active_due(engine, lease, now_ms);
 		} else if (lease->job == NULL) {
 			srv_engine_count(engine, SRV_COUNT_LEASES_UNDONE);
-			srv_lease_end(engine, lease, now_ms);
+			srv_lease_end(engine, lease, SRV_REASON_REJECTED, now_ms);
 		}
 	}
 }
@@ -356,6 +358,6 @@ void srv_engine_session_closed(
 		if (!lease->unconfirmed || lease->job != NULL)
 			continue;
 		srv_engine_count(engine, SRV_COUNT_LEASES_UNDONE);
-		srv_lease_end(engine, lease, now_ms);
+		srv_lease_end(engine, lease, SRV_REASON_NOT_ACCEPTED, now_ms);
 	}
 }

@@ -24,6 +24,7 @@
 #include "server/counters.h"
 #include "server/lease_db.h"
 #include "server/pool.h"
+#include "server/record.h"
 #include "server/request.h"
 #include "server/store.h"
 #include "tsp/tsp_msg.h"
@@ -69,6 +70,20 @@ struct srv_engine_tep {
 	uint32_t v4;
 };
 
+/* Why a lease began, changed or ended: words of the records. */
+#define SRV_REASON_REQUESTED    "requested"
+#define SRV_REASON_RETURNED     "returned" /* the client had it before */
+#define SRV_REASON_RENEWED      "renewed"
+#define SRV_REASON_TEP_CHANGED  "tep-changed"
+#define SRV_REASON_BY_CLIENT    "released-by-client"
+#define SRV_REASON_EXPIRED      "expired"
+#define SRV_REASON_REJECTED     "rejected-by-client"
+#define SRV_REASON_NOT_ACCEPTED "not-accepted"
+#define SRV_REASON_POLICY       "revoked-by-policy"
+#define SRV_REASON_TEP_REFUSED  "refused-by-tep"
+#define SRV_REASON_NOT_STORED   "not-stored"
+#define SRV_REASON_RECOVERED    "recovered" /* found missing at a start */
+
 enum srv_tep_result {
 	SRV_TEP_DONE,
 	SRV_TEP_REFUSED, /* it answered with an error: nothing was installed */
@@ -81,6 +96,11 @@ struct srv_engine_ops {
 	void (*put)(
 		void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job);
 	void (*remove)(void *arg, uint64_t id);
+	/* A record of what the put that comes next makes durable. reason: a constant; SRV_REASON_... */
+	void (*record)(void *arg, const struct srv_lease *lease, enum srv_record_event event,
+		const char *reason);
+	/* A request was refused for a quota; user: whose, "" for ANONYMOUS. */
+	void (*over_quota)(void *arg, const struct in6_addr *client_v6, const char *user);
 	/* srv_engine_tep_answered follows. */
 	void (*tep_create)(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job);
 	/* False: nothing is to be waited for. Without a job nobody waits anyway. */

@@ -32,6 +32,7 @@ struct srv_job {
 	struct srv_session *session; /* NULL: it is gone */
 	struct srv_wish wish;
 	int64_t old_end_ms; /* renewal: the end to go back to */
+	struct in6_addr old_tep_v6; /* renewal: to see whether the TEP's address is another now */
 	bool returned; /* create: the lease was this client's before */
 	TAILQ_HEAD(, srv_session) waiters; /* sessions with a request about the same lease */
 	TAILQ_ENTRY(srv_job) of_engine;
@@ -79,8 +80,12 @@ bool srv_lease_return(struct srv_engine *engine, struct srv_lease *lease);
 void srv_lease_attach(struct srv_lease *lease, struct srv_session *session);
 /* Into quarantine, in memory; the caller sees to TEP, store and due time. */
 void srv_lease_rest(struct srv_engine *engine, struct srv_lease *lease);
-/* Into quarantine for good: also at the TEP and in the store, and the time runs. */
-void srv_lease_end(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms);
+/*
+ * Into quarantine for good: also at the TEP and in the store, and the time runs. A lease that was ever
+ * answered is recorded as ended, for that reason.
+ */
+void srv_lease_end(
+	struct srv_engine *engine, struct srv_lease *lease, const char *reason, int64_t now_ms);
 /* Out of memory and store, its range free: it never came into being. */
 void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease);
 /* When an active lease is due: at its end, or when it should have been accepted. */

@@ -101,6 +101,12 @@ static void ask_tep(struct srv_engine *engine, struct srv_job *job, int64_t now_
 		engine->params.arg, srv_engine_tep_of(engine, lease), &lease->lease, job);
 }
 
+static void record(struct srv_engine *engine, const struct srv_job *job,
+	enum srv_record_event event, const char *reason)
+{
+	ops_of(engine)->record(engine->params.arg, job->lease, event, reason);
+}
+
 static void store_result(struct srv_engine *engine, struct srv_job *job, int64_t until_ms)
 {
 	job->step = SRV_STEP_STORE;
@@ -135,7 +141,7 @@ static void create_fails(struct srv_engine *engine, struct srv_job *job, enum ts
 
 	lease->job = NULL;
 	if (maybe_installed || job->returned)
-		srv_lease_end(engine, lease, now_ms);
+		srv_lease_end(engine, lease, SRV_REASON_NOT_STORED, now_ms);
 	else
 		srv_lease_drop(engine, lease);
 	job->lease = NULL;
@@ -167,6 +173,8 @@ static void create_at_tep(
 		return create_fails(
 			engine, job, TSP_STATUS_TEP_ERROR, result == SRV_TEP_LOST, now_ms);
 	srv_lease_db_set_state(engine->db, job->lease, SRV_LEASE_ACTIVE);
+	record(engine, job, SRV_RECORD_ALLOCATED,
+		job->returned ? SRV_REASON_RETURNED : SRV_REASON_REQUESTED);
 	store_result(engine, job, job->lease->lease.end_ms);
 }
 
@@ -191,6 +199,7 @@ bool srv_job_renew(struct srv_engine *engine, struct srv_session *session, struc
 		return false;
 	job->wish = *wish;
 	job->old_end_ms = lease->lease.end_ms;
+	job->old_tep_v6 = lease->lease.tep_v6;
 	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
 	ask_tep(engine, job, now_ms);
 	return true;
@@ -217,7 +226,7 @@ static void renewal_refused_by_tep(struct srv_engine *engine, struct srv_job *jo
 	lease->job = NULL;
 	log_lease(engine, job, "ended, its TEP refused the renewal");
 	srv_engine_count(engine, SRV_COUNT_LEASES_REVOKED);
-	srv_lease_end(engine, lease, now_ms);
+	srv_lease_end(engine, lease, SRV_REASON_TEP_REFUSED, now_ms);
 	fail(engine, job, TSP_STATUS_TEP_ERROR);
 	finish(engine, job, now_ms);
 }
@@ -243,9 +252,13 @@ static void renewal_done(struct srv_engine *engine, struct srv_job *job, int64_t
 static void renewal_at_tep(
 	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms)
 {
-	if (result == SRV_TEP_DONE)
+	if (result == SRV_TEP_DONE) {
+		if (addr_v6_equal(&job->lease->lease.tep_v6, &job->old_tep_v6))
+			record(engine, job, SRV_RECORD_RENEWED, SRV_REASON_RENEWED);
+		else
+			record(engine, job, SRV_RECORD_CHANGED, SRV_REASON_TEP_CHANGED);
 		store_result(engine, job, job->lease->lease.end_ms);
-	else if (result == SRV_TEP_REFUSED)
+	} else if (result == SRV_TEP_REFUSED)
 		renewal_refused_by_tep(engine, job, now_ms);
 	else
 		renewal_fails(engine, job, TSP_STATUS_TEP_ERROR, now_ms);
@@ -257,6 +270,7 @@ static void release_at_tep(struct srv_engine *engine, struct srv_job *job, int64
 {
 	int64_t until_ms = now_ms + (int64_t)engine->params.quarantine_s * 1000;
 
+	record(engine, job, SRV_RECORD_RELEASED, SRV_REASON_BY_CLIENT);
 	store_result(engine, job, until_ms);
 }
 

@@ -113,14 +113,18 @@ void srv_lease_rest(struct srv_engine *engine, struct srv_lease *lease)
 	srv_pool_rest(srv_lease_pool(engine, lease)->pool, &lease->lease);
 }
 
-void srv_lease_end(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms)
+void srv_lease_end(
+	struct srv_engine *engine, struct srv_lease *lease, const char *reason, int64_t now_ms)
 {
 	const struct srv_engine_ops *ops = engine->params.ops;
+	bool was_active = lease->state == SRV_LEASE_ACTIVE;
 	int64_t until_ms = now_ms + (int64_t)engine->params.quarantine_s * 1000;
 
 	srv_lease_rest(engine, lease);
 	srv_lease_db_set_due(engine->db, lease, until_ms);
 	ops->tep_delete(engine->params.arg, srv_engine_tep_of(engine, lease), &lease->lease, NULL);
+	if (was_active)
+		ops->record(engine->params.arg, lease, SRV_RECORD_RELEASED, reason);
 	ops->put(engine->params.arg, lease, until_ms, NULL);
 }
 
@@ -180,7 +184,7 @@ static void expire(struct srv_engine *engine, struct srv_lease *lease, int64_t n
 		undone ? "undone, its client did not accept it" : "expired");
 	srv_engine_count(engine, undone ? SRV_COUNT_LEASES_UNDONE : SRV_COUNT_LEASES_EXPIRED);
 	tell_client(engine, lease);
-	srv_lease_end(engine, lease, now_ms);
+	srv_lease_end(engine, lease, undone ? SRV_REASON_NOT_ACCEPTED : SRV_REASON_EXPIRED, now_ms);
 }
 
 int64_t srv_engine_next_ms(const struct srv_engine *engine)

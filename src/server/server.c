@@ -34,7 +34,7 @@ static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, 
 	};
 
 	strncpy(record.user, lease->user, sizeof(record.user) - 1);
-	if (srv_writer_put(server->writer, &record, job) < 0)
+	if (srv_writer_put(server->writer, &record, srv_records_take(server->records), job) < 0)
 		log_err("store: out of memory");
 }
 
@@ -44,6 +44,19 @@ static void act_remove(void *arg, uint64_t id)
 
 	if (srv_writer_remove(server->writer, id, NULL) < 0)
 		log_err("store: out of memory");
+}
+
+static void act_record(
+	void *arg, const struct srv_lease *lease, enum srv_record_event event, const char *reason)
+{
+	struct srv_server *server = arg;
+
+	srv_records_say(
+		server->records, lease, srv_engine_tep_of(server->engine, lease), event, reason);
+}
+
+static void act_over_quota(void *arg, const struct in6_addr *client_v6, const char *user)
+{
 }
 
 static void act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
@@ -65,6 +78,8 @@ static const struct srv_engine_ops engine_ops = {
 	.answer = act_answer,
 	.put = act_put,
 	.remove = act_remove,
+	.record = act_record,
+	.over_quota = act_over_quota,
 	.tep_create = act_tep_create,
 	.tep_delete = act_tep_delete,
 };
@@ -206,6 +221,14 @@ static void resume(void *arg, const struct srv_store_record *record)
 		resumption->error = ret;
 }
 
+static int open_records(struct srv_server *server)
+{
+	if (server->config.records.file == NULL)
+		return 0;
+	server->records = srv_records_create(&server->config.records, server->pools, server->teps);
+	return server->records != NULL ? 0 : -errno;
+}
+
 static int open_store(struct srv_server *server)
 {
 	struct resumption resumption = {
@@ -225,7 +248,8 @@ static int open_store(struct srv_server *server)
 		resumption.error = -EIO;
 	}
 	if (resumption.error == 0) {
-		server->writer = srv_writer_create(server->base, store, on_stored, server);
+		server->writer = srv_writer_create(server->base, store,
+			srv_records_recorder(server->records), on_stored, server);
 		if (server->writer == NULL)
 			resumption.error = -errno;
 	}
@@ -316,8 +340,8 @@ static int open_ctl(struct srv_server *server)
 struct srv_server *srv_server_create(
 	struct event_base *base, const char *config_path, struct srv_config *config)
 {
-	static int (*const steps[])(struct srv_server * server) = {
-		create_engine, open_store, dial_teps, start_tick, start_listening, open_ctl};
+	static int (*const steps[])(struct srv_server * server) = {create_engine, open_records,
+		open_store, dial_teps, start_tick, start_listening, open_ctl};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -355,6 +379,7 @@ void srv_server_destroy(struct srv_server *server)
 	/* Connections free themselves in the loop, once their last words are out. */
 	event_base_loop(server->base, EVLOOP_NONBLOCK);
 	srv_writer_destroy(server->writer);
+	srv_records_destroy(server->records);
 	srv_engine_destroy(server->engine);
 	for (uint32_t i = 0; server->pools != NULL && i < server->config.pools.n; i++)
 		srv_pool_destroy(server->pools[i].pool);
@@ -377,7 +402,8 @@ void srv_server_reload(struct srv_server *server)
 	if (srv_config_load(server->config_path, &next, &error) < 0)
 		return log_err("reload: nothing changed: %s", error.text);
 	if (!srv_config_same_plan(now, &next))
-		log_warn("reload: listen, socket, store, teps, pools and lease.tep_timeout_s "
+		log_warn("reload: listen, socket, store, records, teps, pools and "
+			 "lease.tep_timeout_s "
 			 "change only with a restart");
 	/* Swapped, so that next holds what is to be freed. */
 	struct srv_config_auth auth = now->auth;
@@ -392,5 +418,7 @@ void srv_server_reload(struct srv_server *server)
 	limits = conn_limits(now);
 	srv_listener_set_limits(server->listener, &limits, now->limits.connections);
 	srv_config_free(&next);
+	if (server->records != NULL)
+		srv_recorder_reopen(srv_records_recorder(server->records));
 	log_info("reload: users, lease times and limits are as %s says", server->config_path);
 }

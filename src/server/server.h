@@ -7,6 +7,7 @@
 
 #include "server/engine.h"
 #include "server/listener.h"
+#include "server/records.h"
 #include "server/server_config.h"
 #include "server/store_writer.h"
 #include "server/tep_link.h"
@@ -29,6 +30,7 @@ struct srv_server {
 	struct srv_engine_tep *teps; /* [config.teps.n] */
 	struct srv_tep_link **links; /* [config.teps.n] */
 	struct srv_engine *engine;
+	struct srv_records *records; /* NULL: none are kept */
 	struct srv_writer *writer;
 	struct srv_listener *listener;
 	struct ctl_server *ctl;

@@ -63,6 +63,13 @@ struct srv_config_limits {
 	uint32_t leases_per_client;
 };
 
+struct srv_config_records {
+	char *file; /* NULL: no records are kept */
+	bool syslog;
+	bool required;
+	bool renewals;
+};
+
 struct srv_config {
 	struct config_list listen; /* struct addr_endpoint */
 	char *socket; /* NULL: none */
@@ -70,6 +77,7 @@ struct srv_config {
 	struct srv_config_lease lease;
 	struct srv_config_auth auth;
 	struct srv_config_limits limits;
+	struct srv_config_records records;
 	struct config_list teps; /* struct srv_config_tep */
 	struct config_list pools; /* struct srv_config_pool */
 };

@@ -94,6 +94,17 @@ static const struct config_key limit_keys[] = {
 };
 static const struct config_section limit_section = {limit_keys, sizeof(struct srv_config_limits)};
 
+static const struct config_key record_keys[] = {
+	{CONFIG_STRING, offsetof(struct srv_config_records, file), "file", .min = 1,
+		.max = PATH_MAX_LEN},
+	{CONFIG_BOOL, offsetof(struct srv_config_records, syslog), "syslog", .value = "false"},
+	{CONFIG_BOOL, offsetof(struct srv_config_records, required), "required", .value = "false"},
+	{CONFIG_BOOL, offsetof(struct srv_config_records, renewals), "renewals", .value = "false"},
+	{CONFIG_END},
+};
+static const struct config_section record_section = {
+	record_keys, sizeof(struct srv_config_records)};
+
 static const struct config_key root_keys[] = {
 	{CONFIG_LIST, offsetof(struct srv_config, listen), "listen", .value = "[::]:3653", .min = 1,
 		.max = 16, .item = CONFIG_ENDPOINT},
@@ -104,6 +115,8 @@ static const struct config_key root_keys[] = {
 	{CONFIG_SECTION, offsetof(struct srv_config, lease), "lease", .section = &lease_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, auth), "auth", .section = &auth_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, limits), "limits", .section = &limit_section},
+	{CONFIG_SECTION, offsetof(struct srv_config, records), "records",
+		.section = &record_section},
 	{CONFIG_LIST, offsetof(struct srv_config, teps), "teps", .required = true, .min = 1,
 		.max = 1024, .section = &tep_section},
 	{CONFIG_LIST, offsetof(struct srv_config, pools), "pools", .required = true, .min = 1,

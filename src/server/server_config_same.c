@@ -65,9 +65,16 @@ static bool same_pools(const struct config_list *a, const struct config_list *b)
 	return a->n == b->n;
 }
 
+static bool same_records(const struct srv_config_records *a, const struct srv_config_records *b)
+{
+	return same_text(a->file, b->file) && a->syslog == b->syslog &&
+	       a->required == b->required && a->renewals == b->renewals;
+}
+
 bool srv_config_same_plan(const struct srv_config *a, const struct srv_config *b)
 {
 	return same_listen(&a->listen, &b->listen) && same_text(a->socket, b->socket) &&
 	       same_text(a->store, b->store) && same_teps(&a->teps, &b->teps) &&
-	       same_pools(&a->pools, &b->pools) && a->lease.tep_timeout_s == b->lease.tep_timeout_s;
+	       same_records(&a->records, &b->records) && same_pools(&a->pools, &b->pools) &&
+	       a->lease.tep_timeout_s == b->lease.tep_timeout_s;
 }

@@ -16,15 +16,22 @@
 /* One change on its way to the store and back. */
 struct change {
 	STAILQ_ENTRY(change) link;
-	bool is_remove;
-	int error;
+	enum {
+		PUT,
+		REMOVE,
+		NOTE, /* nothing for the store */
+	} kind;
+	int error; /* of the store */
+	bool unrecorded; /* though it had to be */
 	void *token;
+	struct srv_record *note;
 	struct srv_store_record record; /* of a remove: the id alone */
 };
 STAILQ_HEAD(change_list, change);
 
 struct srv_writer {
-	struct srv_store *store; /* the thread's while it runs */
+	struct srv_store *store; /* the thread's while it runs, as is the */
+	struct srv_recorder *recorder; /* or NULL */
 	srv_writer_done_fn done;
 	void *arg;
 	struct event *wake;
@@ -49,14 +56,39 @@ static int write_group(struct srv_store *store, struct change_list *group)
 	STAILQ_FOREACH(change, group, link) {
 		if (ret < 0)
 			break;
-		ret = change->is_remove ? store->ops->remove(store, change->record.id)
-					: store->ops->put(store, &change->record);
+		if (change->kind == PUT)
+			ret = store->ops->put(store, &change->record);
+		else if (change->kind == REMOVE)
+			ret = store->ops->remove(store, change->record.id);
 	}
 	if (ret == 0)
 		ret = store->ops->commit(store);
 	if (ret < 0)
 		store->ops->rollback(store);
 	return ret;
+}
+
+/* A lease that would begin, or go on to begin. */
+static bool begins_lease(const struct change *change)
+{
+	return change->kind == PUT &&
+	       (change->record.state == SRV_LEASE_PENDING ||
+		       (change->note != NULL && change->note->event == SRV_RECORD_ALLOCATED));
+}
+
+/* What the store refused did not happen, and is no record. */
+static void record_group(struct srv_recorder *recorder, struct change_list *group, int error)
+{
+	struct change *change;
+	bool unwritten;
+
+	STAILQ_FOREACH(change, group, link) {
+		if (change->note != NULL && (error == 0 || change->kind == NOTE))
+			srv_recorder_add(recorder, change->note);
+	}
+	unwritten = srv_recorder_flush(recorder) < 0 && srv_recorder_is_required(recorder);
+	STAILQ_FOREACH(change, group, link)
+		change->unrecorded = unwritten && begins_lease(change);
 }
 
 static void finish_group(struct srv_writer *writer, struct change_list *group, int error)
@@ -91,6 +123,8 @@ static void *write_loop(void *arg)
 
 		int error = write_group(writer->store, &group);
 
+		if (writer->recorder != NULL)
+			record_group(writer->recorder, &group, error);
 		pthread_mutex_lock(&writer->lock);
 		finish_group(writer, &group, error);
 		eventfd_write(writer->wake_fd, 1);
@@ -107,6 +141,12 @@ static void report(struct srv_writer *writer, int error, const char *text)
 	else if (error == 0 && writer->failing)
 		log_info("store: written again");
 	writer->failing = error < 0;
+}
+
+static void free_change(struct change *change)
+{
+	free(change->note);
+	free(change);
 }
 
 static void deliver(evutil_socket_t fd, short what, void *arg)
@@ -127,8 +167,9 @@ static void deliver(evutil_socket_t fd, short what, void *arg)
 		STAILQ_REMOVE_HEAD(&finished, link);
 		report(writer, change->error, error);
 		if (change->token != NULL)
-			writer->done(writer->arg, change->token, change->error);
-		free(change);
+			writer->done(writer->arg, change->token,
+				change->unrecorded ? -EIO : change->error);
+		free_change(change);
 	}
 }
 
@@ -151,7 +192,7 @@ static void free_changes(struct change_list *changes)
 
 	while ((change = STAILQ_FIRST(changes)) != NULL) {
 		STAILQ_REMOVE_HEAD(changes, link);
-		free(change);
+		free_change(change);
 	}
 }
 
@@ -167,8 +208,8 @@ static void release(struct srv_writer *writer)
 	free(writer);
 }
 
-struct srv_writer *srv_writer_create(
-	struct event_base *base, struct srv_store *store, srv_writer_done_fn done, void *arg)
+struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *store,
+	struct srv_recorder *recorder, srv_writer_done_fn done, void *arg)
 {
 	struct srv_writer *writer = calloc(1, sizeof(*writer));
 	int error = ENOMEM;
@@ -176,6 +217,7 @@ struct srv_writer *srv_writer_create(
 	if (writer == NULL)
 		return NULL;
 	writer->store = store;
+	writer->recorder = recorder;
 	writer->done = done;
 	writer->arg = arg;
 	STAILQ_INIT(&writer->queued);
@@ -212,10 +254,26 @@ void srv_writer_destroy(struct srv_writer *writer)
 	release(writer);
 }
 
+static struct change *make_change(const struct srv_record *note, void *token)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (change == NULL)
+		return NULL;
+	change->token = token;
+	if (note == NULL)
+		return change;
+	change->note = malloc(sizeof(*note));
+	if (change->note == NULL) {
+		free(change);
+		return NULL;
+	}
+	*change->note = *note;
+	return change;
+}
+
 static int enqueue(struct srv_writer *writer, struct change *change)
 {
-	if (change == NULL)
-		return -ENOMEM;
 	pthread_mutex_lock(&writer->lock);
 	STAILQ_INSERT_TAIL(&writer->queued, change, link);
 	pthread_cond_signal(&writer->work);
@@ -223,26 +281,36 @@ static int enqueue(struct srv_writer *writer, struct change *change)
 	return 0;
 }
 
-int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record, void *token)
+int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record,
+	const struct srv_record *note, void *token)
 {
-	struct change *change = calloc(1, sizeof(*change));
+	struct change *change = make_change(note, token);
 
-	if (change != NULL) {
-		change->token = token;
-		change->record = *record;
-	}
+	if (change == NULL)
+		return -ENOMEM;
+	change->kind = PUT;
+	change->record = *record;
 	return enqueue(writer, change);
 }
 
 int srv_writer_remove(struct srv_writer *writer, uint64_t id, void *token)
 {
-	struct change *change = calloc(1, sizeof(*change));
+	struct change *change = make_change(NULL, token);
 
-	if (change != NULL) {
-		change->token = token;
-		change->is_remove = true;
-		change->record.id = id;
-	}
+	if (change == NULL)
+		return -ENOMEM;
+	change->kind = REMOVE;
+	change->record.id = id;
+	return enqueue(writer, change);
+}
+
+int srv_writer_note(struct srv_writer *writer, const struct srv_record *note)
+{
+	struct change *change = make_change(note, NULL);
+
+	if (change == NULL)
+		return -ENOMEM;
+	change->kind = NOTE;
 	return enqueue(writer, change);
 }
 

@@ -6,9 +6,14 @@
  * Changes are written in the order in which they were given. Whatever gathered while one commit was
  * under way becomes the next group, so that a sync is shared by all who wait for it. The answers come
  * back on the event loop's thread, in order.
+ *
+ * A change may carry a record. It goes to the recorder when its change is durable and before anybody
+ * hears of that, a group's records in one write. Where the recorder is required and cannot write, changes
+ * that begin a lease are answered with -EIO.
  */
 #pragma once
 
+#include "server/recorder.h"
 #include "server/store.h"
 
 #include <stdint.h>
@@ -16,7 +21,7 @@
 struct event_base;
 struct srv_writer;
 
-/* error: 0, or -errno and nothing of this change is in the store. */
+/* error: 0, or -errno: nothing of this change is in the store, or it is not recorded and has to be. */
 typedef void (*srv_writer_done_fn)(void *arg, void *token, int error);
 
 struct srv_writer_counts {
@@ -26,17 +31,21 @@ struct srv_writer_counts {
 };
 
 /*
- * Starts the thread; store is the writer's from now on, and closed by it. done is called once for
- * each change whose token is not NULL. NULL + errno, and store is still the caller's.
+ * Starts the thread; store is the writer's from now on, and closed by it; recorder (NULL: no records)
+ * is used by it until it is destroyed. done is called once for each change whose token is not NULL. NULL + errno,
+ * and store is still the caller's.
  */
-struct srv_writer *srv_writer_create(
-	struct event_base *base, struct srv_store *store, srv_writer_done_fn done, void *arg);
+struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *store,
+	struct srv_recorder *recorder, srv_writer_done_fn done, void *arg);
 
 /* Writes what is left, without calling done, and closes the store. */
 void srv_writer_destroy(struct srv_writer *writer);
 
-/* Queue a change. Return 0 or -ENOMEM. */
-int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record, void *token);
+/* Queue a change. Return 0 or -ENOMEM. note: its record, or NULL. */
+int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record,
+	const struct srv_record *note, void *token);
 int srv_writer_remove(struct srv_writer *writer, uint64_t id, void *token);
+/* Queues a record alone. */
+int srv_writer_note(struct srv_writer *writer, const struct srv_record *note);
 
 struct srv_writer_counts srv_writer_count(struct srv_writer *writer);

@@ -42,6 +42,7 @@ class Server:
         self.folder = folder
         self.process = None
         self.port = None
+        self.wrapper = []  # a command to start it by
         self.config = {
             "listen": ["[::1]:0"],
             "socket": str(folder / "ctl.sock"),
@@ -65,7 +66,7 @@ class Server:
     def start(self):
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "-v", "-c", self.write_config()], stderr=log, stdout=log)
+                [*self.wrapper, BINARY, "-v", "-c", self.write_config()], stderr=log, stdout=log)
         self.port = wait_for(self.listen_port, "the control socket")
         return self
 

@@ -315,14 +315,14 @@ static void answers_come_in_order_and_groups_share_a_sync(void **state)
 {
 	struct answers answers = {.base = event_base_new(), .expected = WRITER_CHANGES};
 	struct srv_writer *writer = srv_writer_create(
-		answers.base, open_store(*state), answered, &answers);
+		answers.base, open_store(*state), NULL, answered, &answers);
 	struct loaded loaded = {0};
 
 	assert_non_null(writer);
 	for (uintptr_t i = 1; i <= WRITER_CHANGES; i++) {
 		struct srv_store_record r = record(i);
 
-		assert_int_equal(srv_writer_put(writer, &r, (void *)i), 0);
+		assert_int_equal(srv_writer_put(writer, &r, NULL, (void *)i), 0);
 	}
 	assert_int_equal(srv_writer_remove(writer, 1, NULL), 0);
 	event_base_dispatch(answers.base);
@@ -350,7 +350,7 @@ static int write_one(struct answers *answers, struct srv_writer *writer, uint64_
 	int before = answers->errors;
 
 	answers->expected = answers->n + 1;
-	assert_int_equal(srv_writer_put(writer, &r, (void *)(uintptr_t)id), 0);
+	assert_int_equal(srv_writer_put(writer, &r, NULL, (void *)(uintptr_t)id), 0);
 	event_base_dispatch(answers->base);
 	return answers->errors - before;
 }
@@ -360,7 +360,7 @@ static void a_full_disk_is_an_answer_and_not_the_end(void **state)
 {
 	struct answers answers = {.base = event_base_new()};
 	struct srv_writer *writer = srv_writer_create(
-		answers.base, open_store(*state), answered, &answers);
+		answers.base, open_store(*state), NULL, answered, &answers);
 	struct timeval limit = {.tv_sec = 20};
 	struct event *timeout = evtimer_new(answers.base, give_up, NULL);
 	struct rlimit before, none;

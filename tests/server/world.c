@@ -33,6 +33,7 @@ static void act_answer(void *arg, struct srv_session *session, const struct tsp_
 
 static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job)
 {
+	struct world *world = arg;
 	struct action *action = record(arg, PUT);
 
 	action->lease = lease->lease;
@@ -40,11 +41,31 @@ static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, 
 	action->id = lease->id;
 	action->until_ms = until_ms;
 	action->job = job;
+	action->reason = world->next_reason;
+	action->event = world->next_event;
+	world->next_reason = NULL;
 }
 
 static void act_remove(void *arg, uint64_t id)
 {
 	record(arg, REMOVE)->id = id;
+}
+
+static void act_record(
+	void *arg, const struct srv_lease *lease, enum srv_record_event event, const char *reason)
+{
+	struct world *world = arg;
+
+	assert_null(world->next_reason);
+	world->next_event = event;
+	world->next_reason = reason;
+}
+
+static void act_over_quota(void *arg, const struct in6_addr *client_v6, const char *user)
+{
+	struct world *world = arg;
+
+	world->over_quota++;
 }
 
 static void act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
@@ -69,6 +90,8 @@ static const struct srv_engine_ops ops = {
 	.answer = act_answer,
 	.put = act_put,
 	.remove = act_remove,
+	.record = act_record,
+	.over_quota = act_over_quota,
 	.tep_create = act_tep_create,
 	.tep_delete = act_tep_delete,
 };

@@ -29,6 +29,8 @@ struct action {
 	uint64_t id;
 	int64_t until_ms;
 	struct srv_job *job;
+	const char *reason; /* of the record that goes with a PUT; NULL: none */
+	enum srv_record_event event;
 };
 
 struct world {
@@ -39,6 +41,9 @@ struct world {
 	struct addr_v6_prefix clients; /* of both pools */
 	int64_t now_ms;
 	bool tep_is_down; /* for deletes */
+	uint32_t over_quota; /* how often that was told */
+	const char *next_reason; /* of the record for the next PUT */
+	enum srv_record_event next_event;
 	struct action actions[ACTIONS_MAX];
 	uint32_t n_actions; /* recorded */
 	uint32_t n_seen; /* taken by expect() */
