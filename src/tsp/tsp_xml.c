@@ -18,7 +18,7 @@
 #define PORTS_COUNT_MAX 65536
 
 static enum tsp_status add_address(
-	const xmlNode *node, struct tsp_party *party, bool *loose, const char **why)
+	const struct tsp_xml_node *node, struct tsp_party *party, bool *loose, const char **why)
 {
 	struct tsp_xml_address address;
 	enum tsp_status status = tsp_xml_address(node, &address, why);
@@ -67,7 +67,8 @@ static enum tsp_status add_range(
 }
 
 /* <ports start= end=/>: a range; <ports count=/> or <ports/>: a wish. */
-static enum tsp_status add_ports(const xmlNode *node, struct tsp_party *party, const char **why)
+static enum tsp_status add_ports(
+	const struct tsp_xml_node *node, struct tsp_party *party, const char **why)
 {
 	struct tsp_xml_value start, end, count;
 	bool has_start = tsp_xml_attribute(node, "start", &start);
@@ -87,8 +88,8 @@ static enum tsp_status add_ports(const xmlNode *node, struct tsp_party *party, c
 	return TSP_STATUS_OK;
 }
 
-static enum tsp_status read_party(
-	const xmlNode *node, struct tsp_party *party, struct tsp_msg *msg, const char **why)
+static enum tsp_status read_party(const struct tsp_xml_node *node, struct tsp_party *party,
+	struct tsp_msg *msg, const char **why)
 {
 	enum tsp_status status = TSP_STATUS_OK;
 
@@ -96,8 +97,8 @@ static enum tsp_status read_party(
 	if (party->present)
 		return TSP_STATUS_MALFORMED;
 	party->present = true;
-	for (const xmlNode *child = node->children; child != NULL && status == TSP_STATUS_OK;
-		child = child->next) {
+	for (const struct tsp_xml_node *child = node->children;
+		child != NULL && status == TSP_STATUS_OK; child = child->next) {
 		if (tsp_xml_is_named(child, "address"))
 			status = add_address(child, party, &msg->loose_v6, why);
 		else if (tsp_xml_is_named(child, "ports"))
@@ -109,9 +110,11 @@ static enum tsp_status read_party(
 }
 
 /* The first TSP_BROKERS_MAX servers of a redirection; nobody tries more. */
-static enum tsp_status read_brokers(const xmlNode *node, struct tsp_msg *msg, const char **why)
+static enum tsp_status read_brokers(
+	const struct tsp_xml_node *node, struct tsp_msg *msg, const char **why)
 {
-	for (const xmlNode *child = node->children; child != NULL; child = child->next) {
+	for (const struct tsp_xml_node *child = node->children; child != NULL;
+		child = child->next) {
 		struct tsp_xml_address address;
 		enum tsp_status status;
 
@@ -129,7 +132,8 @@ static enum tsp_status read_brokers(const xmlNode *node, struct tsp_msg *msg, co
 	return TSP_STATUS_OK;
 }
 
-static enum tsp_status read_action(const xmlNode *tunnel, struct tsp_msg *msg, const char **why)
+static enum tsp_status read_action(
+	const struct tsp_xml_node *tunnel, struct tsp_msg *msg, const char **why)
 {
 	static const char *const names[] = {
 		[TSP_ACTION_CREATE] = "create",
@@ -155,7 +159,7 @@ static enum tsp_status read_action(const xmlNode *tunnel, struct tsp_msg *msg, c
 
 /* accept and reject name no tunnel; a list may also be one of brokers. */
 static enum tsp_status check_type(
-	const xmlNode *tunnel, const struct tsp_msg *msg, const char **why)
+	const struct tsp_xml_node *tunnel, const struct tsp_msg *msg, const char **why)
 {
 	struct tsp_xml_value type;
 
@@ -172,7 +176,8 @@ static enum tsp_status check_type(
 	return TSP_STATUS_BAD_TUNNEL_TYPE;
 }
 
-static enum tsp_status read_attributes(const xmlNode *tunnel, struct tsp_msg *msg, const char **why)
+static enum tsp_status read_attributes(
+	const struct tsp_xml_node *tunnel, struct tsp_msg *msg, const char **why)
 {
 	enum tsp_status status = read_action(tunnel, msg, why);
 	struct tsp_xml_value text;
@@ -196,16 +201,17 @@ static enum tsp_status read_attributes(const xmlNode *tunnel, struct tsp_msg *ms
 	return msg->sync != TSP_SYNC_NONE ? TSP_STATUS_OK : TSP_STATUS_MALFORMED;
 }
 
-static enum tsp_status read_tunnel(const xmlNode *tunnel, struct tsp_msg *msg, const char **why)
+static enum tsp_status read_tunnel(
+	const struct tsp_xml_node *tunnel, struct tsp_msg *msg, const char **why)
 {
 	enum tsp_status status;
 
 	*why = "root element is not tunnel";
-	if (tunnel == NULL || !tsp_xml_is_named(tunnel, "tunnel"))
+	if (!tsp_xml_is_named(tunnel, "tunnel"))
 		return TSP_STATUS_MALFORMED;
 	status = read_attributes(tunnel, msg, why);
-	for (const xmlNode *child = tunnel->children; child != NULL && status == TSP_STATUS_OK;
-		child = child->next) {
+	for (const struct tsp_xml_node *child = tunnel->children;
+		child != NULL && status == TSP_STATUS_OK; child = child->next) {
 		if (tsp_xml_is_named(child, "client"))
 			status = read_party(child, &msg->client, msg, why);
 		else if (tsp_xml_is_named(child, "server"))
@@ -284,8 +290,8 @@ static void trim(const char **body, size_t *len)
 static enum tsp_status read_body(const char *body, size_t len, enum tsp_generation generation,
 	struct tsp_msg *msg, const char **why)
 {
+	const struct tsp_xml_node *root;
 	enum tsp_status status;
-	xmlDoc *doc;
 	size_t line;
 
 	*why = "body too long or with NUL octets";
@@ -299,12 +305,11 @@ static enum tsp_status read_body(const char *body, size_t len, enum tsp_generati
 	*why = "empty body";
 	if (len == 0)
 		return line > 0 ? TSP_STATUS_OK : TSP_STATUS_MALFORMED;
-	doc = tsp_xml_tree_read(body, len, why);
-	if (doc == NULL)
+	root = tsp_xml_tree_read(body, len, why);
+	if (root == NULL)
 		return TSP_STATUS_MALFORMED;
-	status = read_tunnel(xmlDocGetRootElement(doc), msg, why);
+	status = read_tunnel(root, msg, why);
 	settle_status(msg);
-	xmlFreeDoc(doc);
 	return status;
 }
 
@@ -324,5 +329,6 @@ enum tsp_status tsp_xml_parse(const char *body, size_t len, enum tsp_generation 
 
 void tsp_xml_cleanup(void)
 {
+	tsp_xml_tree_cleanup();
 	xmlCleanupParser();
 }

@@ -5,47 +5,38 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
-bool tsp_xml_is_named(const xmlNode *node, const char *name)
+bool tsp_xml_is_named(const struct tsp_xml_node *node, const char *name)
 {
-	return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
+	return strcmp(node->name, name) == 0;
 }
 
-/* Takes ownership of text. What does not fit becomes empty, which no reader accepts. */
-static void take_value(xmlChar *text, struct tsp_xml_value *value)
+/* What does not fit becomes empty, which no reader accepts. */
+static void take_value(struct tsp_xml_text text, struct tsp_xml_value *value)
 {
-	const char *begin = (const char *)text;
-	size_t len;
-
-	while (isspace((unsigned char)*begin))
-		begin++;
-	len = strlen(begin);
-	while (len > 0 && isspace((unsigned char)begin[len - 1]))
-		len--;
-	if (len > TSP_XML_VALUE_MAX)
-		len = 0;
-	memcpy(value->text, begin, len);
-	value->text[len] = '\0';
-	xmlFree(text);
+	while (text.len > 0 && isspace((unsigned char)text.begin[0])) {
+		text.begin++;
+		text.len--;
+	}
+	while (text.len > 0 && isspace((unsigned char)text.begin[text.len - 1]))
+		text.len--;
+	if (text.len > TSP_XML_VALUE_MAX)
+		text.len = 0;
+	memcpy(value->text, text.begin, text.len);
+	value->text[text.len] = '\0';
 }
 
-bool tsp_xml_attribute(const xmlNode *node, const char *name, struct tsp_xml_value *value)
+bool tsp_xml_attribute(
+	const struct tsp_xml_node *node, const char *name, struct tsp_xml_value *value)
 {
-	xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)name);
-
-	if (text == NULL)
-		return false;
-	take_value(text, value);
-	return true;
-}
-
-static void read_text(const xmlNode *node, struct tsp_xml_value *value)
-{
-	xmlChar *text = xmlNodeGetContent(node);
-
-	value->text[0] = '\0';
-	if (text != NULL)
-		take_value(text, value);
+	for (uint32_t i = 0; i < node->n_properties; i++) {
+		if (strcmp(node->properties[i].name, name) == 0) {
+			take_value(node->properties[i].value, value);
+			return true;
+		}
+	}
+	return false;
 }
 
 bool tsp_xml_number(const char *text, uint32_t min, uint32_t max, uint32_t *value)
@@ -84,7 +75,7 @@ static bool read_v6(const char *text, struct in6_addr *addr, bool *loose)
 }
 
 /* "length" says nothing that we use, but it must make sense. */
-static bool length_is_sane(const xmlNode *node, uint32_t max)
+static bool length_is_sane(const struct tsp_xml_node *node, uint32_t max)
 {
 	struct tsp_xml_value length;
 	uint32_t number;
@@ -95,7 +86,7 @@ static bool length_is_sane(const xmlNode *node, uint32_t max)
 }
 
 enum tsp_status tsp_xml_address(
-	const xmlNode *node, struct tsp_xml_address *address, const char **why)
+	const struct tsp_xml_node *node, struct tsp_xml_address *address, const char **why)
 {
 	struct tsp_xml_value type, text;
 
@@ -103,7 +94,7 @@ enum tsp_status tsp_xml_address(
 	*why = "address without type";
 	if (!tsp_xml_attribute(node, "type", &type))
 		return TSP_STATUS_MALFORMED;
-	read_text(node, &text);
+	take_value(node->text, &text);
 	if (strcmp(type.text, "ipv4") == 0) {
 		address->is_v4 = true;
 		*why = "not an IPv4 address";

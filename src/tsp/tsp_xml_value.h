@@ -6,8 +6,7 @@
 #pragma once
 
 #include "tsp/tsp_xml.h"
-
-#include <libxml/tree.h>
+#include "tsp/tsp_xml_tree.h"
 
 /* A value as text, trimmed. */
 struct tsp_xml_value {
@@ -23,14 +22,15 @@ struct tsp_xml_address {
 	struct in6_addr v6;
 };
 
-bool tsp_xml_is_named(const xmlNode *node, const char *name);
+bool tsp_xml_is_named(const struct tsp_xml_node *node, const char *name);
 
 /* False when the attribute is not there. */
-bool tsp_xml_attribute(const xmlNode *node, const char *name, struct tsp_xml_value *value);
+bool tsp_xml_attribute(
+	const struct tsp_xml_node *node, const char *name, struct tsp_xml_value *value);
 
 /* Decimal digits only: no sign, no blank, no second base. False: not one, or out of bounds. */
 bool tsp_xml_number(const char *text, uint32_t min, uint32_t max, uint32_t *value);
 
 /* Returns TSP_STATUS_OK, or the status to answer with and a sentence in *why. */
 enum tsp_status tsp_xml_address(
-	const xmlNode *node, struct tsp_xml_address *address, const char **why);
+	const struct tsp_xml_node *node, struct tsp_xml_address *address, const char **why);

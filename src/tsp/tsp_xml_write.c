@@ -9,8 +9,7 @@
 #include "common/addr.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <string.h>
 
 #define REDIRECTION          1000
 #define KEEPALIVE_INTERVAL_S 30
@@ -23,50 +22,80 @@ struct text {
 	bool full;
 };
 
-static void put(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct text *text, const char *format, ...)
+static void put(struct text *text, const char *words)
 {
-	size_t room = text->size - text->len;
-	va_list args;
-	int n;
+	size_t len = strlen(words);
 
+	if (len >= text->size - text->len)
+		text->full = true;
 	if (text->full)
 		return;
-	va_start(args, format);
-	n = vsnprintf(text->buf + text->len, room, format, args);
-	va_end(args);
-	if (n < 0 || (size_t)n >= room)
-		text->full = true;
-	else
-		text->len += n;
+	memcpy(text->buf + text->len, words, len + 1);
+	text->len += len;
+}
+
+static void put_number(struct text *text, uint32_t number)
+{
+	char digits[sizeof("4294967295")];
+	size_t at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	do
+		digits[--at] = '0' + number % 10;
+	while ((number /= 10) != 0);
+	put(text, digits + at);
 }
 
 static void put_v4(struct text *text, uint32_t addr)
 {
 	char buf[ADDR_V4_STRLEN];
 
-	put(text, "<address type=\"ipv4\" length=\"32\">%s</address>", addr_v4_format(addr, buf));
+	put(text, "<address type=\"ipv4\" length=\"32\">");
+	put(text, addr_v4_format(addr, buf));
+	put(text, "</address>");
 }
 
 static void put_v6(struct text *text, const struct in6_addr *addr)
 {
 	char buf[ADDR_V6_STRLEN];
 
-	put(text, "<address type=\"ipv6\">%s</address>", addr_v6_format(addr, buf));
+	put(text, "<address type=\"ipv6\">");
+	put(text, addr_v6_format(addr, buf));
+	put(text, "</address>");
+}
+
+static void put_range(struct text *text, struct port_range range)
+{
+	put(text, "<ports start=\"");
+	put_number(text, range.first);
+	put(text, "\" end=\"");
+	put_number(text, range.last);
+	put(text, "\"/>");
 }
 
 static void put_ports(struct text *text, const struct tsp_party *party)
 {
 	for (uint32_t i = 0; i < party->n_ranges; i++)
-		put(text, "<ports start=\"%u\" end=\"%u\"/>", party->ranges[i].first,
-			party->ranges[i].last);
+		put_range(text, party->ranges[i]);
 	if (party->n_ranges > 0)
 		return;
-	if (party->ports_count > 0)
-		put(text, "<ports count=\"%u\"/>", party->ports_count);
-	else if (party->has_ports)
+	if (party->ports_count > 0) {
+		put(text, "<ports count=\"");
+		put_number(text, party->ports_count);
+		put(text, "\"/>");
+	} else if (party->has_ports) {
 		put(text, "<ports/>");
+	}
+}
+
+static void put_keepalive(struct text *text, const struct tsp_msg *msg)
+{
+	put(text, "<keepalive interval=\"");
+	put_number(text, KEEPALIVE_INTERVAL_S);
+	put(text, "\">");
+	if (msg->action == TSP_ACTION_INFO && msg->server.has_v4)
+		put_v4(text, msg->server.v4);
+	put(text, "</keepalive>");
 }
 
 static void put_party(struct text *text, const char *name, const struct tsp_party *party,
@@ -74,19 +103,19 @@ static void put_party(struct text *text, const char *name, const struct tsp_part
 {
 	if (!party->present)
 		return;
-	put(text, "<%s>", name);
+	put(text, "<");
+	put(text, name);
+	put(text, ">");
 	if (party->has_v4)
 		put_v4(text, party->v4);
 	for (uint32_t i = 0; i < party->n_v6; i++)
 		put_v6(text, &party->v6[i]);
 	put_ports(text, party);
-	if (keepalive != NULL) {
-		put(text, "<keepalive interval=\"%u\">", KEEPALIVE_INTERVAL_S);
-		if (keepalive->action == TSP_ACTION_INFO && keepalive->server.has_v4)
-			put_v4(text, keepalive->server.v4);
-		put(text, "</keepalive>");
-	}
-	put(text, "</%s>", name);
+	if (keepalive != NULL)
+		put_keepalive(text, keepalive);
+	put(text, "</");
+	put(text, name);
+	put(text, ">");
 }
 
 static void put_brokers(struct text *text, const struct tsp_msg *msg)
@@ -120,10 +149,13 @@ static void put_tunnel(struct text *text, const struct tsp_msg *msg)
 	};
 	bool is_mark = msg->action == TSP_ACTION_LIST && msg->sync != TSP_SYNC_NONE;
 
-	put(text, "<tunnel action=\"%s\"", is_mark ? marks[msg->sync] : actions[msg->action]);
-	if (msg->has_lifetime)
-		put(text, " lifetime=\"%u\"", msg->lifetime_s);
-	put(text, ">");
+	put(text, "<tunnel action=\"");
+	put(text, is_mark ? marks[msg->sync] : actions[msg->action]);
+	if (msg->has_lifetime) {
+		put(text, "\" lifetime=\"");
+		put_number(text, msg->lifetime_s);
+	}
+	put(text, "\">");
 	put_party(text, "server", &msg->server, NULL);
 	put_party(text, "client", &msg->client, msg->wants_keepalive ? msg : NULL);
 	put_brokers(text, msg);
@@ -144,8 +176,12 @@ int tsp_xml_write(const struct tsp_msg *msg, enum tsp_generation generation, cha
 
 	if (msg->status == TSP_STATUS_NONE && msg->action == TSP_ACTION_NONE)
 		return -EINVAL;
-	if (msg->status != TSP_STATUS_NONE)
-		put(&text, "%u %s\r\n", wire_code(msg, generation), tsp_status_text(msg->status));
+	if (msg->status != TSP_STATUS_NONE) {
+		put_number(&text, wire_code(msg, generation));
+		put(&text, " ");
+		put(&text, tsp_status_text(msg->status));
+		put(&text, "\r\n");
+	}
 	if (msg->action != TSP_ACTION_NONE)
 		put_tunnel(&text, msg);
 	return text.full ? -ENOSPC : (int)text.len;

@@ -489,6 +489,69 @@ static void truncated_bodies_are_refused(void **state)
 	}
 }
 
+/* The parser serves one message after the other: nothing of a peer's reaches the next one's. */
+static void a_message_leaves_nothing_behind_for_the_next(void **state)
+{
+	static const char prefixed[] =
+		"<t:tunnel action='accept'><t:client><t:keepalive/></t:client></t:tunnel>";
+	struct tsp_msg msg;
+
+	check_status("<t:tunnel xmlns:t='x' action='accept'><t:client/></t:tunnel>", TSP_STATUS_OK);
+	check_status(prefixed, TSP_STATUS_MALFORMED);
+	check_status("<t:tunnel xmlns:t='x' action='accept'><t:client>", TSP_STATUS_MALFORMED);
+	check_status(prefixed, TSP_STATUS_MALFORMED);
+	check_status("<!DOCTYPE t [<!ENTITY e 'accept'>]><tunnel action='accept'/>",
+		TSP_STATUS_MALFORMED);
+	check_status("<tunnel action='&e;'/>", TSP_STATUS_MALFORMED);
+	check_status("<tunnel action='accept'>&e;</tunnel>", TSP_STATUS_MALFORMED);
+	check_status("<tunnel action='accept'", TSP_STATUS_MALFORMED);
+	assert_int_equal(
+		parse("<tunnel action='&#97;ccept'>&lt;&amp;</tunnel>", &msg), TSP_STATUS_OK);
+	assert_int_equal(msg.action, TSP_ACTION_ACCEPT);
+	assert_false(msg.client.present);
+}
+
+/* Each message has names of its own, more than a parser keeps. */
+static void any_number_of_names_is_met(void **state)
+{
+	char body[128];
+
+	for (int i = 0; i < 3000; i++) {
+		snprintf(body, sizeof(body), "<tunnel action='accept'><x%d y%d='1'/></tunnel>", i,
+			i);
+		check_status(body, TSP_STATUS_OK);
+	}
+}
+
+/* Text is whole wherever markup cuts it, and no longer than its element. */
+static void text_in_pieces_is_one_text(void **state)
+{
+	struct tsp_msg msg;
+
+	assert_int_equal(parse("<tunnel action='accept'><client>noise"
+			       "<address type='ipv4'>198.<!-- -->51<![CDATA[.100]]>&#46;<b>7</b>"
+			       "</address>8</client></tunnel>",
+				 &msg),
+		TSP_STATUS_OK);
+	assert_int_equal(msg.client.v4, 0xc6336407);
+	assert_int_equal(parse("<tunnel action='accept'><client>1<address type='ipv4'>"
+			       "98.51.100.7</address></client></tunnel>",
+				 &msg),
+		TSP_STATUS_OK);
+	assert_int_equal(msg.client.v4, 0x62336407);
+}
+
+/* UTF-8, whatever a message says of itself; with its mark or without. */
+static void only_utf8_is_read(void **state)
+{
+	check_status("\xef\xbb\xbf<tunnel action='accept'/>", TSP_STATUS_OK);
+	check_status(
+		"<?xml version='1.0' encoding='UTF-16'?><tunnel action='accept'/>", TSP_STATUS_OK);
+	check_status("<tunnel action='accept'>\xff\xfe</tunnel>", TSP_STATUS_MALFORMED);
+	check_status("\xfe\xff<tunnel action='accept'/>", TSP_STATUS_MALFORMED);
+	check_status("\x4c\x6f\xa7\x94<tunnel action='accept'/>", TSP_STATUS_MALFORMED);
+}
+
 static int cleanup(void **state)
 {
 	tsp_xml_cleanup();
@@ -511,6 +574,10 @@ int main(void)
 		cmocka_unit_test(sixteen_attributes_pass_and_no_more),
 		cmocka_unit_test(a_body_may_not_be_longer_than_its_limit_nor_hold_nul),
 		cmocka_unit_test(truncated_bodies_are_refused),
+		cmocka_unit_test(a_message_leaves_nothing_behind_for_the_next),
+		cmocka_unit_test(any_number_of_names_is_met),
+		cmocka_unit_test(text_in_pieces_is_one_text),
+		cmocka_unit_test(only_utf8_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, cleanup);
