@@ -4,7 +4,7 @@
 BUILD ?= build/gcc
 LAB ?= config/lab/shared-address.yaml
 
-.PHONY: all build check bench clean fuzz install lab lint packages soak
+.PHONY: all build check bench bench-server clean fuzz install lab lint packages soak
 
 all: build
 
@@ -25,6 +25,11 @@ lab: build
 # The data plane beside dpdk-testpmd on the same ports; STAGES=1: cycles of each stage instead.
 bench: packages
 	@tools/bench $(if $(STAGES),--stages)
+
+# dstm-server: leases a second, memory, start, re-levelling, expiry; Kea beside it where it is installed.
+bench-server: packages
+	-@tools/install-packages bench
+	@tools/bench-server
 
 # The fuzzers of the data plane, an hour each: make fuzz SECONDS=60
 fuzz: packages
