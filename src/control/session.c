@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "tsp/tsp_conn.h"
+#include "tsp/tsp_secret.h"
 
 #include <event2/event.h>
 #include <event2/listener.h>
@@ -44,7 +45,7 @@ struct tep_sessions {
 	struct server servers[TEP_SERVERS_MAX];
 };
 
-static bool find_password(void *arg, const char *user, char *password, size_t size)
+static bool find_secret(void *arg, const char *user, struct tsp_secret *secret)
 {
 	const struct tep_sessions *sessions = arg;
 
@@ -52,7 +53,8 @@ static bool find_password(void *arg, const char *user, char *password, size_t si
 		const struct tep_server_params *server = &sessions->params.servers[i];
 
 		if (strcmp(server->name, user) == 0)
-			return snprintf(password, size, "%s", server->password) < (int)size;
+			return snprintf(secret->password, sizeof(secret->password), "%s",
+				       server->password) < (int)sizeof(secret->password);
 	}
 	return false;
 }
@@ -255,8 +257,8 @@ struct tep_sessions *tep_sessions_create(const struct tep_sessions_params *param
 	sessions->params = *params;
 	sessions->auth = (struct tsp_auth){
 		.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5,
-		.find_password = find_password,
-		.find_password_arg = sessions,
+		.find_secret = find_secret,
+		.find_secret_arg = sessions,
 	};
 	TAILQ_INIT(&sessions->all);
 	for (uint32_t i = 0; i < params->n_servers; i++) {

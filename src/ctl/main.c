@@ -7,6 +7,7 @@
 #include "ctl/packets.h"
 #include "ctl/print.h"
 #include "ctl/query.h"
+#include "ctl/users.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ static const struct command {
 	void (*print)(const json_t *result, const struct ctl_print_options *options, FILE *file);
 	const char *operand; /* what stands behind the command; NULL: nothing */
 	int (*run)(const struct ctl_packets_options *options); /* instead of a question and print */
+	/* the same, with one operand or two */
+	int (*manage)(const char *verb, const char *name, const struct ctl_users_options *options);
 } commands[] = {
 	{"tep", "show", "state, ports and servers of the TEP", false, ctl_print_tep_show},
 	{"tep", "status", "figures of the border router (RFC 8676)", false, ctl_print_tep_status},
@@ -37,6 +40,8 @@ static const struct command {
 	{"server", "pools", "how full the pools are", false, ctl_print_pools},
 	{"server", "teps", "whether the TEPs are connected", false, ctl_print_teps},
 	{"server", "counters", "events of the server", false, ctl_print_counters},
+	{"server", "user", "the file of users; VERB: add NAME, delete NAME or list",
+		.operand = "VERB", .manage = ctl_users_run},
 	{"client", "show", "the lease and its tunnel", false, ctl_print_client_show},
 	{"client", "counters", "events of the client", false, ctl_print_counters},
 };
@@ -50,6 +55,7 @@ struct options {
 	uint64_t limit;
 	json_t *arguments;
 	struct ctl_packets_options packets;
+	struct ctl_users_options users;
 };
 
 static void print_usage(FILE *file)
@@ -75,6 +81,9 @@ static void print_usage(FILE *file)
 	      "  --duration S   trace, capture: for S seconds\n"
 	      "  --snaplen N    trace, capture: N octets of a frame\n"
 	      "  --bytes N      capture: about N octets of file at most\n"
+	      "  --file PATH    user: the file; default: " CTL_USERS_FILE "\n"
+	      "  --digest       user add: for DIGEST-MD5 too\n"
+	      "  --realm R      user add: realm of DIGEST-MD5; default: dstm\n"
 	      "  --socket PATH  default: /run/dstm/DAEMON.sock\n"
 	      "  --version      print the version and exit\n"
 	      "  --help         print this and exit\n",
@@ -104,12 +113,15 @@ enum option_id {
 	OPT_ALL,
 	OPT_BYTES,
 	OPT_COUNT,
+	OPT_DIGEST,
 	OPT_DURATION,
 	OPT_EXPLAIN,
+	OPT_FILE,
 	OPT_HELP,
 	OPT_JSON,
 	OPT_LIMIT,
 	OPT_PORT,
+	OPT_REALM,
 	OPT_REASON,
 	OPT_SIDE,
 	OPT_SNAPLEN,
@@ -126,12 +138,15 @@ static const struct option long_options[] = {
 	{"all", no_argument, NULL, OPT_ALL},
 	{"bytes", required_argument, NULL, OPT_BYTES},
 	{"count", required_argument, NULL, OPT_COUNT},
+	{"digest", no_argument, NULL, OPT_DIGEST},
 	{"duration", required_argument, NULL, OPT_DURATION},
 	{"explain", no_argument, NULL, OPT_EXPLAIN},
+	{"file", required_argument, NULL, OPT_FILE},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"limit", required_argument, NULL, OPT_LIMIT},
 	{"port", required_argument, NULL, OPT_PORT},
+	{"realm", required_argument, NULL, OPT_REALM},
 	{"reason", required_argument, NULL, OPT_REASON},
 	{"side", required_argument, NULL, OPT_SIDE},
 	{"snaplen", required_argument, NULL, OPT_SNAPLEN},
@@ -183,6 +198,15 @@ static bool take_option(struct options *options, int id, const char *value)
 	switch (id) {
 	case OPT_ALL:
 		options->print.all = true;
+		return true;
+	case OPT_DIGEST:
+		options->users.digest = true;
+		return true;
+	case OPT_FILE:
+		options->users.file = value;
+		return true;
+	case OPT_REALM:
+		options->users.realm = value;
 		return true;
 	case OPT_EXPLAIN:
 		options->print.explain = true;
@@ -265,36 +289,46 @@ static int ask(const struct command *command, const struct options *options, con
 	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int run(const struct command *command, const struct options *options, const char *operand)
+static int run(const struct command *command, const struct options *options, char **operands)
 {
 	struct ctl_packets_options packets = options->packets;
+	struct ctl_users_options users = options->users;
 	char of_daemon[64];
 	const char *socket = options->socket != NULL ? options->socket : of_daemon;
 
 	snprintf(of_daemon, sizeof(of_daemon), "/run/dstm/%s.sock", command->daemon);
+	if (command->manage != NULL) {
+		users.socket = socket;
+		users.json = options->json;
+		return command->manage(operands[0], operands[1], &users);
+	}
 	if (command->run == NULL)
 		return ask(command, options, socket);
 	packets.socket = socket;
 	packets.json = options->json;
-	packets.operand = operand;
+	packets.operand = operands[0];
 	return command->run(&packets);
+}
+
+static bool takes(const struct command *command, int operands)
+{
+	if (command->manage != NULL)
+		return operands == 1 || operands == 2;
+	return operands == (command->operand != NULL ? 1 : 0);
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {.arguments = json_object(), .packets.filter = json_object()};
 	const struct command *command = NULL;
-	const char *operand = NULL;
 	int rc = parse_options(argc, argv, &options);
 
 	if (rc < 0 && argc - optind >= 2)
 		command = find_command(argv[optind], argv[optind + 1]);
-	if (command != NULL && argc - optind != (command->operand != NULL ? 3 : 2))
+	if (command != NULL && !takes(command, argc - optind - 2))
 		command = NULL;
-	if (command != NULL && command->operand != NULL)
-		operand = argv[optind + 2];
 	if (command != NULL) {
-		rc = run(command, &options, operand);
+		rc = run(command, &options, argv + optind + 2);
 	} else if (rc < 0) {
 		print_usage(stderr);
 		rc = EXIT_USAGE;

@@ -1,9 +1,31 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Whom the server believes, from its configuration: what tsp_conn asks for. */
+/*
+ * Whom the server believes: the users of its configuration, then those of its users file. Connections
+ * borrow tsp for as long as they live, so it stays where it is and changes in place.
+ */
 #pragma once
 
 #include "server/server_config.h"
 #include "tsp/tsp_conn.h"
+#include "tsp/tsp_users.h"
 
-/* Sets auth by config, which is borrowed; call it again after config has changed. */
-void srv_auth_init(struct tsp_auth *auth, const struct srv_config *config);
+struct srv_auth {
+	struct tsp_auth tsp;
+	const struct srv_config *config; /* borrowed */
+	struct tsp_users users; /* of the file */
+};
+
+/* What a configuration names beside itself, read from its files: checked first, then taken over. */
+struct srv_auth_files {
+	struct tsp_users users;
+};
+
+/* Returns 0, or -errno with a sentence in error that names the file; *files is empty then. */
+int srv_auth_load(
+	const struct srv_config *config, struct srv_auth_files *files, struct config_error *error);
+void srv_auth_free_files(struct srv_auth_files *files);
+
+/* Sets auth by config, which is borrowed, and files, which is emptied; again after a reload. */
+void srv_auth_set(
+	struct srv_auth *auth, const struct srv_config *config, struct srv_auth_files *files);
+void srv_auth_free(struct srv_auth *auth);

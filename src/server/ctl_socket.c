@@ -52,10 +52,12 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 
 		json_array_append_new(listen, endpoint_json(&endpoint));
 	}
-	return json_pack("{s:s, s:I, s:i, s:i, s:o}", "version", DSTM_VERSION, "uptime_s",
-		(json_int_t)seconds_since(server->started_ms), "leases",
+	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:i, s:s?}", "version", DSTM_VERSION,
+		"uptime_s", (json_int_t)seconds_since(server->started_ms), "leases",
 		(int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
-		(int)srv_listener_connections(server->listener), "listen", listen);
+		(int)srv_listener_connections(server->listener), "listen", listen, "users",
+		(int)(server->config.auth.users.n + server->auth.users.n), "users_file",
+		server->config.auth.users_file);
 }
 
 /* --- leases -------------------------------------------------------------------------------------- */
@@ -222,12 +224,27 @@ static json_t *counters(void *arg, const json_t *arguments, char error[static CT
 	return items_json(items);
 }
 
+/* dstmctl has changed the file. */
+static json_t *reload_users(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	struct srv_server *server = arg;
+	struct config_error why;
+
+	if (srv_server_reload_users(server, &why) < 0) {
+		snprintf(error, CTL_ERROR_LEN, "%.*s", CTL_ERROR_LEN - 1, why.text);
+		return NULL;
+	}
+	return json_pack("{s:i, s:s?}", "users", (int)server->auth.users.n, "file",
+		server->config.auth.users_file);
+}
+
 static const struct ctl_command commands[] = {
 	{"show", show},
 	{"leases", leases},
 	{"pools", pools},
 	{"teps", teps},
 	{"counters", counters},
+	{"reload-users", reload_users},
 	{NULL},
 };
 

@@ -45,6 +45,20 @@ static int run(struct event_base *base, const char *path, struct srv_config *con
 	return exit_code;
 }
 
+/* What the configuration names has to be readable too. */
+static int check_files(struct srv_config *config)
+{
+	struct srv_auth_files files;
+	struct config_error error;
+	int ret = srv_auth_load(config, &files, &error);
+
+	if (ret < 0)
+		fprintf(stderr, "%s\n", error.text);
+	srv_auth_free_files(&files);
+	srv_config_free(config);
+	return ret < 0 ? DAEMON_EXIT_CONFIG : DAEMON_EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon_options options;
@@ -59,10 +73,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", error.text);
 		return DAEMON_EXIT_CONFIG;
 	}
-	if (options.check_only) {
-		srv_config_free(&config);
-		return DAEMON_EXIT_OK;
-	}
+	if (options.check_only)
+		return check_files(&config);
 	base = event_base_new();
 	if (base == NULL) {
 		log_err("event loop: cannot be made");

@@ -3,7 +3,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "server/auth.h"
 #include "server/ctl_socket.h"
 
 #include <errno.h>
@@ -151,6 +150,19 @@ static struct srv_engine_params engine_params(struct srv_server *server)
 		.arg = server,
 		.counters = &server->counters,
 	};
+}
+
+static int set_auth(struct srv_server *server)
+{
+	struct srv_auth_files files;
+	struct config_error error;
+	int ret = srv_auth_load(&server->config, &files, &error);
+
+	if (ret < 0)
+		log_err("%s", error.text);
+	else
+		srv_auth_set(&server->auth, &server->config, &files);
+	return ret;
 }
 
 static int create_pools(struct srv_server *server)
@@ -305,7 +317,7 @@ static int start_listening(struct srv_server *server)
 		.base = server->base,
 		.endpoints = server->config.listen.items,
 		.n_endpoints = server->config.listen.n,
-		.auth = &server->auth,
+		.auth = &server->auth.tsp,
 		.engine = server->engine,
 		.counters = &server->counters,
 		.limits = conn_limits(&server->config),
@@ -340,8 +352,8 @@ static int open_ctl(struct srv_server *server)
 struct srv_server *srv_server_create(
 	struct event_base *base, const char *config_path, struct srv_config *config)
 {
-	static int (*const steps[])(struct srv_server * server) = {create_engine, open_records,
-		open_store, dial_teps, start_tick, start_listening, open_ctl};
+	static int (*const steps[])(struct srv_server * server) = {set_auth, create_engine,
+		open_records, open_store, dial_teps, start_tick, start_listening, open_ctl};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -355,7 +367,6 @@ struct srv_server *srv_server_create(
 	server->config = *config;
 	memset(config, 0, sizeof(*config));
 	server->started_ms = clock_boot_ms();
-	srv_auth_init(&server->auth, &server->config);
 	for (size_t i = 0; ret == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		ret = steps[i](server);
 	if (ret == 0)
@@ -386,6 +397,7 @@ void srv_server_destroy(struct srv_server *server)
 	free(server->pools);
 	free(server->teps);
 	free(server->links);
+	srv_auth_free(&server->auth);
 	srv_config_free(&server->config);
 	free(server);
 }
@@ -397,10 +409,15 @@ void srv_server_reload(struct srv_server *server)
 	struct srv_config *now = &server->config, next;
 	struct srv_engine_params params;
 	struct tsp_conn_limits limits;
+	struct srv_auth_files files;
 	struct config_error error;
 
 	if (srv_config_load(server->config_path, &next, &error) < 0)
 		return log_err("reload: nothing changed: %s", error.text);
+	if (srv_auth_load(&next, &files, &error) < 0) {
+		srv_config_free(&next);
+		return log_err("reload: nothing changed: %s", error.text);
+	}
 	if (!srv_config_same_plan(now, &next))
 		log_warn("reload: listen, socket, store, records, teps, pools and "
 			 "lease.tep_timeout_s "
@@ -412,7 +429,7 @@ void srv_server_reload(struct srv_server *server)
 	next.auth = auth;
 	now->lease = next.lease;
 	now->limits = next.limits;
-	srv_auth_init(&server->auth, now);
+	srv_auth_set(&server->auth, now, &files);
 	params = engine_params(server);
 	srv_engine_set_limits(server->engine, &params);
 	limits = conn_limits(now);
@@ -421,4 +438,16 @@ void srv_server_reload(struct srv_server *server)
 	if (server->records != NULL)
 		srv_recorder_reopen(srv_records_recorder(server->records));
 	log_info("reload: users, lease times and limits are as %s says", server->config_path);
+}
+
+int srv_server_reload_users(struct srv_server *server, struct config_error *error)
+{
+	struct srv_auth_files files;
+	int ret = srv_auth_load(&server->config, &files, error);
+
+	if (ret < 0)
+		return ret;
+	srv_auth_set(&server->auth, &server->config, &files);
+	log_info("users: %u are in the file", server->auth.users.n);
+	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "server/auth.h"
 #include "server/engine.h"
 #include "server/listener.h"
 #include "server/records.h"
@@ -22,7 +23,7 @@ struct srv_server {
 	struct event_base *base;
 	const char *config_path;
 	struct srv_config config; /* as loaded at the start; auth, lease and limits by reload */
-	struct tsp_auth auth;
+	struct srv_auth auth;
 	struct srv_counters counters;
 	int64_t started_ms;
 
@@ -48,3 +49,5 @@ void srv_server_destroy(struct srv_server *server);
 
 /* Reads the file again: users, lease times and limits hold from now on, the rest needs a restart. */
 void srv_server_reload(struct srv_server *server);
+/* Reads the users file again. Returns 0, or -errno with a sentence in error: nothing changed. */
+int srv_server_reload_users(struct srv_server *server, struct config_error *error);

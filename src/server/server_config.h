@@ -52,6 +52,7 @@ struct srv_config_auth {
 	bool digest_md5;
 	char *realm;
 	struct config_list users; /* struct srv_config_user */
+	char *users_file; /* NULL: none */
 	bool require_peer_address;
 };
 

@@ -3,6 +3,7 @@
 #include "server/server_config_impl.h"
 
 #include "server/pool.h"
+#include "tsp/tsp_secret.h"
 
 #include <string.h>
 
@@ -28,10 +29,15 @@ static int check_auth(const struct check *check)
 	const struct srv_config_auth *auth = &check->config->auth;
 	const struct srv_config_user *users = auth->users.items;
 
-	if (!auth->anonymous && auth->users.n == 0)
+	if (!auth->anonymous && auth->users.n == 0 && auth->users_file == NULL)
 		return config_fail(check->error, check->path, auth->pos,
 			"nobody could lease: anonymous is false and there are no users");
 	for (uint32_t i = 0; i < auth->users.n; i++) {
+		const char *fault = tsp_user_fault(users[i].name);
+
+		if (fault != NULL)
+			return config_fail(check->error, check->path, users[i].pos,
+				"the name of this user %s", fault);
 		for (uint32_t j = 0; j < i; j++) {
 			if (strcmp(users[i].name, users[j].name) == 0)
 				return config_fail(check->error, check->path, users[i].pos,

@@ -73,6 +73,8 @@ static const struct config_key auth_keys[] = {
 	{CONFIG_STRING, offsetof(struct srv_config_auth, realm), "realm", .value = "dstm", .min = 1,
 		.max = NAME_MAX_LEN},
 	{CONFIG_LIST, offsetof(struct srv_config_auth, users), "users", .section = &user_section},
+	{CONFIG_STRING, offsetof(struct srv_config_auth, users_file), "users_file", .min = 1,
+		.max = PATH_MAX_LEN},
 	{CONFIG_BOOL, offsetof(struct srv_config_auth, require_peer_address),
 		"require_peer_address", .value = "true"},
 	{CONFIG_END},

@@ -6,6 +6,7 @@
 #include "tsp/tsp_conn.h"
 
 #include "tsp/tsp_conn_impl.h"
+#include "tsp/tsp_tls.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -163,6 +164,8 @@ static void on_connected(struct tsp_conn *conn)
 	if (conn->state != TSP_CONN_CONNECTING)
 		return;
 	conn->state = TSP_CONN_HANDSHAKE;
+	if (conn->params.tls != NULL)
+		tsp_tls_peer_name(bufferevent_openssl_get_ssl(conn->bev), conn->certified);
 	if (stalled.tv_sec > 0)
 		bufferevent_set_timeouts(conn->bev, NULL, &stalled);
 	if (!conn->is_responder)
@@ -268,8 +271,8 @@ static void set_socket_options(int fd, uint32_t dead_peer_s)
 			sizeof(options[i].value));
 }
 
-static struct bufferevent *create_bufferevent(
-	const struct tsp_conn_params *params, int fd, enum bufferevent_ssl_state tls_state)
+static struct bufferevent *create_bufferevent(const struct tsp_conn_params *params, int fd,
+	enum bufferevent_ssl_state tls_state, const struct in6_addr *peer)
 {
 	struct bufferevent *bev;
 	struct ssl_st *ssl;
@@ -279,6 +282,11 @@ static struct bufferevent *create_bufferevent(
 	ssl = SSL_new(params->tls);
 	if (ssl == NULL)
 		return NULL;
+	if (tls_state == BUFFEREVENT_SSL_CONNECTING &&
+		!tsp_tls_expect(ssl, params->tls_name, peer)) {
+		SSL_free(ssl);
+		return NULL;
+	}
 	bev = bufferevent_openssl_socket_new(
 		params->base, fd, ssl, tls_state, BEV_OPT_CLOSE_ON_FREE);
 	if (bev != NULL)
@@ -303,8 +311,8 @@ static struct tsp_conn *create(const struct tsp_conn_params *params, int fd, boo
 	conn->timer = evtimer_new(params->base, on_timer, conn);
 	if (conn->timer == NULL)
 		goto fail;
-	conn->bev = create_bufferevent(
-		params, fd, is_responder ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING);
+	conn->bev = create_bufferevent(params, fd,
+		is_responder ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING, &peer->addr);
 	if (conn->bev == NULL)
 		goto fail;
 	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);

@@ -23,12 +23,16 @@
 struct event_base;
 struct ssl_ctx_st;
 struct tsp_conn;
+struct tsp_secret;
 
 enum tsp_mechanism {
 	TSP_MECHANISM_ANONYMOUS = 1 << 0,
 	TSP_MECHANISM_DIGEST_MD5 = 1 << 1,
 	TSP_MECHANISM_SCRAM_SHA_256 = 1 << 2,
+	TSP_MECHANISM_PLAIN = 1 << 3, /* under TLS alone, whatever is asked for */
+	TSP_MECHANISM_EXTERNAL = 1 << 4, /* with a certificate that was checked alone */
 };
+#define TSP_MECHANISMS_ALL 31
 
 enum tsp_close_reason {
 	TSP_CLOSE_LOCAL, /* tsp_conn_close */
@@ -51,8 +55,8 @@ struct tsp_conn_limits {
 };
 extern const struct tsp_conn_limits tsp_conn_default_limits;
 
-/* How the responder finds a password: returns true and fills password (NUL-terminated) for a user. */
-typedef bool (*tsp_password_fn)(void *arg, const char *user, char *password, size_t size);
+/* How the responder finds what it knows of a user: fills secret (zero before); false: no such user. */
+typedef bool (*tsp_secret_fn)(void *arg, const char *user, struct tsp_secret *secret);
 
 struct tsp_auth {
 	uint32_t mechanisms; /* enum tsp_mechanism bits that are allowed */
@@ -60,8 +64,8 @@ struct tsp_auth {
 	const char *user;
 	const char *password;
 	/* Responder: whom it believes. */
-	tsp_password_fn find_password;
-	void *find_password_arg;
+	tsp_secret_fn find_secret;
+	void *find_secret_arg;
 	const char *realm; /* NULL: "dstm" */
 };
 
@@ -89,6 +93,8 @@ struct tsp_conn_params {
 	enum tsp_generation generation; /* initiator: what it announces */
 	bool send_ok_to_v1; /* responder: "OK ..." instead of "200 Success" to VERSION 1.x */
 	struct ssl_ctx_st *tls; /* TLS from the first octet; NULL: plain TCP */
+	const char *tls_name; /* initiator: whom the peer's certificate is for; NULL: its address */
+	uint32_t withheld; /* responder: mechanisms of auth that this connection is not offered */
 	const struct in6_addr *local; /* initiator: its own address; NULL: the kernel's choice */
 };
 

@@ -55,6 +55,7 @@ struct tsp_conn {
 	uint32_t failures; /* of authentication */
 	uint32_t owed; /* responder: requests without an answer yet */
 	enum tsp_status deferred; /* responder: our answer to a bad body, due after those */
+	char certified[TSP_USER_MAX + 1]; /* whom the peer's certificate names; "": nobody */
 	char user[TSP_USER_MAX + 1];
 };
 

@@ -108,7 +108,7 @@ static enum tsp_frame_event end_line(struct tsp_frame *frame)
 	if (!reserve(frame, frame->len))
 		return fail(frame, "out of memory");
 	frame->buf[frame->len] = '\0';
-	if (memchr(frame->buf, '\r', frame->len) != NULL)
+	if (!frame->is_raw && memchr(frame->buf, '\r', frame->len) != NULL)
 		return fail(frame, "carriage return inside a line");
 	if (frame->mode == TSP_FRAME_LINES) {
 		frame->done = true;
@@ -146,7 +146,7 @@ static enum tsp_frame_event push_line_octet(struct tsp_frame *frame, char c)
 	frame->strays = 0;
 	if (c == '\n')
 		return end_line(frame);
-	if ((c < ' ' && c != '\t' && c != '\r') || c > '~')
+	if (!frame->is_raw && ((c < ' ' && c != '\t' && c != '\r') || c > '~'))
 		return fail(frame, "line is not printable ASCII");
 	if (frame->len > max)
 		return fail(frame, "line too long");

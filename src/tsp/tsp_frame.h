@@ -23,13 +23,14 @@ enum tsp_frame_mode {
 
 enum tsp_frame_event {
 	TSP_FRAME_MORE, /* all octets taken, nothing whole yet */
-	TSP_FRAME_LINE, /* buf holds a line without its end, NUL-terminated, printable ASCII */
+	TSP_FRAME_LINE, /* buf holds a line of len octets without its end, NUL-terminated, printable ASCII */
 	TSP_FRAME_BODY, /* buf holds a body of len octets */
 	TSP_FRAME_ERROR, /* why says what; nothing more can be read from this stream */
 };
 
 struct tsp_frame {
 	enum tsp_frame_mode mode;
+	bool is_raw; /* LINES: the line under way may hold any octets; set by the owner */
 	bool swallow_token; /* MESSAGES: one base64 line before the first header is skipped */
 	bool done; /* buf was handed out by the last push */
 	char *buf; /* valid from an event until the next push */

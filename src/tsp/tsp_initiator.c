@@ -2,9 +2,14 @@
 /*
  * The initiator's half of the handshake. It takes the strongest mechanism that both sides have, never
  * a weaker one after a failure, and believes a success line only when the exchange was complete: with
- * SCRAM-SHA-256 and DIGEST-MD5 the responder has then proved that it knows the password too.
+ * SCRAM-SHA-256 and DIGEST-MD5 the responder has then proved that it knows the password too. With PLAIN
+ * and EXTERNAL, which it uses under TLS alone, the responder's certificate stands for it.
  */
 #include "tsp/tsp_conn_impl.h"
+#include "tsp/tsp_tls.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 
 #include <ctype.h>
 #include <stdio.h>
@@ -36,16 +41,31 @@ static bool has_capability(const char *line, const char *key, const char *value)
 	return false;
 }
 
-/* With a name: SCRAM-SHA-256, then DIGEST-MD5. Without one: ANONYMOUS. 0: nothing fits. */
-static enum tsp_mechanism choose_mechanism(const struct tsp_auth *auth, const char *capabilities)
+/* What of auth can be used here. */
+static uint32_t usable(const struct tsp_conn *conn)
+{
+	uint32_t mechanisms = conn->params.auth->mechanisms;
+	struct ssl_ctx_st *tls = conn->params.tls;
+
+	if (tls == NULL)
+		mechanisms &= ~TSP_MECHANISM_PLAIN;
+	if (tls == NULL || !tsp_tls_has_certificate(tls))
+		mechanisms &= ~TSP_MECHANISM_EXTERNAL;
+	return mechanisms;
+}
+
+/* With a name: a password's, the strongest first. Without one: EXTERNAL, ANONYMOUS. 0: nothing fits. */
+static enum tsp_mechanism choose_mechanism(const struct tsp_conn *conn, const char *capabilities)
 {
 	static const enum tsp_mechanism named[] = {
-		TSP_MECHANISM_SCRAM_SHA_256, TSP_MECHANISM_DIGEST_MD5, 0};
-	static const enum tsp_mechanism nameless[] = {TSP_MECHANISM_ANONYMOUS, 0};
-	const enum tsp_mechanism *wanted = auth->user != NULL ? named : nameless;
+		TSP_MECHANISM_SCRAM_SHA_256, TSP_MECHANISM_DIGEST_MD5, TSP_MECHANISM_PLAIN, 0};
+	static const enum tsp_mechanism nameless[] = {
+		TSP_MECHANISM_EXTERNAL, TSP_MECHANISM_ANONYMOUS, 0};
+	const enum tsp_mechanism *wanted = conn->params.auth->user != NULL ? named : nameless;
+	uint32_t mechanisms = usable(conn);
 
 	for (; *wanted != 0; wanted++) {
-		if ((auth->mechanisms & *wanted) &&
+		if ((mechanisms & *wanted) &&
 			has_capability(capabilities, "AUTH", tsp_mechanism_name(*wanted)))
 			return *wanted;
 	}
@@ -69,6 +89,18 @@ static void step(struct tsp_conn *conn, const char *token)
 	free(answer);
 }
 
+/* Raw, and without waiting to be asked (tsp_plain.h). */
+static void put_plain(struct tsp_conn *conn)
+{
+	const struct tsp_auth *auth = conn->params.auth;
+	struct evbuffer *output = bufferevent_get_output(conn->bev);
+
+	evbuffer_add(output, "", 1);
+	evbuffer_add(output, auth->user, strlen(auth->user) + 1);
+	evbuffer_add(output, auth->password, strlen(auth->password));
+	evbuffer_add(output, "\r\n", 2);
+}
+
 static void on_capabilities(struct tsp_conn *conn, const char *line)
 {
 	const struct tsp_auth *auth = conn->params.auth;
@@ -82,7 +114,7 @@ static void on_capabilities(struct tsp_conn *conn, const char *line)
 		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, "the peer names no capabilities");
 	if (!has_capability(line, "TUNNEL", "V4V6"))
 		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, "the peer has no v4v6 tunnels");
-	mechanism = choose_mechanism(auth, line);
+	mechanism = choose_mechanism(conn, line);
 	if (mechanism == 0)
 		return tsp_conn_end(conn, TSP_CLOSE_AUTH, "no authentication in common");
 	snprintf(host, sizeof(host), "[%s]", addr_v6_format(&conn->peer.addr, addr));
@@ -90,6 +122,8 @@ static void on_capabilities(struct tsp_conn *conn, const char *line)
 	if (conn->sasl == NULL)
 		return tsp_conn_end(conn, TSP_CLOSE_ERROR, "cannot begin authentication");
 	tsp_conn_put_line(conn, "AUTHENTICATE %s", tsp_mechanism_name(mechanism));
+	if (mechanism == TSP_MECHANISM_PLAIN)
+		put_plain(conn);
 	if (tsp_sasl_begins(conn->sasl))
 		step(conn, "");
 	if (conn->step == TSP_STEP_VERSION)

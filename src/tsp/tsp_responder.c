@@ -42,15 +42,29 @@ static enum tsp_generation find_generation(const char *version)
 	return 0;
 }
 
+/* A password never travels in the clear, whatever the owner allows. */
+static uint32_t offered(const struct tsp_conn *conn)
+{
+	uint32_t mechanisms = conn->params.auth->mechanisms & ~conn->params.withheld;
+
+	if (conn->params.tls == NULL)
+		mechanisms &= ~TSP_MECHANISM_PLAIN;
+	if (conn->certified[0] == '\0')
+		mechanisms &= ~TSP_MECHANISM_EXTERNAL;
+	return mechanisms;
+}
+
 static void put_capabilities(struct tsp_conn *conn)
 {
-	static const enum tsp_mechanism order[] = {
-		TSP_MECHANISM_SCRAM_SHA_256, TSP_MECHANISM_DIGEST_MD5, TSP_MECHANISM_ANONYMOUS};
+	static const enum tsp_mechanism order[] = {TSP_MECHANISM_EXTERNAL,
+		TSP_MECHANISM_SCRAM_SHA_256, TSP_MECHANISM_DIGEST_MD5, TSP_MECHANISM_PLAIN,
+		TSP_MECHANISM_ANONYMOUS};
+	uint32_t mechanisms = offered(conn);
 	char auth[128] = "";
 	size_t len = 0;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (conn->params.auth->mechanisms & order[i])
+		if (mechanisms & order[i])
 			len += snprintf(auth + len, sizeof(auth) - len, " AUTH=%s",
 				tsp_mechanism_name(order[i]));
 	}
@@ -122,9 +136,15 @@ void tsp_responder_succeed(struct tsp_conn *conn)
 static void step(struct tsp_conn *conn, const char *token)
 {
 	enum tsp_sasl_result result;
-	char *answer;
+	char *answer = NULL;
 
-	result = tsp_sasl_step(conn->sasl, token, &answer);
+	if (conn->frame.is_raw) {
+		result = tsp_sasl_step_plain(conn->sasl, conn->frame.buf, conn->frame.len);
+		explicit_bzero(conn->frame.buf, conn->frame.len);
+		conn->frame.is_raw = false;
+	} else {
+		result = tsp_sasl_step(conn->sasl, token, &answer);
+	}
 	conn->step = TSP_STEP_TOKEN;
 	if (result == TSP_SASL_FAILED)
 		return fail(conn);
@@ -165,11 +185,13 @@ static void on_authenticate(struct tsp_conn *conn, const char *line)
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(begin, " \t"), begin);
 	mechanism = tsp_mechanism_find(name);
-	if ((conn->params.auth->mechanisms & mechanism) == 0)
+	if ((offered(conn) & mechanism) == 0)
 		return fail(conn);
 	conn->sasl = tsp_sasl_create_responder(mechanism, conn->params.auth);
 	if (conn->sasl == NULL)
 		return tsp_conn_end(conn, TSP_CLOSE_ERROR, "cannot begin authentication");
+	tsp_sasl_certify(conn->sasl, conn->certified);
+	conn->frame.is_raw = mechanism == TSP_MECHANISM_PLAIN;
 	conn->step = TSP_STEP_TOKEN;
 	if (tsp_sasl_begins(conn->sasl) || mechanism == TSP_MECHANISM_ANONYMOUS)
 		step(conn, "");

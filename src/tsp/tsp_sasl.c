@@ -2,25 +2,26 @@
 #include "tsp/tsp_sasl.h"
 
 #include "common/log.h"
-#include "tsp/tsp_scram.h"
+#include "tsp/tsp_plain.h"
 
 #include <gsasl.h>
+#include <openssl/crypto.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define DEFAULT_REALM "dstm"
-#define STRING(x)     #x
-#define TEXT(x)       STRING(x)
 
 struct tsp_sasl {
 	const struct tsp_auth *auth;
 	enum tsp_mechanism mechanism;
 	bool is_responder;
 	bool is_unknown_user; /* goes through the motions, and fails */
-	Gsasl_session *session; /* NULL for ANONYMOUS, which has no steps */
+	Gsasl_session *session; /* NULL for what needs no library */
+	const char *certified; /* EXTERNAL: whom the peer's certificate names */
 	char *hostname; /* initiator */
 	char user[TSP_USER_MAX + 1];
 };
@@ -29,8 +30,10 @@ static const struct {
 	enum tsp_mechanism mechanism;
 	const char *name;
 } mechanisms[] = {
+	{TSP_MECHANISM_EXTERNAL, "EXTERNAL"},
 	{TSP_MECHANISM_SCRAM_SHA_256, "SCRAM-SHA-256"},
 	{TSP_MECHANISM_DIGEST_MD5, "DIGEST-MD5"},
+	{TSP_MECHANISM_PLAIN, "PLAIN"},
 	{TSP_MECHANISM_ANONYMOUS, "ANONYMOUS"},
 };
 #define N_MECHANISMS (sizeof(mechanisms) / sizeof(mechanisms[0]))
@@ -53,19 +56,6 @@ enum tsp_mechanism tsp_mechanism_find(const char *name)
 	return 0;
 }
 
-static bool user_is_sane(const char *user)
-{
-	size_t len = strlen(user);
-
-	if (len == 0 || len > TSP_USER_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)user[i] < ' ' || user[i] == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 /* A password that nobody knows, for a user that does not exist. */
 static bool make_unknown_password(char *password, size_t size)
 {
@@ -82,30 +72,53 @@ static bool make_unknown_password(char *password, size_t size)
 	return true;
 }
 
-/* Asks the owner; false, and noted, when there is no such user. */
-static bool find_password(
-	struct tsp_sasl *sasl, Gsasl_session *session, char password[static TSP_PASSWORD_MAX])
+/* Asks the owner; false, and noted, when there is no such user. secret holds nothing then. */
+static bool find_secret(struct tsp_sasl *sasl, const char *user, struct tsp_secret *secret)
 {
-	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
 	const struct tsp_auth *auth = sasl->auth;
 
-	sasl->is_unknown_user = user == NULL || !user_is_sane(user) ||
-				auth->find_password == NULL ||
-				!auth->find_password(
-					auth->find_password_arg, user, password, TSP_PASSWORD_MAX);
+	memset(secret, 0, sizeof(*secret));
+	sasl->is_unknown_user = user == NULL || tsp_user_fault(user) != NULL ||
+				auth->find_secret == NULL ||
+				!auth->find_secret(auth->find_secret_arg, user, secret);
 	return !sasl->is_unknown_user;
 }
 
-/* DIGEST-MD5 */
+/* DIGEST-MD5, where we hold its secret. */
+static int responder_digest(struct tsp_sasl *sasl, Gsasl_session *session)
+{
+	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
+	int rc = GSASL_NO_CALLBACK;
+	struct tsp_secret secret;
+	size_t hex_len;
+	char *hex;
+
+	if (find_secret(sasl, user, &secret) && secret.has_digest) {
+		rc = gsasl_hex_to(
+			(const char *)secret.digest, sizeof(secret.digest), &hex, &hex_len);
+		if (rc == GSASL_OK) {
+			rc = gsasl_property_set(session, GSASL_DIGEST_MD5_HASHED_PASSWORD, hex);
+			OPENSSL_cleanse(hex, hex_len);
+			gsasl_free(hex);
+		}
+	}
+	OPENSSL_cleanse(&secret, sizeof(secret));
+	return rc;
+}
+
+/* DIGEST-MD5, where we hold the password. A user without either fails as one that does not exist. */
 static int responder_password(struct tsp_sasl *sasl, Gsasl_session *session)
 {
-	char password[TSP_PASSWORD_MAX] = "";
+	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
 	int rc = GSASL_NO_PASSWORD;
+	struct tsp_secret secret;
 
-	if (find_password(sasl, session, password) ||
-		make_unknown_password(password, sizeof(password)))
-		rc = gsasl_property_set(session, GSASL_PASSWORD, password);
-	explicit_bzero(password, sizeof(password));
+	if (!find_secret(sasl, user, &secret) || secret.password[0] == '\0')
+		sasl->is_unknown_user = true;
+	if (!sasl->is_unknown_user ||
+		make_unknown_password(secret.password, sizeof(secret.password)))
+		rc = gsasl_property_set(session, GSASL_PASSWORD, secret.password);
+	OPENSSL_cleanse(&secret, sizeof(secret));
 	return rc;
 }
 
@@ -122,38 +135,72 @@ static int set_base64(
 	return rc;
 }
 
-static int responder_salt(Gsasl_session *session)
+/* Salt and iterations are asked for before the proof comes. */
+static bool find_salt(struct tsp_sasl *sasl, const char *user, struct tsp_scram *scram)
 {
-	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
-	uint8_t salt[TSP_SCRAM_SALT_LEN];
+	struct tsp_secret secret;
+	bool ok = true;
 
-	if (user == NULL || !tsp_scram_salt(user, salt))
+	if (find_secret(sasl, user, &secret) && secret.password[0] == '\0') {
+		*scram = secret.scram;
+	} else {
+		scram->iterations = TSP_SCRAM_ITERATIONS;
+		ok = tsp_scram_salt(user != NULL ? user : "", scram->salt);
+	}
+	OPENSSL_cleanse(&secret, sizeof(secret));
+	return ok;
+}
+
+/* The keys too. Of a user that does not exist they are such that nothing matches them. */
+static bool find_scram(struct tsp_sasl *sasl, const char *user, struct tsp_scram *scram)
+{
+	struct tsp_secret secret;
+	char *prepared = NULL;
+	bool ok = find_salt(sasl, user, scram);
+
+	if (find_secret(sasl, user, &secret) && secret.password[0] == '\0')
+		goto out;
+	if (!sasl->is_unknown_user)
+		prepared = tsp_password_prepare(secret.password);
+	ok = ok && tsp_scram_keys(user != NULL ? user : "", prepared, &scram->keys);
+	sasl->is_unknown_user |= prepared == NULL;
+	if (prepared != NULL)
+		OPENSSL_cleanse(prepared, strlen(prepared));
+	gsasl_free(prepared);
+out:
+	OPENSSL_cleanse(&secret, sizeof(secret));
+	return ok;
+}
+
+static int responder_salt(struct tsp_sasl *sasl, Gsasl_session *session)
+{
+	struct tsp_scram scram;
+	char iterations[12];
+	int rc;
+
+	if (!find_salt(sasl, gsasl_property_fast(session, GSASL_AUTHID), &scram))
 		return GSASL_CRYPTO_ERROR;
-	return set_base64(session, GSASL_SCRAM_SALT, salt, sizeof(salt));
+	snprintf(iterations, sizeof(iterations), "%u", scram.iterations);
+	rc = gsasl_property_set(session, GSASL_SCRAM_ITER, iterations);
+	if (rc == GSASL_OK)
+		rc = set_base64(session, GSASL_SCRAM_SALT, scram.salt, sizeof(scram.salt));
+	OPENSSL_cleanse(&scram, sizeof(scram));
+	return rc;
 }
 
 /* The library asks for one key and then for the other: both are set at the first question. */
 static int responder_keys(struct tsp_sasl *sasl, Gsasl_session *session)
 {
-	const char *user = gsasl_property_fast(session, GSASL_AUTHID);
-	char password[TSP_PASSWORD_MAX] = "", *prepared = NULL;
-	struct tsp_scram_keys keys;
+	struct tsp_scram scram;
 	int rc = GSASL_CRYPTO_ERROR;
 
-	if (find_password(sasl, session, password) &&
-		gsasl_saslprep(password, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) != GSASL_OK)
-		goto out;
-	if (!tsp_scram_keys(user != NULL ? user : "", prepared, &keys))
-		goto out;
-	rc = set_base64(session, GSASL_SCRAM_STOREDKEY, keys.stored, sizeof(keys.stored));
+	if (find_scram(sasl, gsasl_property_fast(session, GSASL_AUTHID), &scram))
+		rc = set_base64(session, GSASL_SCRAM_STOREDKEY, scram.keys.stored,
+			sizeof(scram.keys.stored));
 	if (rc == GSASL_OK)
-		rc = set_base64(session, GSASL_SCRAM_SERVERKEY, keys.server, sizeof(keys.server));
-out:
-	explicit_bzero(password, sizeof(password));
-	explicit_bzero(&keys, sizeof(keys));
-	if (prepared != NULL)
-		explicit_bzero(prepared, strlen(prepared));
-	gsasl_free(prepared);
+		rc = set_base64(session, GSASL_SCRAM_SERVERKEY, scram.keys.server,
+			sizeof(scram.keys.server));
+	OPENSSL_cleanse(&scram, sizeof(scram));
 	return rc;
 }
 
@@ -163,6 +210,8 @@ static int responder_property(
 	const char *realm = sasl->auth->realm;
 
 	switch (property) {
+	case GSASL_DIGEST_MD5_HASHED_PASSWORD:
+		return responder_digest(sasl, session);
 	case GSASL_PASSWORD:
 		return responder_password(sasl, session);
 	case GSASL_REALM:
@@ -170,9 +219,8 @@ static int responder_property(
 	case GSASL_QOPS:
 		return gsasl_property_set(session, property, "qop-auth");
 	case GSASL_SCRAM_ITER:
-		return gsasl_property_set(session, property, TEXT(TSP_SCRAM_ITERATIONS));
 	case GSASL_SCRAM_SALT:
-		return responder_salt(session);
+		return responder_salt(sasl, session);
 	case GSASL_SCRAM_SERVERKEY:
 	case GSASL_SCRAM_STOREDKEY:
 		return responder_keys(sasl, session);
@@ -230,7 +278,7 @@ static struct tsp_sasl *create(
 	sasl->auth = auth;
 	sasl->mechanism = mechanism;
 	sasl->is_responder = is_responder;
-	if (mechanism == TSP_MECHANISM_ANONYMOUS)
+	if ((mechanism & (TSP_MECHANISM_DIGEST_MD5 | TSP_MECHANISM_SCRAM_SHA_256)) == 0)
 		return sasl;
 	if (!is_responder && (sasl->hostname = strdup(hostname)) == NULL)
 		goto fail;
@@ -270,6 +318,11 @@ void tsp_sasl_destroy(struct tsp_sasl *sasl)
 	free(sasl);
 }
 
+void tsp_sasl_certify(struct tsp_sasl *sasl, const char *name)
+{
+	sasl->certified = name;
+}
+
 bool tsp_sasl_begins(const struct tsp_sasl *sasl)
 {
 	return sasl->is_responder == (sasl->mechanism == TSP_MECHANISM_DIGEST_MD5);
@@ -293,19 +346,52 @@ static size_t drop_blanks(char *challenge, size_t len)
 	return out;
 }
 
-/* The responder's last word on an exchange that the library found good. */
-static bool accept_user(struct tsp_sasl *sasl)
+/* The responder's last word on an exchange that was good. Nobody acts for somebody else. */
+static bool accept_user(struct tsp_sasl *sasl, const char *user, const char *role)
 {
-	const char *user = gsasl_property_fast(sasl->session, GSASL_AUTHID);
-	const char *role = gsasl_property_fast(sasl->session, GSASL_AUTHZID);
-
-	if (sasl->is_unknown_user || user == NULL || !user_is_sane(user))
+	if (sasl->is_unknown_user || user == NULL || tsp_user_fault(user) != NULL)
 		return false;
-	/* Nobody acts for somebody else. */
 	if (role != NULL && role[0] != '\0' && strcmp(role, user) != 0)
 		return false;
 	strcpy(sasl->user, user);
 	return true;
+}
+
+static bool accept_session(struct tsp_sasl *sasl)
+{
+	return accept_user(sasl, gsasl_property_fast(sasl->session, GSASL_AUTHID),
+		gsasl_property_fast(sasl->session, GSASL_AUTHZID));
+}
+
+/* The initiator's one line is the role that it wants, mostly an empty one. */
+static enum tsp_sasl_result step_external(struct tsp_sasl *sasl, const char *in, char **out)
+{
+	char *role = NULL;
+	size_t role_len = 0;
+	bool ok;
+
+	if (!sasl->is_responder) {
+		*out = strdup("");
+		return *out != NULL ? TSP_SASL_DONE : TSP_SASL_FAILED;
+	}
+	if (in[0] != '\0' && gsasl_base64_from(in, strlen(in), &role, &role_len) != GSASL_OK)
+		return TSP_SASL_FAILED;
+	ok = (role == NULL || strlen(role) == role_len) && accept_user(sasl, sasl->certified, role);
+	gsasl_free(role);
+	return ok ? TSP_SASL_DONE : TSP_SASL_FAILED;
+}
+
+enum tsp_sasl_result tsp_sasl_step_plain(struct tsp_sasl *sasl, const char *data, size_t len)
+{
+	struct tsp_plain plain;
+	struct tsp_scram scram;
+	bool ok = tsp_plain_read(&plain, data, len) && find_scram(sasl, plain.user, &scram) &&
+		  tsp_plain_check(plain.password, &scram) &&
+		  accept_user(sasl, plain.user, plain.role);
+
+	OPENSSL_cleanse(&plain, sizeof(plain));
+	OPENSSL_cleanse(&scram, sizeof(scram));
+	return ok ? TSP_SASL_DONE : TSP_SASL_FAILED;
 }
 
 static enum tsp_sasl_result encode(char *token, size_t len, char **out)
@@ -325,7 +411,9 @@ enum tsp_sasl_result tsp_sasl_step(struct tsp_sasl *sasl, const char *in, char *
 	int rc;
 
 	*out = NULL;
-	if (sasl->mechanism == TSP_MECHANISM_ANONYMOUS)
+	if (sasl->mechanism == TSP_MECHANISM_EXTERNAL)
+		return step_external(sasl, in, out);
+	if (sasl->session == NULL)
 		return TSP_SASL_DONE;
 	if (in[0] != '\0' && gsasl_base64_from(in, strlen(in), &token, &token_len) != GSASL_OK)
 		return TSP_SASL_FAILED;
@@ -333,7 +421,7 @@ enum tsp_sasl_result tsp_sasl_step(struct tsp_sasl *sasl, const char *in, char *
 	gsasl_free(token);
 	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
 		return TSP_SASL_FAILED;
-	if (rc == GSASL_OK && sasl->is_responder && !accept_user(sasl))
+	if (rc == GSASL_OK && sasl->is_responder && !accept_session(sasl))
 		result = TSP_SASL_FAILED;
 	if (sasl->is_responder && sasl->mechanism == TSP_MECHANISM_DIGEST_MD5)
 		answer_len = drop_blanks(answer, answer_len);

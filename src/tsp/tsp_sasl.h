@@ -2,15 +2,14 @@
 /*
  * One authentication exchange, either side: base64 lines in, base64 lines out, no I/O.
  *
- * GNU SASL does the work; what old clients need on top of it is here (a DIGEST-MD5 challenge without
- * blanks). A user that does not exist takes the same steps as a wrong password.
+ * GNU SASL does the work of SCRAM-SHA-256 and DIGEST-MD5; what old clients need on top of it is here (a
+ * DIGEST-MD5 challenge without blanks, PLAIN without base64). A user that does not exist takes the same
+ * steps as a wrong password.
  */
 #pragma once
 
 #include "tsp/tsp_conn.h"
-
-#define TSP_USER_MAX     128 /* octets of a user's name */
-#define TSP_PASSWORD_MAX 256
+#include "tsp/tsp_secret.h"
 
 struct tsp_sasl;
 
@@ -32,6 +31,9 @@ struct tsp_sasl *tsp_sasl_create_responder(
 	enum tsp_mechanism mechanism, const struct tsp_auth *auth);
 void tsp_sasl_destroy(struct tsp_sasl *sasl); /* NULL is allowed */
 
+/* Responder: whom the peer's certificate names, for EXTERNAL; borrowed. NULL: nobody. */
+void tsp_sasl_certify(struct tsp_sasl *sasl, const char *name);
+
 /* True when this side speaks first. */
 bool tsp_sasl_begins(const struct tsp_sasl *sasl);
 
@@ -39,6 +41,9 @@ bool tsp_sasl_begins(const struct tsp_sasl *sasl);
  * One step: the peer's line ("" to begin), and in *out the line to send, malloc'ed, NULL for none.
  */
 enum tsp_sasl_result tsp_sasl_step(struct tsp_sasl *sasl, const char *in, char **out);
+
+/* Responder: the one message of PLAIN, raw (tsp_plain.h). The initiator's step says DONE at once. */
+enum tsp_sasl_result tsp_sasl_step_plain(struct tsp_sasl *sasl, const char *data, size_t len);
 
 /* Who it was, once DONE; "" for ANONYMOUS. */
 const char *tsp_sasl_user(const struct tsp_sasl *sasl);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tsp/tsp_scram.h"
 
-#include "tsp/tsp_sasl.h"
+#include "tsp/tsp_secret.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -60,17 +60,27 @@ bool tsp_scram_salt(const char *user, uint8_t salt[static TSP_SCRAM_SALT_LEN])
 	return true;
 }
 
-static bool derive(const char *user, const char *password, struct tsp_scram_keys *keys)
+bool tsp_scram_derive(const char *password, struct tsp_scram *scram)
 {
-	uint8_t salt[TSP_SCRAM_SALT_LEN], salted[TSP_SCRAM_KEY_LEN], client[TSP_SCRAM_KEY_LEN];
-	bool ok = tsp_scram_salt(user, salt) &&
-		  PKCS5_PBKDF2_HMAC(password, strlen(password), salt, sizeof(salt),
-			  TSP_SCRAM_ITERATIONS, EVP_sha256(), sizeof(salted), salted) == 1 &&
-		  hmac(salted, "Client Key", client) && hmac(salted, "Server Key", keys->server) &&
-		  SHA256(client, sizeof(client), keys->stored) != NULL;
+	uint8_t salted[TSP_SCRAM_KEY_LEN], client[TSP_SCRAM_KEY_LEN];
+	bool ok = PKCS5_PBKDF2_HMAC(password, strlen(password), scram->salt, sizeof(scram->salt),
+			  scram->iterations, EVP_sha256(), sizeof(salted), salted) == 1 &&
+		  hmac(salted, "Client Key", client) &&
+		  hmac(salted, "Server Key", scram->keys.server) &&
+		  SHA256(client, sizeof(client), scram->keys.stored) != NULL;
 
 	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(client, sizeof(client));
+	return ok;
+}
+
+static bool derive(const char *user, const char *password, struct tsp_scram_keys *keys)
+{
+	struct tsp_scram scram = {.iterations = TSP_SCRAM_ITERATIONS};
+	bool ok = tsp_scram_salt(user, scram.salt) && tsp_scram_derive(password, &scram);
+
+	*keys = scram.keys;
+	OPENSSL_cleanse(&scram, sizeof(scram));
 	return ok;
 }
 

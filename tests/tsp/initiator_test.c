@@ -155,9 +155,9 @@ static void take_line(struct rig *rig, char *line, size_t size)
 	rig_expect(rig, "\r\n");
 }
 
-static bool any_password(void *arg, const char *user, char *password, size_t size)
+static bool any_secret(void *arg, const char *user, struct tsp_secret *secret)
 {
-	snprintf(password, size, "a guess");
+	snprintf(secret->password, sizeof(secret->password), "a guess");
 	return true;
 }
 
@@ -174,7 +174,7 @@ static void a_server_that_does_not_know_the_password_is_left(void **state)
 		{"CAPABILITY TUNNEL=V4V6 AUTH=DIGEST-MD5\r\n", TSP_MECHANISM_DIGEST_MD5,
 			"cnNwYXV0aD03ZTBjYTk1ZGViZTQwYjRmMzIwZTVkYjFlYjE2YmJmZg==\r\n"},
 	};
-	static const struct tsp_auth impostor = {.find_password = any_password};
+	static const struct tsp_auth impostor = {.find_secret = any_secret};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct tsp_sasl *sasl = tsp_sasl_create_responder(rows[i].mechanism, &impostor);

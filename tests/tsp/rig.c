@@ -6,6 +6,8 @@
 
 #include "rig.h"
 
+#include "tsp/tsp_secret.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -15,11 +17,11 @@
 
 #define PATIENCE_MS 5000
 
-static bool find_password(void *arg, const char *user, char *password, size_t size)
+static bool find_secret(void *arg, const char *user, struct tsp_secret *secret)
 {
 	if (strcmp(user, "alice") != 0)
 		return false;
-	snprintf(password, size, "secret");
+	snprintf(secret->password, sizeof(secret->password), "secret");
 	return true;
 }
 
@@ -76,7 +78,7 @@ static void init_side(struct rig *rig, struct side *side)
 	side->auth = (struct tsp_auth){
 		.mechanisms = TSP_MECHANISM_ANONYMOUS | TSP_MECHANISM_DIGEST_MD5 |
 			      TSP_MECHANISM_SCRAM_SHA_256,
-		.find_password = find_password,
+		.find_secret = find_secret,
 		.user = "alice",
 		.password = "secret",
 	};
