@@ -15,6 +15,9 @@
 	X(REQUESTS, "requests", "Messages received from authenticated clients.")                   \
 	X(LEASES_CREATED, "leases-created", "New leases that were answered with success.")         \
 	X(LEASES_RENEWED, "leases-renewed", "Leases extended for their holder.")                   \
+	X(LEASES_MOVED, "leases-moved",                                                            \
+		"Leases that were renewed through another TEP than before; part of "               \
+		"leases-renewed.")                                                                 \
 	X(LEASES_RETURNED, "leases-returned",                                                      \
 		"New leases that gave a client the range it had before (S23); part of "            \
 		"leases-created.")                                                                 \

@@ -85,15 +85,14 @@ static json_t *ports_json(const struct lease *lease)
 
 static json_t *lease_json(const struct srv_server *server, const struct srv_lease *lease)
 {
-	const struct srv_engine_pool *pool = &server->pools[lease->pool];
 	int64_t until_ms = lease->state == SRV_LEASE_RESTING ? lease->due_ms : lease->lease.end_ms;
 	int64_t left_s = until_ms == SRV_LEASE_NEVER ? 0 : -seconds_since(until_ms);
 
 	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:I}", "v4", v4_json(lease->lease.v4),
 		"ports", ports_json(&lease->lease), "client", v6_json(&lease->lease.client_v6),
-		"tep", server->teps[pool->tep].name, "user", lease->user, "pool", pool->name,
-		"state", state_name(lease->state), "seconds_left",
-		(json_int_t)(left_s > 0 ? left_s : 0));
+		"tep", srv_engine_tep_name(server->engine, lease), "user", lease->user, "pool",
+		srv_engine_pool_name(server->engine, lease), "state", state_name(lease->state),
+		"seconds_left", (json_int_t)(left_s > 0 ? left_s : 0));
 }
 
 /* A whole number from min to max in arguments. False, with a sentence, when it is something else. */
@@ -170,8 +169,8 @@ static void count_bindings(const struct srv_server *server, uint32_t *bindings)
 	for (uint32_t slot = 0; slot < srv_lease_db_slots(db); slot++) {
 		const struct srv_lease *lease = srv_lease_db_at(db, slot);
 
-		if (lease != NULL && lease->state == SRV_LEASE_ACTIVE)
-			bindings[srv_engine_tep_of(server->engine, lease)] += lease->lease.n_ranges;
+		if (lease != NULL && lease->state == SRV_LEASE_ACTIVE && lease->tep != SRV_TEP_NONE)
+			bindings[lease->tep] += lease->lease.n_ranges;
 	}
 }
 

@@ -197,6 +197,17 @@ static void revoke(struct srv_engine *engine, struct srv_lease *lease, int64_t n
 	srv_lease_end(engine, lease, SRV_REASON_POLICY, now_ms);
 }
 
+/* Through the TEP that serves the client now; without one the lease lives to its end. */
+static enum progress renew(struct srv_engine *engine, struct srv_session *session,
+	struct srv_lease *lease, const struct srv_wish *wish, int64_t now_ms)
+{
+	uint32_t tep = srv_tep_for_renewal(engine, lease);
+
+	if (tep == SRV_TEP_NONE)
+		return refuse(engine, session, TSP_STATUS_TEP_ERROR);
+	return begun(engine, session, srv_job_renew(engine, session, lease, wish, tep, now_ms));
+}
+
 static enum progress create(struct srv_engine *engine, struct srv_session *session,
 	const struct srv_wish *wish, int64_t now_ms)
 {
@@ -207,8 +218,7 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 	if (has.current != NULL && !srv_wish_names(wish, &has.current->lease))
 		return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
 	if (has.current != NULL && srv_pool_serves(srv_lease_pool(engine, has.current), wish))
-		return begun(
-			engine, session, srv_job_renew(engine, session, has.current, wish, now_ms));
+		return renew(engine, session, has.current, wish, now_ms);
 	if (has.current != NULL) {
 		revoke(engine, has.current, now_ms);
 		has.held--;

@@ -13,6 +13,11 @@
  * (R89, R90). Spec 004 sends nothing to the TEP on a renewal (R93); ours holds the end of each binding
  * itself (S1), so the new end has to reach it before the client may count on it.
  *
+ * A lease goes through one TEP, of those that its pool names. One that fails may be replaced: a create goes
+ * on with another, a renewal moves the lease. At most one TEP is told of a lease at a levelling, and a
+ * binding that may have been left behind at another is deleted there or waited out, so that no two TEPs ever
+ * hold a range for two clients (engine_tep.c).
+ *
  * A session's requests are worked on one after the other, so its answers keep their order. A
  * request about a lease with a job waits for that job, from whichever session: a repeated create is
  * answered from the one lease.
@@ -55,10 +60,19 @@ struct srv_session {
 	TAILQ_ENTRY(srv_session) of_job;
 };
 
+/* A TEP that a pool's leases may go through. */
+struct srv_pool_tep {
+	uint32_t tep; /* number in teps */
+	const struct addr_v6_prefix *clients; /* whom it serves (R37) */
+	uint32_t n_clients; /* 0: all of the pool's */
+};
+
 struct srv_engine_pool {
 	struct srv_pool *pool;
 	const char *name;
-	uint32_t tep; /* number in teps */
+	const struct srv_pool_tep *teps;
+	uint32_t n_teps;
+	bool another_tep; /* when one fails, another is asked; else the client is refused */
 	const struct addr_v6_prefix *clients; /* who may lease from it */
 	uint32_t n_clients;
 };
@@ -66,8 +80,18 @@ struct srv_engine_pool {
 struct srv_engine_tep {
 	const char *name;
 	struct in6_addr v6; /* tunnel address to ask for */
-	bool has_v4; /* set by the engine from the TEP's answers */
+
+	/* the engine's own, zero at the start */
+	bool has_v4; /* from the TEP's answers */
 	uint32_t v4;
+	uint32_t n_leases; /* pending, active and resting ones that go through it */
+};
+
+/* The session with a TEP; a later state is the better one. */
+enum srv_tep_state {
+	SRV_TEP_DOWN,
+	SRV_TEP_SYNCING, /* the list is on its way */
+	SRV_TEP_CONNECTED, /* level */
 };
 
 /* Why a lease began, changed or ended: words of the records. */
@@ -92,8 +116,11 @@ enum srv_tep_result {
 
 struct srv_engine_ops {
 	void (*answer)(void *arg, struct srv_session *session, const struct tsp_msg *msg);
-	/* With a job, srv_engine_stored follows; without one nobody waits. until_ms: boot clock. */
-	void (*put)(
+	/*
+	 * With a job, srv_engine_stored follows; without one nobody waits. until_ms: boot clock. False: out
+	 * of memory, and nothing follows.
+	 */
+	bool (*put)(
 		void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job);
 	void (*remove)(void *arg, uint64_t id);
 	/* A record of what the put that comes next makes durable. reason: a constant; SRV_REASON_... */
@@ -101,9 +128,10 @@ struct srv_engine_ops {
 		const char *reason);
 	/* A request was refused for a quota; user: whose, "" for ANONYMOUS. */
 	void (*over_quota)(void *arg, const struct in6_addr *client_v6, const char *user);
-	/* srv_engine_tep_answered follows. */
-	void (*tep_create)(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job);
-	/* False: nothing is to be waited for. Without a job nobody waits anyway. */
+	enum srv_tep_state (*tep_state)(void *arg, uint32_t tep);
+	/* srv_engine_tep_answered follows. False: out of memory, and nothing follows. */
+	bool (*tep_create)(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job);
+	/* False: it was not told, and nothing follows. Without a job nothing follows anyway. */
 	bool (*tep_delete)(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job);
 };
 
@@ -153,8 +181,10 @@ void srv_engine_tick(struct srv_engine *engine, int64_t now_ms);
 
 /* For those who show or announce leases. */
 const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine);
-/* The number of the TEP that a lease goes through. */
-uint32_t srv_engine_tep_of(const struct srv_engine *engine, const struct srv_lease *lease);
+
+/* The names of what a lease is from and goes through, for those who read them; "" for none. */
+const char *srv_engine_pool_name(const struct srv_engine *engine, const struct srv_lease *lease);
+const char *srv_engine_tep_name(const struct srv_engine *engine, const struct srv_lease *lease);
 
 /* Seconds to the end of a lease, begun ones counted: what clients and TEPs are told. */
 uint32_t srv_lifetime_s(const struct lease *lease, int64_t now_ms);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The inside of the engine, shared by its three parts: what is asked (engine.c), what is done about it step
- * by step (engine_job.c), and what a lease goes through (engine_lease.c). Nobody else includes this.
+ * The inside of the engine, shared by its parts: what is asked (engine.c), what is done about it step by
+ * step (engine_job.c), what a lease goes through (engine_lease.c), and which TEP it goes through
+ * (engine_tep.c). Nobody else includes this.
  */
 #pragma once
 
@@ -12,6 +13,8 @@ struct srv_engine {
 	struct srv_lease_db *db;
 	TAILQ_HEAD(, srv_job) jobs; /* under way */
 };
+
+#define SRV_TEP_TRIES_MAX 3 /* TEPs that are asked for one request */
 
 enum srv_job_kind {
 	SRV_JOB_CREATE,
@@ -31,8 +34,14 @@ struct srv_job {
 	struct srv_lease *lease;
 	struct srv_session *session; /* NULL: it is gone */
 	struct srv_wish wish;
-	int64_t old_end_ms; /* renewal: the end to go back to */
-	struct in6_addr old_tep_v6; /* renewal: to see whether the TEP's address is another now */
+	uint32_t tried[SRV_TEP_TRIES_MAX]; /* the TEPs asked so far, the last one is being asked */
+	uint32_t n_tried;
+	struct lease asked; /* what the TEP was asked for: the lease, once it agrees */
+	bool is_lost; /* create: one of the TEPs did not answer */
+	bool is_refused; /* renewal: by the TEP that the lease goes through */
+	struct lease before; /* renewal: what to go back to ... */
+	uint32_t tep_before; /* ... and the TEP that the lease went through */
+	int64_t rest_ms; /* release: until when the range rests */
 	bool returned; /* create: the lease was this client's before */
 	TAILQ_HEAD(, srv_session) waiters; /* sessions with a request about the same lease */
 	TAILQ_ENTRY(srv_job) of_engine;
@@ -59,9 +68,34 @@ void srv_engine_retry(struct srv_engine *engine, struct srv_session *session, in
 bool srv_job_create(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
 	const struct srv_wish *wish, bool returned, int64_t now_ms);
 bool srv_job_renew(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
-	const struct srv_wish *wish, int64_t now_ms);
+	const struct srv_wish *wish, uint32_t tep, int64_t now_ms);
 bool srv_job_release(struct srv_engine *engine, struct srv_session *session,
 	struct srv_lease *lease, int64_t now_ms);
+
+/* --- engine_tep.c --- */
+
+/*
+ * The best TEP of the pool for the client, of those that were not tried. SRV_TEP_NONE: none serves it, or
+ * none is left.
+ */
+uint32_t srv_tep_choose(const struct srv_engine *engine, const struct srv_engine_pool *pool,
+	const struct in6_addr *client_v6, const uint32_t *tried, uint32_t n_tried);
+/* The TEP to ask for a renewal: the lease's own as long as it can be, else another. */
+uint32_t srv_tep_for_renewal(const struct srv_engine *engine, const struct srv_lease *lease);
+/* The TEP of a lease from the store, by the address that stands there. */
+uint32_t srv_tep_of_address(const struct srv_engine *engine, const struct srv_engine_pool *pool,
+	const struct in6_addr *v6);
+bool srv_tep_is_down(const struct srv_engine *engine, uint32_t tep);
+/* The lease goes through that TEP from now on; SRV_TEP_NONE: through none. */
+void srv_lease_set_tep(struct srv_engine *engine, struct srv_lease *lease, uint32_t tep);
+/* Deletes what may be installed at a TEP until until_ms; where it cannot be told, that is waited out. */
+void srv_lease_leave_tep(
+	struct srv_engine *engine, struct srv_lease *lease, uint32_t tep, int64_t until_ms);
+/* Until when the range of a lease that ends now has to rest. told: its TEP got the delete. */
+int64_t srv_lease_rest_until(
+	const struct srv_engine *engine, const struct srv_lease *lease, bool told, int64_t now_ms);
+/* The other party of the lease: its TEP as it named itself. */
+struct tsp_party srv_lease_server(const struct srv_engine *engine, const struct srv_lease *lease);
 
 /* --- engine_lease.c --- */
 

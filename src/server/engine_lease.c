@@ -13,9 +13,9 @@ const struct srv_engine_pool *srv_lease_pool(
 	return &engine->params.pools[lease->pool];
 }
 
-uint32_t srv_engine_tep_of(const struct srv_engine *engine, const struct srv_lease *lease)
+const char *srv_engine_pool_name(const struct srv_engine *engine, const struct srv_lease *lease)
 {
-	return srv_lease_pool(engine, lease)->tep;
+	return srv_lease_pool(engine, lease)->name;
 }
 
 uint32_t srv_lifetime_s(const struct lease *lease, int64_t now_ms)
@@ -38,6 +38,7 @@ bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *
 
 static void forget(struct srv_engine *engine, struct srv_lease *lease)
 {
+	srv_lease_set_tep(engine, lease, SRV_TEP_NONE);
 	engine->params.ops->remove(engine->params.arg, lease->id);
 	srv_lease_db_remove(engine->db, lease);
 }
@@ -54,27 +55,53 @@ static void forget_former(struct srv_engine *engine, const struct lease *lease)
 	}
 }
 
+/* The pool has taken the range: the lease of it. NULL: out of memory, and the range is given back. */
+static struct srv_lease *add_pending(struct srv_engine *engine, uint32_t pool_number,
+	const struct lease *value, const char *user)
+{
+	struct srv_lease *lease;
+
+	forget_former(engine, value);
+	lease = srv_lease_db_add(engine->db, value, SRV_LEASE_PENDING, user, pool_number, 0);
+	if (lease == NULL)
+		srv_pool_give(engine->params.pools[pool_number].pool, value);
+	return lease;
+}
+
+/* Pools whose TEPs are all down have their turn when no other has room, if they may be passed over. */
+static bool has_turn(const struct srv_engine *engine, const struct srv_engine_pool *pool,
+	uint32_t tep, int round)
+{
+	bool is_last = pool->another_tep && srv_tep_is_down(engine, tep);
+
+	return is_last == (round == 1);
+}
+
 struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish *wish,
 	const char *user, enum tsp_status *why)
 {
-	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
-		const struct srv_engine_pool *pool = &engine->params.pools[i];
-		struct lease value = {
-			.client_v6 = wish->client_v6,
-			.tep_v6 = engine->params.teps[pool->tep].v6,
-		};
-		struct srv_lease *lease;
+	struct lease value = {.client_v6 = wish->client_v6};
+	struct srv_lease *lease;
+	uint32_t i, tep;
 
-		if (!srv_pool_serves(pool, wish) ||
+	for (uint32_t turn = 0; turn < 2 * engine->params.n_pools; turn++) {
+		i = turn % engine->params.n_pools;
+		const struct srv_engine_pool *pool = &engine->params.pools[i];
+
+		if (!srv_pool_serves(pool, wish))
+			continue;
+		tep = srv_tep_choose(engine, pool, &wish->client_v6, NULL, 0);
+		if (tep == SRV_TEP_NONE ||
+			!has_turn(engine, pool, tep, turn / engine->params.n_pools) ||
 			srv_pool_take(pool->pool, srv_pool_units_for(pool->pool, wish->ports),
 				&value) < 0)
 			continue;
-		forget_former(engine, &value);
-		lease = srv_lease_db_add(engine->db, &value, SRV_LEASE_PENDING, user, i, 0);
-		if (lease == NULL) {
-			srv_pool_give(pool->pool, &value);
+		value.tep_v6 = engine->params.teps[tep].v6;
+		lease = add_pending(engine, i, &value, user);
+		if (lease != NULL)
+			srv_lease_set_tep(engine, lease, tep);
+		else
 			*why = TSP_STATUS_BUSY;
-		}
 		return lease;
 	}
 	*why = TSP_STATUS_POOL_EXHAUSTED;
@@ -84,14 +111,18 @@ struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish
 bool srv_lease_return(struct srv_engine *engine, struct srv_lease *lease)
 {
 	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
+	uint32_t tep = srv_tep_for_renewal(engine, lease);
 
+	if (tep == SRV_TEP_NONE)
+		return false;
 	if (lease->state == SRV_LEASE_RESTING)
 		srv_pool_wake(pool->pool, &lease->lease);
 	else if (srv_pool_take_again(pool->pool, &lease->lease) < 0)
 		return false;
 	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_PENDING);
 	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
-	lease->lease.tep_v6 = engine->params.teps[pool->tep].v6;
+	srv_lease_set_tep(engine, lease, tep);
+	lease->lease.tep_v6 = engine->params.teps[tep].v6;
 	return true;
 }
 
@@ -118,11 +149,12 @@ void srv_lease_end(
 {
 	const struct srv_engine_ops *ops = engine->params.ops;
 	bool was_active = lease->state == SRV_LEASE_ACTIVE;
-	int64_t until_ms = now_ms + (int64_t)engine->params.quarantine_s * 1000;
+	bool told = lease->tep != SRV_TEP_NONE &&
+		    ops->tep_delete(engine->params.arg, lease->tep, &lease->lease, NULL);
+	int64_t until_ms = srv_lease_rest_until(engine, lease, told, now_ms);
 
 	srv_lease_rest(engine, lease);
 	srv_lease_db_set_due(engine->db, lease, until_ms);
-	ops->tep_delete(engine->params.arg, srv_engine_tep_of(engine, lease), &lease->lease, NULL);
 	if (was_active)
 		ops->record(engine->params.arg, lease, SRV_RECORD_RELEASED, reason);
 	ops->put(engine->params.arg, lease, until_ms, NULL);
@@ -152,6 +184,8 @@ static void become_former(struct srv_engine *engine, struct srv_lease *lease)
 
 	srv_pool_wake(pool, &lease->lease);
 	srv_pool_give(pool, &lease->lease);
+	srv_lease_set_tep(engine, lease, SRV_TEP_NONE);
+	lease->stray_s = 0;
 	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_FORMER);
 	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
 }
@@ -159,14 +193,9 @@ static void become_former(struct srv_engine *engine, struct srv_lease *lease)
 /* A generation 1 client with an open session is told (R78, R95); nobody waits for it (R96). */
 static void tell_client(struct srv_engine *engine, const struct srv_lease *lease)
 {
-	const struct srv_engine_tep *tep = &engine->params.teps[srv_engine_tep_of(engine, lease)];
 	struct tsp_msg msg = {
 		.action = TSP_ACTION_DELETE,
-		.server = {.present = true,
-			.has_v4 = tep->has_v4,
-			.v4 = tep->v4,
-			.n_v6 = 1,
-			.v6 = {lease->lease.tep_v6}},
+		.server = srv_lease_server(engine, lease),
 	};
 
 	if (lease->session == NULL || lease->session->generation != TSP_GENERATION_1)
@@ -225,9 +254,15 @@ static int find_pool(const struct srv_engine *engine, const struct lease *lease)
  * ended while nobody looked, for as long as it would have.
  */
 static enum srv_lease_state resumed_state(const struct srv_engine *engine,
-	const struct srv_store_record *record, int64_t *until_ms, int64_t now_ms)
+	const struct srv_engine_pool *pool, const struct srv_store_record *record,
+	int64_t *until_ms, int64_t now_ms)
 {
 	int64_t quarantine_ms = (int64_t)engine->params.quarantine_s * 1000;
+	/* Should the clock have jumped: no longer than a binding that was left behind can live. */
+	int64_t longest_ms = pool->n_teps < 2
+				     ? quarantine_ms
+				     : quarantine_ms +
+					       (int64_t)engine->params.policy.lifetime_s * 1000;
 
 	switch (record->state) {
 	case SRV_LEASE_ACTIVE:
@@ -239,8 +274,8 @@ static enum srv_lease_state resumed_state(const struct srv_engine *engine,
 		*until_ms = now_ms + quarantine_ms;
 		break;
 	default:
-		if (*until_ms > now_ms + quarantine_ms)
-			*until_ms = now_ms + quarantine_ms;
+		if (*until_ms > now_ms + longest_ms)
+			*until_ms = now_ms + longest_ms;
 		break;
 	}
 	return *until_ms > now_ms ? SRV_LEASE_RESTING : SRV_LEASE_FORMER;
@@ -250,20 +285,23 @@ int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *
 	int64_t until_ms, int64_t now_ms)
 {
 	struct lease value = record->lease;
-	enum srv_lease_state state = resumed_state(engine, record, &until_ms, now_ms);
 	int pool = find_pool(engine, &value);
+	enum srv_lease_state state;
 	struct srv_lease *lease;
 
 	if (pool < 0) {
 		srv_lease_db_skip_id(engine->db, record->id);
 		return pool;
 	}
+	state = resumed_state(engine, &engine->params.pools[pool], record, &until_ms, now_ms);
 	value.end_ms = until_ms;
 	lease = srv_lease_db_add(engine->db, &value, state, record->user, pool, record->id);
 	if (lease == NULL)
 		return -ENOMEM;
 	if (state == SRV_LEASE_FORMER)
 		return 0;
+	srv_lease_set_tep(engine, lease,
+		srv_tep_of_address(engine, &engine->params.pools[pool], &value.tep_v6));
 	srv_pool_reserve(engine->params.pools[pool].pool, &value);
 	if (state == SRV_LEASE_RESTING)
 		srv_pool_rest(engine->params.pools[pool].pool, &value);

@@ -227,6 +227,7 @@ struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *
 	}
 	lease->state = state;
 	lease->pool = pool;
+	lease->tep = SRV_TEP_NONE;
 	lease->id = id != 0 ? id : db->last_id + 1;
 	srv_lease_db_skip_id(db, lease->id);
 	link_lease(db, lease);

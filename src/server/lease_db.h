@@ -22,6 +22,7 @@
 #include <sys/queue.h>
 
 #define SRV_LEASE_NEVER INT64_MAX /* a due time that does not come */
+#define SRV_TEP_NONE    UINT16_MAX
 
 enum srv_lease_state {
 	SRV_LEASE_PENDING,
@@ -39,7 +40,10 @@ struct srv_lease {
 	struct lease lease; /* client, address and ranges never change */
 	enum srv_lease_state state; /* changed by srv_lease_db_set_state */
 	bool unconfirmed; /* a generation 2 client has not accepted it yet */
-	uint32_t pool; /* number of the pool that it is from */
+	uint16_t pool; /* number of the pool that it is from */
+	uint16_t tep; /* number of the TEP that it goes through, or SRV_TEP_NONE */
+	uint32_t
+		stray_s; /* boot clock: until then another TEP, out of reach, may have it; 0: none */
 	uint64_t id; /* for life, also in the store; 1 and up */
 	int64_t due_ms; /* when something has to happen; changed by srv_lease_db_set_due */
 	const char *user; /* "" for ANONYMOUS */
@@ -60,7 +64,7 @@ struct srv_lease_db *srv_lease_db_create(void);
 void srv_lease_db_destroy(struct srv_lease_db *db);
 
 /*
- * Adds a lease that is due never. id 0 gives it the next one; a higher id than any before (from the store)
+ * Adds a lease that is due never and goes through no TEP. id 0 gives it the next one; a higher id than any before (from the store)
  * moves the counter. user is copied. NULL + errno ENOMEM.
  */
 struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *lease,

@@ -10,15 +10,12 @@
 
 struct srv_records {
 	const struct srv_config_records *config;
-	const struct srv_engine_pool *pools;
-	const struct srv_engine_tep *teps;
 	struct srv_recorder *recorder;
 	struct srv_record next;
 	bool has_next;
 };
 
-struct srv_records *srv_records_create(const struct srv_config_records *config,
-	const struct srv_engine_pool *pools, const struct srv_engine_tep *teps)
+struct srv_records *srv_records_create(const struct srv_config_records *config)
 {
 	const struct srv_recorder_params params = {
 		.path = config->file,
@@ -31,8 +28,6 @@ struct srv_records *srv_records_create(const struct srv_config_records *config,
 	if (records == NULL)
 		return NULL;
 	records->config = config;
-	records->pools = pools;
-	records->teps = teps;
 	records->recorder = srv_recorder_create(&params);
 	if (records->recorder == NULL) {
 		free(records);
@@ -56,8 +51,7 @@ struct srv_recorder *srv_records_recorder(struct srv_records *records)
 }
 
 /* Of a lease, as it is now. */
-static struct srv_record describe(
-	const struct srv_records *records, const struct srv_lease *lease, uint32_t tep)
+static struct srv_record describe(const struct srv_engine *engine, const struct srv_lease *lease)
 {
 	int64_t now_ms = clock_boot_ms(), utc_ms = clock_utc_ms();
 	struct srv_record record = {
@@ -69,17 +63,17 @@ static struct srv_record describe(
 	};
 
 	snprintf(record.user, sizeof(record.user), "%s", lease->user);
-	snprintf(record.pool, sizeof(record.pool), "%s", records->pools[lease->pool].name);
-	snprintf(record.tep, sizeof(record.tep), "%s", records->teps[tep].name);
+	snprintf(record.pool, sizeof(record.pool), "%s", srv_engine_pool_name(engine, lease));
+	snprintf(record.tep, sizeof(record.tep), "%s", srv_engine_tep_name(engine, lease));
 	return record;
 }
 
-void srv_records_say(struct srv_records *records, const struct srv_lease *lease, uint32_t tep,
-	enum srv_record_event event, const char *reason)
+void srv_records_say(struct srv_records *records, const struct srv_engine *engine,
+	const struct srv_lease *lease, enum srv_record_event event, const char *reason)
 {
 	if (records == NULL || (event == SRV_RECORD_RENEWED && !records->config->renewals))
 		return;
-	records->next = describe(records, lease, tep);
+	records->next = describe(engine, lease);
 	records->next.event = event;
 	snprintf(records->next.reason, sizeof(records->next.reason), "%s", reason);
 	records->has_next = true;

@@ -16,16 +16,15 @@
 
 struct srv_records;
 
-/* config, which names a file, is borrowed, and so are pools and teps. NULL + errno. */
-struct srv_records *srv_records_create(const struct srv_config_records *config,
-	const struct srv_engine_pool *pools, const struct srv_engine_tep *teps);
+/* config, which names a file, is borrowed. NULL + errno. */
+struct srv_records *srv_records_create(const struct srv_config_records *config);
 /* After the writer, which uses the recorder. NULL is allowed. */
 void srv_records_destroy(struct srv_records *records);
 
 struct srv_recorder *srv_records_recorder(struct srv_records *records);
 
-/* The engine's action: remembers the record for the put that comes next. tep: number of the lease's. */
-void srv_records_say(struct srv_records *records, const struct srv_lease *lease, uint32_t tep,
-	enum srv_record_event event, const char *reason);
+/* The engine's action: remembers the record for the put that comes next. */
+void srv_records_say(struct srv_records *records, const struct srv_engine *engine,
+	const struct srv_lease *lease, enum srv_record_event event, const char *reason);
 /* What was remembered, once; NULL: nothing, or no records are kept. Valid until the next say. */
 const struct srv_record *srv_records_take(struct srv_records *records);

@@ -22,7 +22,7 @@ static void act_answer(void *arg, struct srv_session *session, const struct tsp_
 	srv_listener_answer(server->listener, session, msg);
 }
 
-static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job)
+static bool act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job)
 {
 	struct srv_server *server = arg;
 	struct srv_store_record record = {
@@ -33,8 +33,10 @@ static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, 
 	};
 
 	strncpy(record.user, lease->user, sizeof(record.user) - 1);
-	if (srv_writer_put(server->writer, &record, srv_records_take(server->records), job) < 0)
-		log_err("store: out of memory");
+	if (srv_writer_put(server->writer, &record, srv_records_take(server->records), job) == 0)
+		return true;
+	log_err("store: out of memory");
+	return false;
 }
 
 static void act_remove(void *arg, uint64_t id)
@@ -50,19 +52,26 @@ static void act_record(
 {
 	struct srv_server *server = arg;
 
-	srv_records_say(
-		server->records, lease, srv_engine_tep_of(server->engine, lease), event, reason);
+	srv_records_say(server->records, server->engine, lease, event, reason);
 }
 
 static void act_over_quota(void *arg, const struct in6_addr *client_v6, const char *user)
 {
 }
 
-static void act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
+static enum srv_tep_state act_tep_state(void *arg, uint32_t tep)
 {
 	struct srv_server *server = arg;
 
-	srv_tep_link_create_binding(server->links[tep], lease, job);
+	return server->links[tep] != NULL ? srv_tep_link_status(server->links[tep]).state
+					  : SRV_TEP_DOWN;
+}
+
+static bool act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
+{
+	struct srv_server *server = arg;
+
+	return srv_tep_link_create_binding(server->links[tep], lease, job);
 }
 
 static bool act_tep_delete(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
@@ -79,6 +88,7 @@ static const struct srv_engine_ops engine_ops = {
 	.remove = act_remove,
 	.record = act_record,
 	.over_quota = act_over_quota,
+	.tep_state = act_tep_state,
 	.tep_create = act_tep_create,
 	.tep_delete = act_tep_delete,
 };
@@ -108,8 +118,7 @@ static bool next_lease(void *arg, uint32_t tep, uint32_t *cursor, struct lease *
 	while (*cursor < srv_lease_db_slots(db)) {
 		const struct srv_lease *next = srv_lease_db_at(db, (*cursor)++);
 
-		if (next == NULL || next->state != SRV_LEASE_ACTIVE ||
-			srv_engine_tep_of(server->engine, next) != tep)
+		if (next == NULL || next->state != SRV_LEASE_ACTIVE || next->tep != tep)
 			continue;
 		*lease = next->lease;
 		return true;
@@ -165,6 +174,22 @@ static int set_auth(struct srv_server *server)
 	return ret;
 }
 
+/* The TEPs of a pool by their numbers. NULL: out of memory. */
+static struct srv_pool_tep *pool_teps(
+	const struct srv_config *config, const struct srv_config_pool *pool)
+{
+	const struct srv_config_pool_tep *from = pool->teps.items;
+	struct srv_pool_tep *teps = calloc(pool->teps.n, sizeof(*teps));
+
+	for (uint32_t i = 0; teps != NULL && i < pool->teps.n; i++)
+		teps[i] = (struct srv_pool_tep){
+			.tep = srv_config_find_tep(config, from[i].name),
+			.clients = from[i].clients.items,
+			.n_clients = from[i].clients.n,
+		};
+	return teps;
+}
+
 static int create_pools(struct srv_server *server)
 {
 	const struct srv_config *config = &server->config;
@@ -180,12 +205,14 @@ static int create_pools(struct srv_server *server)
 			.pool = srv_pool_create(
 				&pools[i].prefix, is_shared ? pools[i].block_size : 0),
 			.name = pools[i].name,
-			.tep = srv_config_find_tep(config, pools[i].tep),
+			.teps = pool_teps(config, &pools[i]),
+			.n_teps = pools[i].teps.n,
+			.another_tep = pools[i].tep_failure == SRV_TEP_FAILURE_ANOTHER,
 			.clients = pools[i].clients.items,
 			.n_clients = pools[i].clients.n,
 		};
-		if (server->pools[i].pool == NULL)
-			return -errno;
+		if (server->pools[i].pool == NULL || server->pools[i].teps == NULL)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -237,7 +264,7 @@ static int open_records(struct srv_server *server)
 {
 	if (server->config.records.file == NULL)
 		return 0;
-	server->records = srv_records_create(&server->config.records, server->pools, server->teps);
+	server->records = srv_records_create(&server->config.records);
 	return server->records != NULL ? 0 : -errno;
 }
 
@@ -392,8 +419,10 @@ void srv_server_destroy(struct srv_server *server)
 	srv_writer_destroy(server->writer);
 	srv_records_destroy(server->records);
 	srv_engine_destroy(server->engine);
-	for (uint32_t i = 0; server->pools != NULL && i < server->config.pools.n; i++)
+	for (uint32_t i = 0; server->pools != NULL && i < server->config.pools.n; i++) {
 		srv_pool_destroy(server->pools[i].pool);
+		free((void *)server->pools[i].teps);
+	}
 	free(server->pools);
 	free(server->teps);
 	free(server->links);

@@ -3,10 +3,44 @@
 
 #include "server/server_config_impl.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* "tep: a" is "teps: [a]". */
+static int expand_tep(struct srv_config_pool *pool)
+{
+	struct srv_config_pool_tep *tep;
+
+	if (pool->tep == NULL || pool->teps.n > 0)
+		return 0;
+	tep = calloc(1, sizeof(*tep));
+	if (tep == NULL || (tep->name = strdup(pool->tep)) == NULL) {
+		free(tep);
+		return -ENOMEM;
+	}
+	tep->pos = pool->pos;
+	pool->teps = (struct config_list){.items = tep, .n = 1};
+	return 0;
+}
+
+static int expand(const char *path, struct srv_config *config, struct config_error *error)
+{
+	struct srv_config_pool *pools = config->pools.items;
+
+	for (uint32_t i = 0; i < config->pools.n; i++) {
+		if (expand_tep(&pools[i]) == 0)
+			continue;
+		config_fail(error, path, (struct config_pos){}, "out of memory");
+		return -ENOMEM;
+	}
+	return 0;
+}
 
 static int checked(int ret, const char *path, struct srv_config *config, struct config_error *error)
 {
+	if (ret == 0)
+		ret = expand(path, config, error);
 	if (ret == 0)
 		ret = srv_config_check(path, config, error);
 	if (ret < 0)

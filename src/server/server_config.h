@@ -28,13 +28,27 @@ enum srv_pool_mode {
 	SRV_POOL_EXCLUSIVE,
 };
 
+/* A TEP of a pool. */
+struct srv_config_pool_tep {
+	struct config_pos pos;
+	char *name; /* one of teps */
+	struct config_list clients; /* struct addr_v6_prefix; none: all of the pool's */
+};
+
+enum srv_tep_failure {
+	SRV_TEP_FAILURE_ANOTHER,
+	SRV_TEP_FAILURE_REFUSE,
+};
+
 struct srv_config_pool {
 	struct config_pos pos;
 	char *name;
 	struct addr_v4_prefix prefix;
 	int mode; /* enum srv_pool_mode */
 	uint32_t block_size; /* of a shared pool */
-	char *tep; /* one of teps */
+	char *tep; /* as the file says it; in teps as well */
+	struct config_list teps; /* struct srv_config_pool_tep; at least one */
+	int tep_failure; /* enum srv_tep_failure */
 	struct config_list clients; /* struct addr_v6_prefix */
 };
 

@@ -5,6 +5,7 @@
 #include "server/pool.h"
 #include "tsp/tsp_secret.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* A file under check. */
@@ -56,6 +57,9 @@ static int check_tep(const struct check *check, uint32_t i)
 		if (strcmp(tep->name, teps[j].name) == 0)
 			return config_fail(check->error, check->path, tep->pos,
 				"tep \"%s\" is there twice", tep->name);
+		if (addr_v6_equal(&tep->v6, &teps[j].v6))
+			return config_fail(check->error, check->path, tep->pos,
+				"teps \"%s\" and \"%s\" have the same v6", teps[j].name, tep->name);
 		if (addr_v6_equal(&tep->control.addr, &teps[j].control.addr) &&
 			tep->control.port == teps[j].control.port)
 			return config_fail(check->error, check->path, tep->pos,
@@ -71,14 +75,35 @@ static int check_tep(const struct check *check, uint32_t i)
 	return 0;
 }
 
+static int check_pool_teps(const struct check *check, const struct srv_config_pool *pool)
+{
+	const struct srv_config_pool_tep *teps = pool->teps.items;
+
+	if (pool->teps.n == 0)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": tep or teps is required", pool->name);
+	if (pool->tep != NULL && (pool->teps.n > 1 || strcmp(pool->tep, teps[0].name) != 0))
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": tep and teps are both there", pool->name);
+	for (uint32_t i = 0; i < pool->teps.n; i++) {
+		if (srv_config_find_tep(check->config, teps[i].name) == check->config->teps.n)
+			return config_fail(check->error, check->path, teps[i].pos,
+				"pool \"%s\": there is no tep \"%s\"", pool->name, teps[i].name);
+		for (uint32_t j = 0; j < i; j++) {
+			if (strcmp(teps[i].name, teps[j].name) == 0)
+				return config_fail(check->error, check->path, teps[i].pos,
+					"pool \"%s\": tep \"%s\" is there twice", pool->name,
+					teps[i].name);
+		}
+	}
+	return 0;
+}
+
 static int check_pool_alone(const struct check *check, const struct srv_config_pool *pool)
 {
 	bool is_shared = pool->mode == SRV_POOL_SHARED;
 	char text[ADDR_PREFIX_STRLEN];
 
-	if (srv_config_find_tep(check->config, pool->tep) == check->config->teps.n)
-		return config_fail(check->error, check->path, pool->pos,
-			"pool \"%s\": there is no tep \"%s\"", pool->name, pool->tep);
 	if ((pool->block_size & (pool->block_size - 1)) != 0)
 		return config_fail(check->error, check->path, pool->pos,
 			"pool \"%s\": block_size %u is not a power of two", pool->name,
@@ -107,6 +132,8 @@ static int check_pool(const struct check *check, uint32_t i)
 			return config_fail(check->error, check->path, pool->pos,
 				"pools \"%s\" and \"%s\" overlap", pools[j].name, pool->name);
 	}
+	if (check_pool_teps(check, pool) < 0)
+		return -EINVAL;
 	return check_pool_alone(check, pool);
 }
 

@@ -35,6 +35,20 @@ static const struct config_section tep_section = {tep_keys, sizeof(struct srv_co
 static const char *const modes[] = {
 	[SRV_POOL_SHARED] = "shared", [SRV_POOL_EXCLUSIVE] = "exclusive", NULL};
 
+static const struct config_key pool_tep_keys[] = {
+	{CONFIG_POS, offsetof(struct srv_config_pool_tep, pos)},
+	{CONFIG_STRING, offsetof(struct srv_config_pool_tep, name), "name", .required = true,
+		.min = 1, .max = NAME_MAX_LEN},
+	{CONFIG_LIST, offsetof(struct srv_config_pool_tep, clients), "clients", .min = 1,
+		.max = 1024, .item = CONFIG_V6_PREFIX},
+	{CONFIG_END},
+};
+static const struct config_section pool_tep_section = {
+	pool_tep_keys, sizeof(struct srv_config_pool_tep)};
+
+static const char *const tep_failures[] = {
+	[SRV_TEP_FAILURE_ANOTHER] = "another", [SRV_TEP_FAILURE_REFUSE] = "refuse", NULL};
+
 static const struct config_key pool_keys[] = {
 	{CONFIG_POS, offsetof(struct srv_config_pool, pos)},
 	{CONFIG_STRING, offsetof(struct srv_config_pool, name), "name", .required = true, .min = 1,
@@ -44,8 +58,12 @@ static const struct config_key pool_keys[] = {
 		.choices = modes},
 	{CONFIG_U32, offsetof(struct srv_config_pool, block_size), "block_size", .value = "1024",
 		.min = 1, .max = 32768},
-	{CONFIG_STRING, offsetof(struct srv_config_pool, tep), "tep", .required = true, .min = 1,
+	{CONFIG_STRING, offsetof(struct srv_config_pool, tep), "tep", .min = 1,
 		.max = NAME_MAX_LEN},
+	{CONFIG_LIST, offsetof(struct srv_config_pool, teps), "teps", .min = 1, .max = 64,
+		.section = &pool_tep_section, .item = CONFIG_STRING},
+	{CONFIG_CHOICE, offsetof(struct srv_config_pool, tep_failure), "tep_failure",
+		.value = "another", .choices = tep_failures},
 	{CONFIG_LIST, offsetof(struct srv_config_pool, clients), "clients", .value = "::/0",
 		.min = 1, .item = CONFIG_V6_PREFIX},
 	{CONFIG_END},

@@ -51,6 +51,18 @@ static bool same_clients(const struct config_list *a, const struct config_list *
 	return a->n == b->n;
 }
 
+static bool same_pool_teps(const struct config_list *a, const struct config_list *b)
+{
+	const struct srv_config_pool_tep *as = a->items, *bs = b->items;
+
+	for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
+		if (!same_text(as[i].name, bs[i].name) ||
+			!same_clients(&as[i].clients, &bs[i].clients))
+			return false;
+	}
+	return a->n == b->n;
+}
+
 static bool same_pools(const struct config_list *a, const struct config_list *b)
 {
 	const struct srv_config_pool *as = a->items, *bs = b->items;
@@ -58,7 +70,9 @@ static bool same_pools(const struct config_list *a, const struct config_list *b)
 	for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
 		if (!same_text(as[i].name, bs[i].name) || as[i].prefix.addr != bs[i].prefix.addr ||
 			as[i].prefix.len != bs[i].prefix.len || as[i].mode != bs[i].mode ||
-			as[i].block_size != bs[i].block_size || !same_text(as[i].tep, bs[i].tep) ||
+			as[i].block_size != bs[i].block_size ||
+			as[i].tep_failure != bs[i].tep_failure ||
+			!same_pool_teps(&as[i].teps, &bs[i].teps) ||
 			!same_clients(&as[i].clients, &bs[i].clients))
 			return false;
 	}

@@ -493,14 +493,17 @@ void srv_tep_link_destroy(struct srv_tep_link *link)
 	free(link);
 }
 
-void srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
+bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
 {
 	struct request *request = new_request(link, CREATE, lease, token);
 
-	if (request == NULL)
-		return log_err("TEP %s: out of memory", link->params.name);
+	if (request == NULL) {
+		log_err("TEP %s: out of memory", link->params.name);
+		return false;
+	}
 	TAILQ_INSERT_TAIL(&link->unsent, request, link);
 	pump(link);
+	return true;
 }
 
 bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token)

@@ -27,12 +27,6 @@
 struct event_base;
 struct srv_tep_link;
 
-enum srv_tep_state {
-	SRV_TEP_DOWN,
-	SRV_TEP_SYNCING,
-	SRV_TEP_CONNECTED,
-};
-
 struct srv_tep_link_ops {
 	/* The answer to a request with a token. answer is NULL unless result is DONE. */
 	void (*answered)(
@@ -68,8 +62,8 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 /* Closes the session; requests are forgotten. NULL is allowed. */
 void srv_tep_link_destroy(struct srv_tep_link *link);
 
-/* answered() follows, never from inside. */
-void srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
+/* answered() follows, never from inside. False: out of memory, and nothing follows. */
+bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
 /* With a NULL token nobody hears of the answer. False: no session, nothing was sent. */
 bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
 

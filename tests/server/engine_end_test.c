@@ -46,7 +46,7 @@ static void a_release_does_not_wait_for_a_tep_without_a_session(void **state)
 
 	begin_session(&session, TSP_GENERATION_2, "");
 	make_lease(world, &session, "2001:db8:1::a");
-	world->tep_is_down = true;
+	world->tep_states[0] = SRV_TEP_DOWN;
 	ask(world, &session, &msg);
 	expect(world, TEP_DELETE);
 	expect_stored(world, SRV_LEASE_RESTING, 0);
@@ -108,7 +108,7 @@ static void a_range_returns_to_its_former_holder(void **state)
 
 	begin_session(&session, TSP_GENERATION_1, "");
 	first = make_lease(world, &session, "2001:db8:1::1");
-	world->tep_is_down = true;
+	world->tep_states[0] = SRV_TEP_DOWN;
 	for (int round = 0; round < 2; round++) {
 		ask(world, &session, &msg);
 		expect(world, TEP_DELETE);

@@ -100,7 +100,7 @@ static void a_release_is_recorded(void **state)
 	struct tsp_msg msg = make_request(TSP_ACTION_DELETE, CLIENT, true);
 	uint32_t from = world->n_actions;
 
-	world->tep_is_down = true;
+	world->tep_states[0] = SRV_TEP_DOWN;
 	ask(world, &session, &msg);
 	expect_records(world, from, 1, SRV_RECORD_RELEASED, SRV_REASON_BY_CLIENT);
 	close_session(world, &session);

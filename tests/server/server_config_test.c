@@ -28,6 +28,20 @@ static const struct {
 		"\"198.51.100.1/28\""},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: x}\n",
 		"f:4:5: pool \"a\": there is no tep \"x\""},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28}\n",
+		"f:4:5: pool \"a\": tep or teps is required"},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: []}\n",
+		"f:4:46: pools[0].teps: 0 items, expected at least 1"},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, teps: [t, x]}\n",
+		"f:4:5: pool \"a\": tep and teps are both there"},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [t, x]}\n",
+		"f:4:50: pool \"a\": there is no tep \"x\""},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [t, {name: t}]}\n",
+		"f:4:50: pool \"a\": tep \"t\" is there twice"},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [{name: t, clients: []}]}\n",
+		"f:4:66: pools[0].teps[0].clients: 0 items, expected at least 1"},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, tep_failure: wait}\n",
+		"f:4:61: pools[0].tep_failure: \"wait\" is not one of another, refuse"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, block_size: 1000}\n",
 		"f:4:5: pool \"a\": block_size 1000 is not a power of two"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, block_size: 65536}\n",
@@ -56,6 +70,9 @@ static const struct {
 	{TEPS "  - {name: s, control: \"[2001:db8::1]:3654\", user: u, password: p, v6: "
 	      "2001:db8::2}\n" POOLS,
 		"f:3:5: teps \"t\" and \"s\" have the same control endpoint"},
+	{TEPS "  - {name: s, control: \"[2001:db8::2]:9\", user: u, password: p, v6: "
+	      "2001:db8::1}\n" POOLS,
+		"f:3:5: teps \"t\" and \"s\" have the same v6"},
 	{TEPS "  - {name: s, control: \"[2001:db8::2]:0\", user: u, password: p, v6: "
 	      "2001:db8::2}\n" POOLS,
 		"f:3:5: tep \"s\": control needs an address and a port"},
@@ -120,6 +137,7 @@ static void the_example_shows_every_default(void **state)
 
 	assert_int_equal(shown->block_size, pool->block_size);
 	assert_int_equal(shown->mode, pool->mode);
+	assert_int_equal(shown->tep_failure, pool->tep_failure);
 	assert_memory_equal(
 		shown->clients.items, pool->clients.items, sizeof(struct addr_v6_prefix));
 	srv_config_free(&example);
@@ -159,6 +177,13 @@ static void a_reload_knows_what_needs_a_restart(void **state)
 			false},
 		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, clients: "
 		      "[\"2001:db8::/32\"]}\n",
+			false},
+		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [t]}\n", true},
+		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [{name: t, clients: "
+		      "[\"2001:db8::/32\"]}]}\n",
+			false},
+		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, tep_failure: "
+		      "refuse}\n",
 			false},
 		{TEPS POOLS "  - {name: b, prefix: 203.0.113.0/28, tep: t}\n", false},
 		{"teps: [{name: t, control: \"[2001:db8::1]:3654\", user: u, password: q, v6: "

@@ -233,9 +233,9 @@ class ScriptedTep:
     """
 
     V4 = "192.0.0.1"
-    V6 = "2001:db8::1"
 
-    def __init__(self, user="server1", password="between-us"):
+    def __init__(self, user="server1", password="between-us", v6="2001:db8::1"):
+        self.V6 = v6
         self.user, self.password = user, password
         self.behaviour = "ok"
         self.refuse_list = False

@@ -31,7 +31,7 @@ static void act_answer(void *arg, struct srv_session *session, const struct tsp_
 	action->msg = *msg;
 }
 
-static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job)
+static bool act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job)
 {
 	struct world *world = arg;
 	struct action *action = record(arg, PUT);
@@ -44,6 +44,7 @@ static void act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, 
 	action->reason = world->next_reason;
 	action->event = world->next_event;
 	world->next_reason = NULL;
+	return true;
 }
 
 static void act_remove(void *arg, uint64_t id)
@@ -68,12 +69,25 @@ static void act_over_quota(void *arg, const struct in6_addr *client_v6, const ch
 	world->over_quota++;
 }
 
-static void act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
+static enum srv_tep_state act_tep_state(void *arg, uint32_t tep)
 {
-	struct action *action = record(arg, TEP_CREATE);
+	const struct world *world = arg;
 
+	return world->tep_states[tep];
+}
+
+static bool act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
+{
+	struct world *world = arg;
+	struct action *action;
+
+	if (world->no_memory)
+		return false;
+	action = record(arg, TEP_CREATE);
+	action->tep = tep;
 	action->lease = *lease;
 	action->job = job;
+	return true;
 }
 
 static bool act_tep_delete(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
@@ -81,9 +95,10 @@ static bool act_tep_delete(void *arg, uint32_t tep, const struct lease *lease, s
 	struct world *world = arg;
 	struct action *action = record(arg, TEP_DELETE);
 
+	action->tep = tep;
 	action->lease = *lease;
 	action->job = job;
-	return !world->tep_is_down;
+	return world->tep_states[tep] != SRV_TEP_DOWN;
 }
 
 static const struct srv_engine_ops ops = {
@@ -92,6 +107,7 @@ static const struct srv_engine_ops ops = {
 	.remove = act_remove,
 	.record = act_record,
 	.over_quota = act_over_quota,
+	.tep_state = act_tep_state,
 	.tep_create = act_tep_create,
 	.tep_delete = act_tep_delete,
 };
@@ -106,7 +122,7 @@ static struct srv_engine_params params_of(struct world *world)
 		.pools = world->pools,
 		.n_pools = 2,
 		.teps = world->teps,
-		.n_teps = 1,
+		.n_teps = WORLD_TEPS,
 		.ops = &ops,
 		.arg = world,
 		.counters = &world->counters,
@@ -128,9 +144,16 @@ int world_setup(void **state)
 	for (int i = 0; i < 2; i++) {
 		world->pools[i].clients = &world->clients;
 		world->pools[i].n_clients = 1;
+		world->pools[i].teps = world->pool_teps;
+		world->pools[i].n_teps = 1;
 	}
-	world->teps[0].name = "tep";
-	addr_v6_parse("2001:db8::1", &world->teps[0].v6);
+	for (uint32_t i = 0; i < WORLD_TEPS; i++) {
+		world->teps[i].name = "tep";
+		addr_v6_parse("2001:db8::1", &world->teps[i].v6);
+		world->teps[i].v6.s6_addr[15] += i;
+		world->pool_teps[i].tep = i;
+		world->tep_states[i] = SRV_TEP_CONNECTED;
+	}
 	params = params_of(world);
 	world->engine = srv_engine_create(&params);
 	*state = world;
@@ -201,7 +224,7 @@ struct lease expect_tep_create(struct world *world, enum srv_tep_result result)
 			.has_v4 = true,
 			.v4 = 0xc0000001,
 			.n_v6 = 1,
-			.v6 = {world->teps[0].v6}},
+			.v6 = {create->lease.tep_v6}},
 	};
 	struct lease lease = create->lease;
 

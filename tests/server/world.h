@@ -11,6 +11,7 @@
 #define QUARANTINE_MS 120000
 #define LIFETIME_MS   3600000
 #define ACTIONS_MAX   256
+#define WORLD_TEPS    3
 
 enum action_type {
 	ANSWER,
@@ -24,6 +25,7 @@ struct action {
 	enum action_type type;
 	struct srv_session *session;
 	struct tsp_msg msg;
+	uint32_t tep;
 	struct lease lease;
 	enum srv_lease_state state;
 	uint64_t id;
@@ -37,10 +39,12 @@ struct world {
 	struct srv_engine *engine;
 	struct srv_counters counters;
 	struct srv_engine_pool pools[2];
-	struct srv_engine_tep teps[1];
+	struct srv_engine_tep teps[WORLD_TEPS];
+	struct srv_pool_tep pool_teps[WORLD_TEPS]; /* of both pools: at first only the first one */
+	enum srv_tep_state tep_states[WORLD_TEPS];
+	bool no_memory; /* for creates at the TEP */
 	struct addr_v6_prefix clients; /* of both pools */
 	int64_t now_ms;
-	bool tep_is_down; /* for deletes */
 	uint32_t over_quota; /* how often that was told */
 	const char *next_reason; /* of the record for the next PUT */
 	enum srv_record_event next_event;

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One pool behind several TEPs: who serves whom, and what happens when one of them fails (R37, R67)."""
+
+import signal
+
+import pytest
+
+from dstm_server import A, B, Server, wait_for
+from tsp_peers import ScriptedTep, address_xml
+
+V6 = ("2001:db8::1", "2001:db8::2")
+
+
+@pytest.fixture(name="teps")
+def fixture_teps():
+    teps = [ScriptedTep(v6=v6) for v6 in V6]
+    yield teps
+    for tep in teps:
+        tep.stop()
+
+
+@pytest.fixture(name="fleet")
+def fixture_fleet(tmp_path, teps):
+    server = Server(tmp_path, teps)
+    pool = server.config["pools"][0]
+    del pool["tep"]
+    pool["teps"] = ["tep0", "tep1"]
+    yield server
+    server.stop(signal.SIGKILL)
+    assert "runtime error" not in server.log() and "Sanitizer" not in server.log()
+
+
+def wait_down(server, i):
+    wait_for(lambda: server.ctl("teps")["items"][i]["state"] == "down", f"tep{i} to be down")
+
+
+def test_leases_are_spread_evenly_and_a_tep_that_is_down_gets_none(fleet, teps):
+    fleet.start().wait_level()
+    for i in range(10):
+        fleet.lease(f"2001:db8:1::{i:x}")
+    assert [len(tep.table) for tep in teps] == [5, 5]
+    teps[0].stop()
+    wait_down(fleet, 0)
+    for i in range(4):
+        info = fleet.lease(f"2001:db8:2::{i:x}")
+        assert info.address("server", "ipv6") == V6[1]
+    assert len(teps[1].table) == 9
+    teps[0].start()
+
+
+def test_the_tep_follows_the_clients_prefix(fleet, teps):
+    """R37: the longest prefix wins."""
+    fleet.config["pools"][0]["teps"] = [
+        {"name": "tep0", "clients": ["2001:db8:1::/48"]},
+        {"name": "tep1", "clients": ["2001:db8:1:1::/64", "2001:db8:2::/48"]}]
+    fleet.start().wait_level()
+    for v6, tep in (("2001:db8:1::9", 0), ("2001:db8:1:1::9", 1), ("2001:db8:2::9", 1)):
+        assert fleet.lease(v6).address("server", "ipv6") == V6[tep]
+    assert fleet.anonymous().create("2001:db8:3::9").code == 301
+
+
+@pytest.mark.parametrize("policy, version, code", [
+    ("refuse", "1.0", 307), ("refuse", "2.0.0", 310), ("another", "2.0.0", 200)])
+def test_a_tep_that_does_not_answer(fleet, teps, policy, version, code):
+    """R88: told to the client, or another one takes its place, and the first forgets."""
+    fleet.config["pools"][0]["tep_failure"] = policy
+    fleet.start().wait_level()
+    teps[0].behaviour = "silent"
+    info = fleet.anonymous(version).create(A)
+    assert info.code == code
+    if code == 200:
+        assert info.address("server", "ipv6") == V6[1]
+        assert list(teps[1].table) == [("198.51.100.7", info.ports)]
+        teps[0].behaviour = "ok"
+        fleet.wait_level()  # whatever it had, the list does not name it
+        assert teps[0].table == {}
+
+
+def test_a_renewal_moves_a_lease_and_it_stays_moved_over_a_restart(fleet, teps):
+    """The answer names the new TEP; no TEP but that one is told of the lease again."""
+    fleet.start().wait_level()
+    client, first = fleet.lease(A, "1.0")
+    assert first.address("server", "ipv6") == V6[0]
+    teps[0].stop()
+    wait_down(fleet, 0)
+    again = client.create(A, v4="198.51.100.7", ports=first.ports)
+    assert again.code == 200 and again.ports == first.ports
+    assert again.address("server", "ipv6") == V6[1]
+    assert fleet.leases("active")[0]["tep"] == "tep1"
+    assert fleet.counter("leases-moved") == 1
+    fleet.stop(signal.SIGKILL)
+    teps[0].start()
+    fleet.start().wait_level()
+    assert fleet.leases("active")[0]["tep"] == "tep1"
+    assert teps[0].table == {} and list(teps[1].table) == [("198.51.100.7", first.ports)]
+
+
+def test_a_range_is_not_given_again_while_a_lost_tep_may_forward_it(fleet, teps):
+    """Two TEPs never hold a range for two clients."""
+    fleet.config["pools"][0]["block_size"] = 32768  # one block
+    fleet.config["lease"]["quarantine_s"] = 0
+    fleet.start().wait_level()
+    client, info = fleet.lease(A, "1.0", lifetime=3)
+    teps[0].stop()
+    wait_down(fleet, 0)
+    assert client.ask("delete", address_xml("198.51.100.7", A, info.ports)).code == 200
+    assert fleet.anonymous().create(B).code == 301
+    wait_for(lambda: fleet.ctl("pools")["items"][0]["free"] == 1, "the old binding's end")
+    assert fleet.lease(B).address("server", "ipv6") == V6[1]
+    teps[0].start()
