@@ -145,7 +145,7 @@ static json_t *pools(void *arg, const json_t *arguments, char error[static CTL_E
 	json_t *items = json_array();
 
 	for (uint32_t i = 0; i < server->config.pools.n; i++) {
-		struct srv_pool_counts counts = srv_pool_count(server->pools[i].pool);
+		struct srv_pool_counts counts = srv_pool_count(server->pools.items[i].pool);
 		bool is_shared = configs[i].mode == SRV_POOL_SHARED;
 		char prefix[ADDR_PREFIX_STRLEN];
 
@@ -181,31 +181,32 @@ static json_t *tep_json(const struct srv_server *server, uint32_t i, uint32_t bi
 		[SRV_TEP_SYNCING] = "syncing",
 		[SRV_TEP_CONNECTED] = "connected",
 	};
-	const struct srv_config_tep *config = &(
-		(struct srv_config_tep *)server->config.teps.items)[i];
-	const struct srv_engine_tep *tep = &server->teps[i];
-	struct srv_tep_status status = srv_tep_link_status(server->links[i]);
+	const struct srv_fleet_tep *known = &server->fleet.teps[i];
+	const struct srv_engine_tep *tep = &server->fleet.engine_teps[i];
+	struct srv_tep_status status = srv_tep_link_status(known->link);
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:i, s:I, s:o}", "name", config->name,
-		"control", endpoint_json(&config->control), "v6", v6_json(&tep->v6), "v4",
-		tep->has_v4 ? v4_json(tep->v4) : json_null(), "state", states[status.state],
-		"bindings", (int)bindings, "since_s", (json_int_t)seconds_since(status.since_ms),
-		"last_error",
+	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:i, s:I, s:o}", "name",
+		known->config.name, "control", endpoint_json(&known->config.control), "v6",
+		v6_json(&tep->v6), "v4", tep->has_v4 ? v4_json(tep->v4) : json_null(), "state",
+		states[status.state], "leaving", known->is_leaving, "bindings", (int)bindings,
+		"since_s", (json_int_t)seconds_since(status.since_ms), "last_error",
 		status.last_error[0] != '\0' ? json_string(status.last_error) : json_null());
 }
 
 static json_t *teps(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	const struct srv_server *server = arg;
-	uint32_t n = server->config.teps.n;
+	uint32_t n = server->fleet.n;
 	uint32_t *bindings = calloc(n, sizeof(*bindings));
 	json_t *items = json_array();
 
 	if (bindings == NULL)
 		return NULL;
 	count_bindings(server, bindings);
-	for (uint32_t i = 0; i < n; i++)
-		json_array_append_new(items, tep_json(server, i, bindings[i]));
+	for (uint32_t i = 0; i < n; i++) {
+		if (server->fleet.teps[i].link != NULL)
+			json_array_append_new(items, tep_json(server, i, bindings[i]));
+	}
 	free(bindings);
 	return items_json(items);
 }

@@ -110,7 +110,7 @@ static bool fits(
 {
 	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
 
-	return srv_pool_serves(pool, wish) && srv_wish_names(wish, &lease->lease) &&
+	return srv_lease_is_served(engine, lease, wish) && srv_wish_names(wish, &lease->lease) &&
 	       srv_pool_units_for(pool->pool, wish->ports) <= lease->lease.n_ranges;
 }
 
@@ -217,7 +217,7 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 		return wait_for(session, has.job);
 	if (has.current != NULL && !srv_wish_names(wish, &has.current->lease))
 		return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
-	if (has.current != NULL && srv_pool_serves(srv_lease_pool(engine, has.current), wish))
+	if (has.current != NULL && srv_lease_is_served(engine, has.current, wish))
 		return renew(engine, session, has.current, wish, now_ms);
 	if (has.current != NULL) {
 		revoke(engine, has.current, now_ms);

@@ -157,9 +157,17 @@ void srv_engine_destroy(struct srv_engine *engine);
 void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_params *params);
 
 /*
- * Takes up a lease from the store, which ends (or rests) until until_ms. Returns 0, -ENOENT: no pool
- * has its address any more, and it sleeps in the store; or -ENOMEM.
+ * After a reload: other pools and TEPs. pool_map[number before] is a pool's number now, or SRV_POOL_NONE: its
+ * leases go to the pool that has their address now, if any. TEPs keep their numbers.
  */
+void srv_engine_set_plan(struct srv_engine *engine, const struct srv_engine_params *params,
+	const uint16_t *pool_map);
+/* Active leases whose address is no pool's. */
+uint32_t srv_engine_homeless(const struct srv_engine *engine);
+/* True while a lease goes through the TEP, or a request is on its way to it. */
+bool srv_engine_uses_tep(const struct srv_engine *engine, uint32_t tep);
+
+/* Takes up a lease from the store, which ends (or rests) until until_ms. Returns 0 or -ENOMEM. */
 int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *record,
 	int64_t until_ms, int64_t now_ms);
 

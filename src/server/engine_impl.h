@@ -99,8 +99,12 @@ struct tsp_party srv_lease_server(const struct srv_engine *engine, const struct 
 
 /* --- engine_lease.c --- */
 
+/* The pool that has the lease's range; one that serves nobody, without units, when none has. */
 const struct srv_engine_pool *srv_lease_pool(
 	const struct srv_engine *engine, const struct srv_lease *lease);
+/* True when its pool may give the lease to who wishes: it serves the client, and with that kind of address. */
+bool srv_lease_is_served(const struct srv_engine *engine, const struct srv_lease *lease,
+	const struct srv_wish *wish);
 /* True when the pool may serve the wish: its kind of address, and its clients. */
 bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *wish);
 

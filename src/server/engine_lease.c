@@ -10,7 +10,9 @@
 const struct srv_engine_pool *srv_lease_pool(
 	const struct srv_engine *engine, const struct srv_lease *lease)
 {
-	return &engine->params.pools[lease->pool];
+	static const struct srv_engine_pool none = {.name = ""};
+
+	return lease->pool != SRV_POOL_NONE ? &engine->params.pools[lease->pool] : &none;
 }
 
 const char *srv_engine_pool_name(const struct srv_engine *engine, const struct srv_lease *lease)
@@ -34,6 +36,13 @@ bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *
 			return true;
 	}
 	return false;
+}
+
+bool srv_lease_is_served(
+	const struct srv_engine *engine, const struct srv_lease *lease, const struct srv_wish *wish)
+{
+	return lease->pool != SRV_POOL_NONE && lease_is_exclusive(&lease->lease) != wish->shared &&
+	       srv_pool_serves(srv_lease_pool(engine, lease), wish);
 }
 
 static void forget(struct srv_engine *engine, struct srv_lease *lease)
@@ -141,7 +150,8 @@ void srv_lease_rest(struct srv_engine *engine, struct srv_lease *lease)
 	lease->unconfirmed = false;
 	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_RESTING);
 	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
-	srv_pool_rest(srv_lease_pool(engine, lease)->pool, &lease->lease);
+	if (lease->pool != SRV_POOL_NONE)
+		srv_pool_rest(srv_lease_pool(engine, lease)->pool, &lease->lease);
 }
 
 void srv_lease_end(
@@ -163,7 +173,8 @@ void srv_lease_end(
 void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease)
 {
 	srv_lease_attach(lease, NULL);
-	srv_pool_give(srv_lease_pool(engine, lease)->pool, &lease->lease);
+	if (lease->pool != SRV_POOL_NONE)
+		srv_pool_give(srv_lease_pool(engine, lease)->pool, &lease->lease);
 	forget(engine, lease);
 }
 
@@ -182,8 +193,10 @@ static void become_former(struct srv_engine *engine, struct srv_lease *lease)
 {
 	struct srv_pool *pool = srv_lease_pool(engine, lease)->pool;
 
-	srv_pool_wake(pool, &lease->lease);
-	srv_pool_give(pool, &lease->lease);
+	if (pool != NULL) {
+		srv_pool_wake(pool, &lease->lease);
+		srv_pool_give(pool, &lease->lease);
+	}
 	srv_lease_set_tep(engine, lease, SRV_TEP_NONE);
 	lease->stray_s = 0;
 	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_FORMER);
@@ -233,78 +246,4 @@ void srv_engine_tick(struct srv_engine *engine, int64_t now_ms)
 		else
 			expire(engine, lease, now_ms);
 	}
-}
-
-/* --- leases from the store ----------------------------------------------------------------------- */
-
-static int find_pool(const struct srv_engine *engine, const struct lease *lease)
-{
-	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
-		const struct srv_pool *pool = engine->params.pools[i].pool;
-
-		if (srv_pool_contains(pool, lease->v4) &&
-			srv_pool_is_exclusive(pool) == lease_is_exclusive(lease))
-			return i;
-	}
-	return -ENOENT;
-}
-
-/*
- * A pending lease was never acknowledged, but its TEP may have installed it: it rests. So does one that
- * ended while nobody looked, for as long as it would have.
- */
-static enum srv_lease_state resumed_state(const struct srv_engine *engine,
-	const struct srv_engine_pool *pool, const struct srv_store_record *record,
-	int64_t *until_ms, int64_t now_ms)
-{
-	int64_t quarantine_ms = (int64_t)engine->params.quarantine_s * 1000;
-	/* Should the clock have jumped: no longer than a binding that was left behind can live. */
-	int64_t longest_ms = pool->n_teps < 2
-				     ? quarantine_ms
-				     : quarantine_ms +
-					       (int64_t)engine->params.policy.lifetime_s * 1000;
-
-	switch (record->state) {
-	case SRV_LEASE_ACTIVE:
-		if (*until_ms > now_ms)
-			return SRV_LEASE_ACTIVE;
-		*until_ms += quarantine_ms;
-		break;
-	case SRV_LEASE_PENDING:
-		*until_ms = now_ms + quarantine_ms;
-		break;
-	default:
-		if (*until_ms > now_ms + longest_ms)
-			*until_ms = now_ms + longest_ms;
-		break;
-	}
-	return *until_ms > now_ms ? SRV_LEASE_RESTING : SRV_LEASE_FORMER;
-}
-
-int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *record,
-	int64_t until_ms, int64_t now_ms)
-{
-	struct lease value = record->lease;
-	int pool = find_pool(engine, &value);
-	enum srv_lease_state state;
-	struct srv_lease *lease;
-
-	if (pool < 0) {
-		srv_lease_db_skip_id(engine->db, record->id);
-		return pool;
-	}
-	state = resumed_state(engine, &engine->params.pools[pool], record, &until_ms, now_ms);
-	value.end_ms = until_ms;
-	lease = srv_lease_db_add(engine->db, &value, state, record->user, pool, record->id);
-	if (lease == NULL)
-		return -ENOMEM;
-	if (state == SRV_LEASE_FORMER)
-		return 0;
-	srv_lease_set_tep(engine, lease,
-		srv_tep_of_address(engine, &engine->params.pools[pool], &value.tep_v6));
-	srv_pool_reserve(engine->params.pools[pool].pool, &value);
-	if (state == SRV_LEASE_RESTING)
-		srv_pool_rest(engine->params.pools[pool].pool, &value);
-	srv_lease_db_set_due(engine->db, lease, until_ms);
-	return 0;
 }

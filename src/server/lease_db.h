@@ -23,6 +23,7 @@
 
 #define SRV_LEASE_NEVER INT64_MAX /* a due time that does not come */
 #define SRV_TEP_NONE    UINT16_MAX
+#define SRV_POOL_NONE   UINT16_MAX
 
 enum srv_lease_state {
 	SRV_LEASE_PENDING,
@@ -40,7 +41,7 @@ struct srv_lease {
 	struct lease lease; /* client, address and ranges never change */
 	enum srv_lease_state state; /* changed by srv_lease_db_set_state */
 	bool unconfirmed; /* a generation 2 client has not accepted it yet */
-	uint16_t pool; /* number of the pool that it is from */
+	uint16_t pool; /* number of the pool that has its range, or SRV_POOL_NONE */
 	uint16_t tep; /* number of the TEP that it goes through, or SRV_TEP_NONE */
 	uint32_t
 		stray_s; /* boot clock: until then another TEP, out of reach, may have it; 0: none */

@@ -113,6 +113,13 @@ void srv_pool_destroy(struct srv_pool *pool)
 	free(pool);
 }
 
+bool srv_pool_is_cut(
+	const struct srv_pool *pool, const struct addr_v4_prefix *prefix, uint32_t block_size)
+{
+	return pool->prefix.addr == prefix->addr && pool->prefix.len == prefix->len &&
+	       pool->unit_ports == ports_per_unit(block_size);
+}
+
 bool srv_pool_is_exclusive(const struct srv_pool *pool)
 {
 	return pool->unit_ports > UINT16_MAX;

@@ -41,6 +41,9 @@ uint64_t srv_pool_size(const struct addr_v4_prefix *prefix, uint32_t block_size)
 struct srv_pool *srv_pool_create(const struct addr_v4_prefix *prefix, uint32_t block_size);
 void srv_pool_destroy(struct srv_pool *pool);
 
+/* True when create with these would make the same units. */
+bool srv_pool_is_cut(
+	const struct srv_pool *pool, const struct addr_v4_prefix *prefix, uint32_t block_size);
 bool srv_pool_is_exclusive(const struct srv_pool *pool);
 bool srv_pool_contains(const struct srv_pool *pool, uint32_t v4);
 struct srv_pool_counts srv_pool_count(const struct srv_pool *pool);

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/ctl_socket.h"
+#include "server/server_impl.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -63,23 +64,21 @@ static enum srv_tep_state act_tep_state(void *arg, uint32_t tep)
 {
 	struct srv_server *server = arg;
 
-	return server->links[tep] != NULL ? srv_tep_link_status(server->links[tep]).state
-					  : SRV_TEP_DOWN;
+	return srv_tep_link_status(server->fleet.teps[tep].link).state;
 }
 
 static bool act_tep_create(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
 {
 	struct srv_server *server = arg;
 
-	return srv_tep_link_create_binding(server->links[tep], lease, job);
+	return srv_tep_link_create_binding(server->fleet.teps[tep].link, lease, job);
 }
 
 static bool act_tep_delete(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)
 {
 	struct srv_server *server = arg;
 
-	return server->links[tep] != NULL &&
-	       srv_tep_link_delete_binding(server->links[tep], lease, job);
+	return srv_tep_link_delete_binding(server->fleet.teps[tep].link, lease, job);
 }
 
 static const struct srv_engine_ops engine_ops = {
@@ -136,11 +135,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	struct srv_server *server = arg;
 
 	srv_engine_tick(server->engine, clock_boot_ms());
+	srv_fleet_sweep(&server->fleet, server->engine);
 }
 
 /* --- start --------------------------------------------------------------------------------------- */
 
-static struct srv_engine_params engine_params(struct srv_server *server)
+struct srv_engine_params srv_server_engine_params(struct srv_server *server)
 {
 	const struct srv_config *config = &server->config;
 
@@ -151,10 +151,10 @@ static struct srv_engine_params engine_params(struct srv_server *server)
 		.quarantine_s = config->lease.quarantine_s,
 		.leases_per_client = config->limits.leases_per_client,
 		.confirm_s = CONFIRM_S,
-		.pools = server->pools,
-		.n_pools = config->pools.n,
-		.teps = server->teps,
-		.n_teps = config->teps.n,
+		.pools = server->pools.items,
+		.n_pools = server->pools.n,
+		.teps = server->fleet.engine_teps,
+		.n_teps = server->fleet.n,
 		.ops = &engine_ops,
 		.arg = server,
 		.counters = &server->counters,
@@ -174,63 +174,33 @@ static int set_auth(struct srv_server *server)
 	return ret;
 }
 
-/* The TEPs of a pool by their numbers. NULL: out of memory. */
-static struct srv_pool_tep *pool_teps(
-	const struct srv_config *config, const struct srv_config_pool *pool)
+/* TEPs and pools of an empty server: a change of everything. */
+static int create_plan(struct srv_server *server)
 {
-	const struct srv_config_pool_tep *from = pool->teps.items;
-	struct srv_pool_tep *teps = calloc(pool->teps.n, sizeof(*teps));
+	static const struct srv_pool_set no_pools;
+	struct srv_fleet_change change;
+	int ret;
 
-	for (uint32_t i = 0; teps != NULL && i < pool->teps.n; i++)
-		teps[i] = (struct srv_pool_tep){
-			.tep = srv_config_find_tep(config, from[i].name),
-			.clients = from[i].clients.items,
-			.n_clients = from[i].clients.n,
-		};
-	return teps;
-}
-
-static int create_pools(struct srv_server *server)
-{
-	const struct srv_config *config = &server->config;
-	const struct srv_config_pool *pools = config->pools.items;
-
-	server->pools = calloc(config->pools.n, sizeof(*server->pools));
-	if (server->pools == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < config->pools.n; i++) {
-		bool is_shared = pools[i].mode == SRV_POOL_SHARED;
-
-		server->pools[i] = (struct srv_engine_pool){
-			.pool = srv_pool_create(
-				&pools[i].prefix, is_shared ? pools[i].block_size : 0),
-			.name = pools[i].name,
-			.teps = pool_teps(config, &pools[i]),
-			.n_teps = pools[i].teps.n,
-			.another_tep = pools[i].tep_failure == SRV_TEP_FAILURE_ANOTHER,
-			.clients = pools[i].clients.items,
-			.n_clients = pools[i].clients.n,
-		};
-		if (server->pools[i].pool == NULL || server->pools[i].teps == NULL)
-			return -ENOMEM;
-	}
-	return 0;
+	server->fleet.link = (struct srv_tep_link_params){
+		.base = server->base,
+		.ops = &link_ops,
+		.arg = server,
+		.counters = &server->counters,
+	};
+	ret = srv_fleet_prepare(&server->fleet, &server->config, &change);
+	if (ret < 0)
+		return ret;
+	ret = srv_pool_set_make(&server->pools, &server->config, change.numbers, &no_pools, NULL);
+	if (ret == 0)
+		srv_fleet_commit(&server->fleet, &server->config, &change);
+	srv_fleet_abandon(&change);
+	return ret;
 }
 
 static int create_engine(struct srv_server *server)
 {
-	const struct srv_config_tep *teps = server->config.teps.items;
-	uint32_t n = server->config.teps.n;
-	struct srv_engine_params params;
-	int ret = create_pools(server);
+	struct srv_engine_params params = srv_server_engine_params(server);
 
-	server->teps = calloc(n, sizeof(*server->teps));
-	server->links = calloc(n, sizeof(struct srv_tep_link *));
-	if (ret < 0 || server->teps == NULL || server->links == NULL)
-		return ret < 0 ? ret : -ENOMEM;
-	for (uint32_t i = 0; i < n; i++)
-		server->teps[i] = (struct srv_engine_tep){.name = teps[i].name, .v6 = teps[i].v6};
-	params = engine_params(server);
 	server->engine = srv_engine_create(&params);
 	return server->engine != NULL ? 0 : -ENOMEM;
 }
@@ -241,7 +211,6 @@ struct resumption {
 	int64_t now_ms;
 	int64_t utc_ms;
 	uint32_t taken;
-	uint32_t asleep;
 	int error;
 };
 
@@ -254,8 +223,6 @@ static void resume(void *arg, const struct srv_store_record *record)
 
 	if (ret == 0)
 		resumption->taken++;
-	else if (ret == -ENOENT)
-		resumption->asleep++;
 	else
 		resumption->error = ret;
 }
@@ -266,6 +233,16 @@ static int open_records(struct srv_server *server)
 		return 0;
 	server->records = srv_records_create(&server->config.records);
 	return server->records != NULL ? 0 : -errno;
+}
+
+static void warn_of_homeless(const struct srv_server *server)
+{
+	uint32_t n = srv_engine_homeless(server->engine);
+
+	if (n > 0)
+		log_warn("store %s: %u leases live to their ends without a pool: none has their "
+			 "addresses",
+			server->config.store, n);
 }
 
 static int open_store(struct srv_server *server)
@@ -297,38 +274,11 @@ static int open_store(struct srv_server *server)
 		return resumption.error;
 	}
 	log_info("store %s: %u leases taken up", server->config.store, resumption.taken);
-	if (resumption.asleep > 0)
-		log_warn("store %s: %u leases left alone: no pool has their addresses",
-			server->config.store, resumption.asleep);
+	warn_of_homeless(server);
 	return 0;
 }
 
-static int dial_teps(struct srv_server *server)
-{
-	const struct srv_config_tep *teps = server->config.teps.items;
-
-	for (uint32_t i = 0; i < server->config.teps.n; i++) {
-		const struct srv_tep_link_params params = {
-			.base = server->base,
-			.name = teps[i].name,
-			.control = teps[i].control,
-			.user = teps[i].user,
-			.password = teps[i].password,
-			.timeout_s = server->config.lease.tep_timeout_s,
-			.tep = i,
-			.ops = &link_ops,
-			.arg = server,
-			.counters = &server->counters,
-		};
-
-		server->links[i] = srv_tep_link_create(&params);
-		if (server->links[i] == NULL)
-			return -errno;
-	}
-	return 0;
-}
-
-static struct tsp_conn_limits conn_limits(const struct srv_config *config)
+struct tsp_conn_limits srv_server_conn_limits(const struct srv_config *config)
 {
 	struct tsp_conn_limits limits = tsp_conn_default_limits;
 
@@ -347,7 +297,7 @@ static int start_listening(struct srv_server *server)
 		.auth = &server->auth.tsp,
 		.engine = server->engine,
 		.counters = &server->counters,
-		.limits = conn_limits(&server->config),
+		.limits = srv_server_conn_limits(&server->config),
 		.connections_max = server->config.limits.connections,
 	};
 
@@ -379,8 +329,8 @@ static int open_ctl(struct srv_server *server)
 struct srv_server *srv_server_create(
 	struct event_base *base, const char *config_path, struct srv_config *config)
 {
-	static int (*const steps[])(struct srv_server * server) = {set_auth, create_engine,
-		open_records, open_store, dial_teps, start_tick, start_listening, open_ctl};
+	static int (*const steps[])(struct srv_server * server) = {set_auth, create_plan,
+		create_engine, open_records, open_store, start_tick, start_listening, open_ctl};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -412,71 +362,14 @@ void srv_server_destroy(struct srv_server *server)
 	srv_listener_destroy(server->listener);
 	if (server->tick != NULL)
 		event_free(server->tick);
-	for (uint32_t i = 0; server->links != NULL && i < server->config.teps.n; i++)
-		srv_tep_link_destroy(server->links[i]);
+	srv_fleet_free(&server->fleet);
 	/* Connections free themselves in the loop, once their last words are out. */
 	event_base_loop(server->base, EVLOOP_NONBLOCK);
 	srv_writer_destroy(server->writer);
 	srv_records_destroy(server->records);
 	srv_engine_destroy(server->engine);
-	for (uint32_t i = 0; server->pools != NULL && i < server->config.pools.n; i++) {
-		srv_pool_destroy(server->pools[i].pool);
-		free((void *)server->pools[i].teps);
-	}
-	free(server->pools);
-	free(server->teps);
-	free(server->links);
+	srv_pool_set_free(&server->pools);
 	srv_auth_free(&server->auth);
 	srv_config_free(&server->config);
 	free(server);
-}
-
-/* --- reload -------------------------------------------------------------------------------------- */
-
-void srv_server_reload(struct srv_server *server)
-{
-	struct srv_config *now = &server->config, next;
-	struct srv_engine_params params;
-	struct tsp_conn_limits limits;
-	struct srv_auth_files files;
-	struct config_error error;
-
-	if (srv_config_load(server->config_path, &next, &error) < 0)
-		return log_err("reload: nothing changed: %s", error.text);
-	if (srv_auth_load(&next, &files, &error) < 0) {
-		srv_config_free(&next);
-		return log_err("reload: nothing changed: %s", error.text);
-	}
-	if (!srv_config_same_plan(now, &next))
-		log_warn("reload: listen, socket, store, records, teps, pools and "
-			 "lease.tep_timeout_s "
-			 "change only with a restart");
-	/* Swapped, so that next holds what is to be freed. */
-	struct srv_config_auth auth = now->auth;
-
-	now->auth = next.auth;
-	next.auth = auth;
-	now->lease = next.lease;
-	now->limits = next.limits;
-	srv_auth_set(&server->auth, now, &files);
-	params = engine_params(server);
-	srv_engine_set_limits(server->engine, &params);
-	limits = conn_limits(now);
-	srv_listener_set_limits(server->listener, &limits, now->limits.connections);
-	srv_config_free(&next);
-	if (server->records != NULL)
-		srv_recorder_reopen(srv_records_recorder(server->records));
-	log_info("reload: users, lease times and limits are as %s says", server->config_path);
-}
-
-int srv_server_reload_users(struct srv_server *server, struct config_error *error)
-{
-	struct srv_auth_files files;
-	int ret = srv_auth_load(&server->config, &files, error);
-
-	if (ret < 0)
-		return ret;
-	srv_auth_set(&server->auth, &server->config, &files);
-	log_info("users: %u are in the file", server->auth.users.n);
-	return 0;
 }

@@ -7,11 +7,12 @@
 
 #include "server/auth.h"
 #include "server/engine.h"
+#include "server/fleet.h"
 #include "server/listener.h"
+#include "server/pool_set.h"
 #include "server/records.h"
 #include "server/server_config.h"
 #include "server/store_writer.h"
-#include "server/tep_link.h"
 
 #include <stdint.h>
 
@@ -22,14 +23,13 @@ struct event_base;
 struct srv_server {
 	struct event_base *base;
 	const char *config_path;
-	struct srv_config config; /* as loaded at the start; auth, lease and limits by reload */
+	struct srv_config config; /* as it holds now; others borrow it, so it stays where it is */
 	struct srv_auth auth;
 	struct srv_counters counters;
 	int64_t started_ms;
 
-	struct srv_engine_pool *pools; /* [config.pools.n] */
-	struct srv_engine_tep *teps; /* [config.teps.n] */
-	struct srv_tep_link **links; /* [config.teps.n] */
+	struct srv_fleet fleet;
+	struct srv_pool_set pools; /* in the order of config.pools */
 	struct srv_engine *engine;
 	struct srv_records *records; /* NULL: none are kept */
 	struct srv_writer *writer;
@@ -47,7 +47,7 @@ struct srv_server *srv_server_create(
 /* Stops; what was acknowledged is in the store. NULL is allowed. */
 void srv_server_destroy(struct srv_server *server);
 
-/* Reads the file again: users, lease times and limits hold from now on, the rest needs a restart. */
+/* Reads the file again (reload.c): all holds from now on but what needs a restart, or nothing does. */
 void srv_server_reload(struct srv_server *server);
 /* Reads the users file again. Returns 0, or -errno with a sentence in error: nothing changed. */
 int srv_server_reload_users(struct srv_server *server, struct config_error *error);

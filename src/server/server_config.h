@@ -109,4 +109,6 @@ uint32_t srv_config_find_tep(const struct srv_config *config, const char *name);
 /* The user's password, or NULL. */
 const char *srv_config_find_password(const struct srv_config *config, const char *user);
 /* True when the two differ only in what a reload can change. */
-bool srv_config_same_plan(const struct srv_config *a, const struct srv_config *b);
+bool srv_config_same_fixtures(const struct srv_config *a, const struct srv_config *b);
+/* True when a session with the one TEP is one with the other: all but the tunnel address. */
+bool srv_config_same_session(const struct srv_config_tep *a, const struct srv_config_tep *b);

@@ -493,6 +493,25 @@ void srv_tep_link_destroy(struct srv_tep_link *link)
 	free(link);
 }
 
+static void lose(struct srv_tep_link *link, struct request_list *requests)
+{
+	struct request *request;
+
+	TAILQ_FOREACH(request, requests, link)
+		tell(link, request, SRV_TEP_LOST, NULL);
+}
+
+void srv_tep_link_lose(struct srv_tep_link *link)
+{
+	lose(link, &link->sent);
+	lose(link, &link->unsent);
+}
+
+uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
+{
+	return link->params.timeout_s;
+}
+
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
 {
 	struct request *request = new_request(link, CREATE, lease, token);

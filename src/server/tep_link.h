@@ -62,6 +62,10 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 /* Closes the session; requests are forgotten. NULL is allowed. */
 void srv_tep_link_destroy(struct srv_tep_link *link);
 
+/* Everybody who waits for an answer hears now that it is lost: before the end of a link alone. */
+void srv_tep_link_lose(struct srv_tep_link *link);
+uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link);
+
 /* answered() follows, never from inside. False: out of memory, and nothing follows. */
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
 /* With a NULL token nobody hears of the answer. False: no session, nothing was sent. */

@@ -113,6 +113,16 @@ class Server:
         self.process = None
         return status
 
+    def reload(self):
+        """Reads the file again, as self.config has it now; returns what the log says of it."""
+        before = self.log().count("reload: ")
+        self.write_config()
+        self.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: any(word in self.log().split("reload: ", before + 1)[-1]
+                             for word in ("all is as", "nothing changed"))
+                 if self.log().count("reload: ") > before else None, "the reload")
+        return self.log().split("reload: ", before + 1)[-1]
+
     def log(self):
         return (self.folder / "log").read_text()
 

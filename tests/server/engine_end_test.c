@@ -363,27 +363,6 @@ static void stored_leases_are_taken_up_by_their_state_and_time(void **state)
 	}
 }
 
-static void a_stored_lease_that_no_pool_has_keeps_its_id(void **state)
-{
-	struct srv_store_record record = stored(SRV_LEASE_ACTIVE, 16384);
-	struct world *world = *state;
-	struct srv_session session;
-
-	record.lease.v4++;
-	assert_int_equal(
-		srv_engine_resume(world->engine, &record, world->now_ms + 1, world->now_ms),
-		-ENOENT);
-	record = stored(SRV_LEASE_ACTIVE, 16384);
-	record.lease.ranges[0] = PORT_RANGE_EXCLUSIVE; /* the pool is shared now */
-	assert_int_equal(
-		srv_engine_resume(world->engine, &record, world->now_ms + 1, world->now_ms),
-		-ENOENT);
-	begin_session(&session, TSP_GENERATION_1, "");
-	ask_create(world, &session, "2001:db8:1::a");
-	assert_true(expect(world, PUT)->id > 7);
-	close_session(world, &session);
-}
-
 #define engine_test(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -401,7 +380,6 @@ int main(void)
 		engine_test(a_second_connection_takes_over_what_is_to_be_accepted),
 		engine_test(actions_that_are_not_the_clients_are_refused_or_ignored),
 		engine_test(stored_leases_are_taken_up_by_their_state_and_time),
-		engine_test(a_stored_lease_that_no_pool_has_keeps_its_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

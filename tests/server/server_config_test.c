@@ -159,7 +159,6 @@ static void names_are_found(void **state)
 	srv_config_free(&config);
 }
 
-/* What a reload can change is not part of the plan; all else is. */
 static void a_reload_knows_what_needs_a_restart(void **state)
 {
 	static const struct {
@@ -169,26 +168,10 @@ static void a_reload_knows_what_needs_a_restart(void **state)
 		{"lease: {lifetime_s: 900}\nlimits: {connections: 5}\n"
 		 "auth: {users: [{name: x, password: y}]}\n" TEPS POOLS,
 			true},
-		{"lease: {tep_timeout_s: 9}\n" TEPS POOLS, false},
-		{"listen: [\"[::1]:3653\"]\n" TEPS POOLS, false},
+		{"listen: [\"[::1]:3653\"]\n" TEPS POOLS, true},
 		{"store: /tmp/other.db\n" TEPS POOLS, false},
 		{"socket: /tmp/s\n" TEPS POOLS, false},
-		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, block_size: 512}\n",
-			false},
-		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, clients: "
-		      "[\"2001:db8::/32\"]}\n",
-			false},
-		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [t]}\n", true},
-		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [{name: t, clients: "
-		      "[\"2001:db8::/32\"]}]}\n",
-			false},
-		{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, tep_failure: "
-		      "refuse}\n",
-			false},
-		{TEPS POOLS "  - {name: b, prefix: 203.0.113.0/28, tep: t}\n", false},
-		{"teps: [{name: t, control: \"[2001:db8::1]:3654\", user: u, password: q, v6: "
-		 "2001:db8::1}]\n" POOLS,
-			false},
+		{TEPS POOLS "  - {name: b, prefix: 203.0.113.0/28, tep: t}\n", true},
 	};
 	struct srv_config config, other;
 	struct config_error error;
@@ -196,7 +179,47 @@ static void a_reload_knows_what_needs_a_restart(void **state)
 	assert_int_equal(parse(TEPS POOLS, &config, &error), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(parse(rows[i].text, &other, &error), 0);
-		assert_int_equal(srv_config_same_plan(&config, &other), rows[i].same);
+		assert_int_equal(srv_config_same_fixtures(&config, &other), rows[i].same);
+		srv_config_free(&other);
+	}
+	srv_config_free(&config);
+}
+
+/* A session goes on when only the tunnel address is another. */
+static void a_reload_knows_which_sessions_go_on(void **state)
+{
+	static const struct {
+		const char *tep;
+		bool same;
+	} rows[] = {
+		{"{name: t, control: \"[2001:db8::1]:3654\", user: u, password: p, v6: "
+		 "2001:db8::9}",
+			true},
+		{"{name: s, control: \"[2001:db8::1]:3654\", user: u, password: p, v6: "
+		 "2001:db8::1}",
+			false},
+		{"{name: t, control: \"[2001:db8::1]:3655\", user: u, password: p, v6: "
+		 "2001:db8::1}",
+			false},
+		{"{name: t, control: \"[2001:db8::1]:3654\", user: v, password: p, v6: "
+		 "2001:db8::1}",
+			false},
+		{"{name: t, control: \"[2001:db8::1]:3654\", user: u, password: q, v6: "
+		 "2001:db8::1}",
+			false},
+	};
+	struct srv_config config, other;
+	struct config_error error;
+	char text[512];
+
+	assert_int_equal(parse(TEPS POOLS, &config, &error), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+			"teps: [%s]\npools: [{name: a, prefix: 198.51.100.0/28, tep: %c}]\n",
+			rows[i].tep, rows[i].tep[7]);
+		assert_int_equal(parse(text, &other, &error), 0);
+		assert_int_equal(
+			srv_config_same_session(config.teps.items, other.teps.items), rows[i].same);
 		srv_config_free(&other);
 	}
 	srv_config_free(&config);
@@ -209,6 +232,7 @@ int main(void)
 		cmocka_unit_test(the_example_shows_every_default),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(a_reload_knows_what_needs_a_restart),
+		cmocka_unit_test(a_reload_knows_which_sessions_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Leases find their pools and TEPs: those from the store at the start, all of them after a reload. */
+#include "server/engine_impl.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+
+/*
+ * The pool that has the address. A lease of another kind than that pool's was made when the address was
+ * another pool's: it holds what it touches until it ends, so that nobody else gets that.
+ */
+static uint16_t find_pool(const struct srv_engine *engine, const struct lease *lease)
+{
+	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
+		if (srv_pool_contains(engine->params.pools[i].pool, lease->v4))
+			return i;
+	}
+	return SRV_POOL_NONE;
+}
+
+/* In the pool that has its address, the lease holds its range, resting or not. */
+static void settle(struct srv_engine *engine, struct srv_lease *lease)
+{
+	struct srv_pool *pool;
+
+	lease->pool = find_pool(engine, &lease->lease);
+	if (lease->pool == SRV_POOL_NONE || lease->state == SRV_LEASE_FORMER)
+		return;
+	pool = srv_lease_pool(engine, lease)->pool;
+	srv_pool_reserve(pool, &lease->lease);
+	if (lease->state == SRV_LEASE_RESTING)
+		srv_pool_rest(pool, &lease->lease);
+}
+
+void srv_engine_set_plan(
+	struct srv_engine *engine, const struct srv_engine_params *params, const uint16_t *pool_map)
+{
+	uint32_t moved = 0;
+
+	engine->params.pools = params->pools;
+	engine->params.n_pools = params->n_pools;
+	engine->params.teps = params->teps;
+	engine->params.n_teps = params->n_teps;
+	for (uint32_t slot = 0; slot < srv_lease_db_slots(engine->db); slot++) {
+		struct srv_lease *lease = srv_lease_db_at(engine->db, slot);
+
+		if (lease == NULL)
+			continue;
+		if (lease->pool != SRV_POOL_NONE && pool_map[lease->pool] != SRV_POOL_NONE) {
+			lease->pool = pool_map[lease->pool];
+			continue;
+		}
+		settle(engine, lease);
+		moved++;
+	}
+	if (moved > 0)
+		log_info("pools: %u leases looked for their places anew, %u have none and live to "
+			 "their ends",
+			moved, srv_engine_homeless(engine));
+}
+
+uint32_t srv_engine_homeless(const struct srv_engine *engine)
+{
+	uint32_t n = 0;
+
+	for (uint32_t slot = 0; slot < srv_lease_db_slots(engine->db); slot++) {
+		const struct srv_lease *lease = srv_lease_db_at(engine->db, slot);
+
+		n += lease != NULL && lease->pool == SRV_POOL_NONE &&
+		     lease->state == SRV_LEASE_ACTIVE;
+	}
+	return n;
+}
+
+bool srv_engine_uses_tep(const struct srv_engine *engine, uint32_t tep)
+{
+	const struct srv_job *job;
+
+	if (engine->params.teps[tep].n_leases > 0)
+		return true;
+	TAILQ_FOREACH(job, &engine->jobs, of_engine) {
+		if (job->n_tried > 0 && job->tried[job->n_tried - 1] == tep)
+			return true;
+	}
+	return false;
+}
+
+/* --- leases from the store ----------------------------------------------------------------------- */
+
+/*
+ * A pending lease was never acknowledged, but its TEP may have installed it: it rests. So does one that
+ * ended while nobody looked, for as long as it would have.
+ */
+static enum srv_lease_state resumed_state(const struct srv_engine *engine, uint32_t n_teps,
+	const struct srv_store_record *record, int64_t *until_ms, int64_t now_ms)
+{
+	int64_t quarantine_ms = (int64_t)engine->params.quarantine_s * 1000;
+	/* Should the clock have jumped: no longer than a binding that was left behind can live. */
+	int64_t longest_ms = n_teps < 2 ? quarantine_ms
+					: quarantine_ms +
+						  (int64_t)engine->params.policy.lifetime_s * 1000;
+
+	switch (record->state) {
+	case SRV_LEASE_ACTIVE:
+		if (*until_ms > now_ms)
+			return SRV_LEASE_ACTIVE;
+		*until_ms += quarantine_ms;
+		break;
+	case SRV_LEASE_PENDING:
+		*until_ms = now_ms + quarantine_ms;
+		break;
+	default:
+		if (*until_ms > now_ms + longest_ms)
+			*until_ms = now_ms + longest_ms;
+		break;
+	}
+	return *until_ms > now_ms ? SRV_LEASE_RESTING : SRV_LEASE_FORMER;
+}
+
+int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *record,
+	int64_t until_ms, int64_t now_ms)
+{
+	struct lease value = record->lease;
+	uint16_t pool = find_pool(engine, &value);
+	uint32_t n_teps = pool != SRV_POOL_NONE ? engine->params.pools[pool].n_teps
+						: engine->params.n_teps;
+	enum srv_lease_state state = resumed_state(engine, n_teps, record, &until_ms, now_ms);
+	struct srv_lease *lease;
+
+	value.end_ms = until_ms;
+	lease = srv_lease_db_add(
+		engine->db, &value, state, record->user, SRV_POOL_NONE, record->id);
+	if (lease == NULL)
+		return -ENOMEM;
+	settle(engine, lease);
+	if (state == SRV_LEASE_FORMER)
+		return 0;
+	srv_lease_set_tep(engine, lease,
+		srv_tep_of_address(engine, srv_lease_pool(engine, lease), &value.tep_v6));
+	srv_lease_db_set_due(engine->db, lease, until_ms);
+	return 0;
+}
