@@ -28,6 +28,9 @@ struct ctl_command {
 	json_t *(*run)(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN]);
 };
 
+/* Makes the folder of the socket at path, unless it is there; a failure shows when listening. */
+void ctl_make_folder(const char *path);
+
 /*
  * Listens on path (an old socket file that nobody answers is replaced; its folder is made). commands
  * ends with a NULL name and is borrowed. NULL + errno on failure.

@@ -215,7 +215,7 @@ static int remove_stale(const struct sockaddr_un *sa)
 	return rc;
 }
 
-static void make_folder(const char *path)
+void ctl_make_folder(const char *path)
 {
 	char copy[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
@@ -276,7 +276,7 @@ struct ctl_server *ctl_server_create(
 	TAILQ_INIT(&server->clients);
 	snprintf(server->sa.sun_path, sizeof(server->sa.sun_path), "%s", path);
 
-	make_folder(path);
+	ctl_make_folder(path);
 	fd = bind_socket(&server->sa);
 	if (fd < 0) {
 		errno = -fd;

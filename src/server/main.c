@@ -2,6 +2,8 @@
 /* dstm-server: leases IPv4 addresses and port ranges over TSP, and tells the TEPs. */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/privileges.h"
+#include "server/sandbox.h"
 #include "server/server.h"
 #include "tsp/tsp_xml.h"
 
@@ -59,6 +61,14 @@ static int check_files(struct srv_config *config)
 	return ret < 0 ? DAEMON_EXIT_CONFIG : DAEMON_EXIT_OK;
 }
 
+/* From here on without privilege: nothing has been opened yet. */
+static int confine(const struct srv_config *config, const char *path)
+{
+	int ret = privileges_drop(config->user);
+
+	return ret == 0 ? srv_sandbox_enter(config, path) : ret;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon_options options;
@@ -75,9 +85,9 @@ int main(int argc, char **argv)
 	}
 	if (options.check_only)
 		return check_files(&config);
-	base = event_base_new();
+	base = confine(&config, options.config_path) == 0 ? event_base_new() : NULL;
 	if (base == NULL) {
-		log_err("event loop: cannot be made");
+		log_err("server: cannot start");
 		srv_config_free(&config);
 		return DAEMON_EXIT_FAILURE;
 	}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/config.h"
+#include "common/sandbox.h"
 #include "server/store.h"
 
 #include <stdbool.h>
@@ -89,6 +90,8 @@ struct srv_config {
 	struct config_list listen; /* struct addr_endpoint */
 	char *socket; /* NULL: none */
 	char *store;
+	char *user; /* NULL: whoever started it */
+	int sandbox; /* enum sandbox_mode */
 	struct srv_config_lease lease;
 	struct srv_config_auth auth;
 	struct srv_config_limits limits;

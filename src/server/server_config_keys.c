@@ -125,6 +125,9 @@ static const struct config_key record_keys[] = {
 static const struct config_section record_section = {
 	record_keys, sizeof(struct srv_config_records)};
 
+static const char *const sandbox_modes[] = {
+	[SANDBOX_ON] = "on", [SANDBOX_LOG] = "log", [SANDBOX_OFF] = "off", NULL};
+
 static const struct config_key root_keys[] = {
 	{CONFIG_LIST, offsetof(struct srv_config, listen), "listen", .value = "[::]:3653", .min = 1,
 		.max = 16, .item = CONFIG_ENDPOINT},
@@ -132,6 +135,9 @@ static const struct config_key root_keys[] = {
 		.max = SOCKET_MAX_LEN},
 	{CONFIG_STRING, offsetof(struct srv_config, store), "store",
 		.value = "/var/lib/dstm/leases.db", .min = 1, .max = PATH_MAX_LEN},
+	{CONFIG_STRING, offsetof(struct srv_config, user), "user", .min = 1, .max = NAME_MAX_LEN},
+	{CONFIG_CHOICE, offsetof(struct srv_config, sandbox), "sandbox", .value = "on",
+		.choices = sandbox_modes},
 	{CONFIG_SECTION, offsetof(struct srv_config, lease), "lease", .section = &lease_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, auth), "auth", .section = &auth_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, limits), "limits", .section = &limit_section},

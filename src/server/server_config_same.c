@@ -29,5 +29,6 @@ static bool same_records(const struct srv_config_records *a, const struct srv_co
 bool srv_config_same_fixtures(const struct srv_config *a, const struct srv_config *b)
 {
 	return same_text(a->socket, b->socket) && same_text(a->store, b->store) &&
+	       same_text(a->user, b->user) && a->sandbox == b->sandbox &&
 	       same_records(&a->records, &b->records);
 }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "server/sandbox.h"
+
+#include "common/ctl.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <linux/prctl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATHS_MAX  32
+#define ALL_BITS   UINT32_MAX
+#define N_CALLS(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Sorted by what they are for. open(2) and its kin are Landlock's to judge. */
+/* clang-format off */
+static const struct sandbox_call calls[] = {
+	/* files: configuration, store, records */
+	{"open"}, {"openat"}, {"close"}, {"read"}, {"readv"}, {"pread64"}, {"preadv"}, {"write"},
+	{"writev"}, {"pwrite64"}, {"pwritev"}, {"lseek"}, {"fstat"}, {"stat"}, {"lstat"},
+	{"newfstatat"}, {"statx"}, {"fstatfs"}, {"access"}, {"faccessat"}, {"faccessat2"},
+	{"readlink"}, {"readlinkat"}, {"getcwd"}, {"getdents64"}, {"ftruncate"}, {"fallocate"},
+	{"fsync"}, {"fdatasync"}, {"mkdir"}, {"mkdirat"}, {"unlink"}, {"unlinkat"}, {"rename"},
+	{"renameat"}, {"renameat2"}, {"chmod"}, {"fchmod"}, {"fchown"}, {"fchmodat"}, {"umask"},
+	{"fcntl"}, {"flock"}, {"dup"}, {"fadvise64"},
+
+	/* sockets: clients, TEPs, dstmctl, systemd, syslog */
+	{"socket", 0, ALL_BITS, AF_INET6}, {"socket", 0, ALL_BITS, AF_UNIX},
+	{"socketpair", 0, ALL_BITS, AF_UNIX}, {"bind"}, {"listen"}, {"accept"}, {"accept4"},
+	{"connect"}, {"shutdown"}, {"getsockname"}, {"getpeername"}, {"getsockopt"},
+	{"setsockopt"}, {"sendto"}, {"sendmsg"}, {"recvfrom"}, {"recvmsg"},
+	{"ioctl", 1, ALL_BITS, FIONREAD}, {"ioctl", 1, ALL_BITS, FIONBIO},
+
+	/* the event loop and its signals */
+	{"epoll_create1"}, {"epoll_ctl"}, {"epoll_wait"}, {"epoll_pwait"}, {"poll"}, {"ppoll"},
+	{"select"}, {"pselect6"}, {"eventfd2"}, {"pipe2"}, {"rt_sigaction"}, {"rt_sigprocmask"},
+	{"rt_sigreturn"}, {"sigaltstack"}, {"restart_syscall"},
+
+	/* memory: nothing becomes executable */
+	{"brk"}, {"munmap"}, {"mremap"}, {"madvise"}, {"mmap", 2, PROT_EXEC, 0},
+	{"mprotect", 2, PROT_EXEC, 0},
+
+	/* the store's thread. The flags of clone3 cannot be seen, so glibc has to use clone */
+	{"clone", 0, CLONE_THREAD, CLONE_THREAD}, {"clone3", .error = ENOSYS}, {"futex"},
+	{"set_robust_list"}, {"rseq"}, {"gettid"}, {"exit"}, {"exit_group"}, {"sched_yield"},
+	{"sched_getaffinity"}, {"prctl", 0, ALL_BITS, PR_SET_NAME},
+
+	/* time, chance, and who we are */
+	{"clock_gettime"}, {"clock_getres"}, {"clock_nanosleep"}, {"nanosleep"}, {"gettimeofday"},
+	{"time"}, {"getrandom"}, {"getpid"}, {"getuid"}, {"geteuid"}, {"getgid"}, {"getegid"},
+	{"uname"}, {"sysinfo"}, {"getrusage"},
+};
+/* clang-format on */
+
+/* The folder that a file stands in: an editor, SQLite or dstmctl put other files beside it. */
+static int add_folder(struct sandbox_path *paths, size_t *n, const char *file, unsigned int access)
+{
+	char *copy;
+
+	if (file == NULL)
+		return 0;
+	if (*n == PATHS_MAX)
+		return -E2BIG;
+	copy = strdup(file);
+	if (copy == NULL)
+		return -ENOMEM;
+	paths[*n] = (struct sandbox_path){strdup(dirname(copy)), access};
+	free(copy);
+	return paths[(*n)++].path != NULL ? 0 : -ENOMEM;
+}
+
+/* Folders from the configuration first: those are ours to free. */
+static int confine_files(const struct srv_config *config, const char *config_path)
+{
+	static const struct sandbox_path fixed[] = {
+		{"/dev/null", SANDBOX_WRITE},
+		{"/dev/urandom", SANDBOX_READ},
+		{"/etc/localtime", SANDBOX_READ},
+		{"/usr/share/zoneinfo", SANDBOX_READ},
+		{"/etc/ssl/openssl.cnf", SANDBOX_READ},
+	};
+	const struct {
+		const char *file;
+		unsigned int access;
+	} wanted[] = {
+		{config_path, SANDBOX_READ},
+		{config->store, SANDBOX_WRITE},
+		{config->socket, SANDBOX_SOCKET},
+		{config->records.file, SANDBOX_WRITE},
+		{config->auth.users_file, SANDBOX_READ},
+	};
+	struct sandbox_path paths[PATHS_MAX + N_CALLS(fixed)];
+	size_t n = 0;
+	int ret = 0;
+
+	/* Later nobody may make a folder. */
+	if (config->socket != NULL)
+		ctl_make_folder(config->socket);
+	for (size_t i = 0; ret == 0 && i < N_CALLS(wanted); i++)
+		ret = add_folder(paths, &n, wanted[i].file, wanted[i].access);
+	memcpy(&paths[n], fixed, sizeof(fixed));
+	if (ret == 0)
+		ret = sandbox_confine_files(paths, n + N_CALLS(fixed));
+	while (n > 0)
+		free((char *)paths[--n].path);
+	return ret;
+}
+
+/* abort(3) and raise(3) may signal this process, and no other. */
+static int confine_calls(enum sandbox_mode mode)
+{
+	struct sandbox_call all[N_CALLS(calls) + 2];
+
+	memcpy(all, calls, sizeof(calls));
+	all[N_CALLS(calls)] = (struct sandbox_call){"tgkill", 0, ALL_BITS, getpid()};
+	all[N_CALLS(calls) + 1] = (struct sandbox_call){"prlimit64", 0, ALL_BITS, 0};
+	return sandbox_confine_calls(all, N_CALLS(all), mode);
+}
+
+int srv_sandbox_enter(const struct srv_config *config, const char *config_path)
+{
+	enum sandbox_mode mode = config->sandbox;
+	int ret;
+
+	if (mode == SANDBOX_OFF || !sandbox_is_possible()) {
+		log_warn("sandbox: %s: files and system calls are not confined",
+			mode == SANDBOX_OFF ? "off" : "impossible in a build with a sanitizer");
+		return 0;
+	}
+	ret = confine_files(config, config_path);
+	if (ret == -EOPNOTSUPP)
+		log_warn("sandbox: this kernel has no Landlock: files are not confined");
+	else if (ret < 0)
+		log_err("sandbox: files cannot be confined: %s", strerror(-ret));
+	if (ret < 0 && ret != -EOPNOTSUPP)
+		return ret;
+	ret = confine_calls(mode);
+	if (ret < 0)
+		log_err("sandbox: system calls cannot be confined: %s", strerror(-ret));
+	return ret;
+}
