@@ -13,6 +13,11 @@
 		"Client connections closed at once because limits.connections was reached.")       \
 	X(AUTH_FAILED, "auth-failed", "Connections that ended without authentication.")            \
 	X(REQUESTS, "requests", "Messages received from authenticated clients.")                   \
+	X(PARSER_DEATHS, "parser-deaths",                                                          \
+		"XML parsers that died, or were killed because they said nothing; another one "    \
+		"took over.")                                                                      \
+	X(PARSER_DEADLY, "parser-deadly",                                                          \
+		"Messages that no parser survived; their connections were closed.")                \
 	X(LEASES_CREATED, "leases-created", "New leases that were answered with success.")         \
 	X(LEASES_RENEWED, "leases-renewed", "Leases extended for their holder.")                   \
 	X(LEASES_MOVED, "leases-moved",                                                            \

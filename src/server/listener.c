@@ -119,6 +119,7 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 		.ops = &conn_ops,
 		.auth = listener->params.auth,
 		.limits = listener->params.limits,
+		.parser = listener->params.parser,
 	};
 
 	if (listener->n_clients >= listener->params.connections_max) {

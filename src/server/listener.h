@@ -20,6 +20,7 @@ struct srv_listener_params {
 	const struct addr_endpoint *endpoints; /* borrowed */
 	uint32_t n_endpoints;
 	const struct tsp_auth *auth; /* borrowed; may change between connections */
+	struct tsp_parser *parser; /* who reads clients' messages */
 	struct srv_engine *engine;
 	struct srv_counters *counters;
 	struct tsp_conn_limits limits;

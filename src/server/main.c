@@ -5,10 +5,13 @@
 #include "common/privileges.h"
 #include "server/sandbox.h"
 #include "server/server.h"
+#include "tsp/tsp_parser.h"
 #include "tsp/tsp_xml.h"
 
 #include <event2/event.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static void stop(void *arg)
 {
@@ -25,9 +28,10 @@ static void reload(void *arg)
 }
 
 /* Runs until a signal says stop. */
-static int run(struct event_base *base, const char *path, struct srv_config *config)
+static int run(
+	struct event_base *base, const char *path, struct srv_config *config, int parser_control)
 {
-	struct srv_server *server = srv_server_create(base, path, config);
+	struct srv_server *server = srv_server_create(base, path, config, parser_control);
 	struct daemon_signals *signals;
 	int exit_code = DAEMON_EXIT_FAILURE;
 
@@ -38,7 +42,7 @@ static int run(struct event_base *base, const char *path, struct srv_config *con
 		log_err("signals: cannot be handled");
 	} else {
 		daemon_notify_ready();
-		if (event_base_dispatch(base) >= 0)
+		if (event_base_dispatch(base) >= 0 && !server->has_failed)
 			exit_code = DAEMON_EXIT_OK;
 		daemon_notify_stopping();
 	}
@@ -61,12 +65,22 @@ static int check_files(struct srv_config *config)
 	return ret < 0 ? DAEMON_EXIT_CONFIG : DAEMON_EXIT_OK;
 }
 
-/* From here on without privilege: nothing has been opened yet. */
+/*
+ * From here on without privilege: nothing has been opened yet. The parser has to be started before the
+ * sandbox, which leaves no way to start anything. Returns its control socket, or -errno.
+ */
 static int confine(const struct srv_config *config, const char *path)
 {
-	int ret = privileges_drop(config->user);
+	int control = -1, ret = privileges_drop(config->user);
 
-	return ret == 0 ? srv_sandbox_enter(config, path) : ret;
+	if (ret == 0)
+		ret = control = tsp_parser_spawn(config->sandbox);
+	if (ret >= 0)
+		ret = srv_sandbox_enter(config, path);
+	if (ret >= 0)
+		return control;
+	close(control);
+	return ret;
 }
 
 int main(int argc, char **argv)
@@ -75,8 +89,10 @@ int main(int argc, char **argv)
 	struct config_error error;
 	struct srv_config config;
 	struct event_base *base;
-	int exit_code;
+	int exit_code, parser_control;
 
+	if (argc > 1 && strcmp(argv[1], TSP_PARSER_ARGUMENT) == 0)
+		return tsp_parser_main(argc, argv);
 	if (daemon_parse_options(argc, argv, &options, &exit_code) != 0)
 		return exit_code;
 	if (srv_config_load(options.config_path, &config, &error) < 0) {
@@ -85,13 +101,14 @@ int main(int argc, char **argv)
 	}
 	if (options.check_only)
 		return check_files(&config);
-	base = confine(&config, options.config_path) == 0 ? event_base_new() : NULL;
+	parser_control = confine(&config, options.config_path);
+	base = parser_control >= 0 ? event_base_new() : NULL;
 	if (base == NULL) {
 		log_err("server: cannot start");
 		srv_config_free(&config);
 		return DAEMON_EXIT_FAILURE;
 	}
-	exit_code = run(base, options.config_path, &config);
+	exit_code = run(base, options.config_path, &config, parser_control);
 	event_base_free(base);
 	tsp_xml_cleanup();
 	return exit_code;

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS   100 /* how late a lease may end */
-#define CONFIRM_S 30 /* how long a generation 2 client may take to accept */
+#define PARSER_PATIENCE_MS 5000 /* how long a parser may read one batch of messages */
+#define TICK_MS            100 /* how late a lease may end */
+#define CONFIRM_S          30 /* how long a generation 2 client may take to accept */
 
 /* --- the engine's actions ------------------------------------------------------------------------ */
 
@@ -288,6 +289,43 @@ struct tsp_conn_limits srv_server_conn_limits(const struct srv_config *config)
 	return limits;
 }
 
+static void on_parser_event(void *arg, enum tsp_parser_event event)
+{
+	struct srv_server *server = arg;
+
+	switch (event) {
+	case TSP_PARSER_HUNG:
+		log_warn("parser: says nothing, and is killed");
+		break;
+	case TSP_PARSER_DIED:
+		server->counters.n[SRV_COUNT_PARSER_DEATHS]++;
+		log_warn("parser: died, another one takes over");
+		break;
+	case TSP_PARSER_DEADLY:
+		server->counters.n[SRV_COUNT_PARSER_DEADLY]++;
+		break;
+	case TSP_PARSER_LOST:
+		log_err("parser: is gone and cannot be replaced");
+		server->has_failed = true;
+		event_base_loopbreak(server->base);
+		break;
+	}
+}
+
+static int start_parsing(struct srv_server *server)
+{
+	const struct tsp_parser_params params = {
+		.base = server->base,
+		.control = server->parser_control,
+		.patience_ms = PARSER_PATIENCE_MS,
+		.event = on_parser_event,
+		.arg = server,
+	};
+
+	server->parser = tsp_parser_create(&params);
+	return server->parser != NULL ? 0 : -errno;
+}
+
 static int start_listening(struct srv_server *server)
 {
 	const struct srv_listener_params params = {
@@ -295,6 +333,7 @@ static int start_listening(struct srv_server *server)
 		.endpoints = server->config.listen.items,
 		.n_endpoints = server->config.listen.n,
 		.auth = &server->auth.tsp,
+		.parser = server->parser,
 		.engine = server->engine,
 		.counters = &server->counters,
 		.limits = srv_server_conn_limits(&server->config),
@@ -326,11 +365,12 @@ static int open_ctl(struct srv_server *server)
 	return -errno;
 }
 
-struct srv_server *srv_server_create(
-	struct event_base *base, const char *config_path, struct srv_config *config)
+struct srv_server *srv_server_create(struct event_base *base, const char *config_path,
+	struct srv_config *config, int parser_control)
 {
 	static int (*const steps[])(struct srv_server * server) = {set_auth, create_plan,
-		create_engine, open_records, open_store, start_tick, start_listening, open_ctl};
+		create_engine, open_records, open_store, start_tick, start_parsing, start_listening,
+		open_ctl};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -341,6 +381,7 @@ struct srv_server *srv_server_create(
 	}
 	server->base = base;
 	server->config_path = config_path;
+	server->parser_control = parser_control;
 	server->config = *config;
 	memset(config, 0, sizeof(*config));
 	server->started_ms = clock_boot_ms();
@@ -365,6 +406,7 @@ void srv_server_destroy(struct srv_server *server)
 	srv_fleet_free(&server->fleet);
 	/* Connections free themselves in the loop, once their last words are out. */
 	event_base_loop(server->base, EVLOOP_NONBLOCK);
+	tsp_parser_destroy(server->parser);
 	srv_writer_destroy(server->writer);
 	srv_records_destroy(server->records);
 	srv_engine_destroy(server->engine);

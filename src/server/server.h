@@ -13,6 +13,7 @@
 #include "server/records.h"
 #include "server/server_config.h"
 #include "server/store_writer.h"
+#include "tsp/tsp_parser.h"
 
 #include <stdint.h>
 
@@ -27,12 +28,15 @@ struct srv_server {
 	struct srv_auth auth;
 	struct srv_counters counters;
 	int64_t started_ms;
+	bool has_failed; /* why the loop ended, unless a signal said so */
 
 	struct srv_fleet fleet;
 	struct srv_pool_set pools; /* in the order of config.pools */
 	struct srv_engine *engine;
 	struct srv_records *records; /* NULL: none are kept */
 	struct srv_writer *writer;
+	int parser_control;
+	struct tsp_parser *parser;
 	struct srv_listener *listener;
 	struct ctl_server *ctl;
 	struct event *tick;
@@ -42,8 +46,8 @@ struct srv_server {
  * Opens the store, takes up its leases, dials the TEPs and listens. config is the server's from now on,
  * also on failure. NULL: the reason has been logged.
  */
-struct srv_server *srv_server_create(
-	struct event_base *base, const char *config_path, struct srv_config *config);
+struct srv_server *srv_server_create(struct event_base *base, const char *config_path,
+	struct srv_config *config, int parser_control);
 /* Stops; what was acknowledged is in the store. NULL is allowed. */
 void srv_server_destroy(struct srv_server *server);
 

@@ -23,6 +23,7 @@
 struct event_base;
 struct ssl_ctx_st;
 struct tsp_conn;
+struct tsp_parser;
 struct tsp_secret;
 
 enum tsp_mechanism {
@@ -94,6 +95,7 @@ struct tsp_conn_params {
 	bool send_ok_to_v1; /* responder: "OK ..." instead of "200 Success" to VERSION 1.x */
 	struct ssl_ctx_st *tls; /* TLS from the first octet; NULL: plain TCP */
 	const char *tls_name; /* initiator: whom the peer's certificate is for; NULL: its address */
+	struct tsp_parser *parser; /* who reads bodies, borrowed; NULL: this process itself */
 	uint32_t withheld; /* responder: mechanisms of auth that this connection is not offered */
 	const struct in6_addr *local; /* initiator: its own address; NULL: the kernel's choice */
 };

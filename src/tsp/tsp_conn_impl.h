@@ -14,6 +14,7 @@
 
 #include "tsp/tsp_conn.h"
 #include "tsp/tsp_frame.h"
+#include "tsp/tsp_parser.h"
 #include "tsp/tsp_sasl.h"
 
 struct bufferevent;
@@ -42,6 +43,7 @@ struct tsp_conn {
 	struct event *pause; /* responder: between the last token and the success line */
 	struct tsp_frame frame;
 	struct tsp_sasl *sasl;
+	struct tsp_parse *parse; /* the body that the parser has; nothing is read meanwhile */
 	enum tsp_conn_state state;
 	enum tsp_step step;
 	enum tsp_generation generation;

@@ -6,6 +6,7 @@
  * does not parse, waits until the owner owes none before it, and no further message is read meanwhile.
  */
 #include "tsp/tsp_conn_impl.h"
+#include "tsp/tsp_parser.h"
 #include "tsp/tsp_xml.h"
 
 #include "common/log.h"
@@ -46,7 +47,8 @@ static void end_if_settled(struct tsp_conn *conn)
 {
 	struct evbuffer *input = bufferevent_get_input(conn->bev);
 
-	if (conn->is_half_closed && conn->owed == 0 && evbuffer_get_length(input) == 0)
+	if (conn->is_half_closed && conn->owed == 0 && conn->parse == NULL &&
+		evbuffer_get_length(input) == 0)
 		tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
 }
 
@@ -123,18 +125,54 @@ static void on_bad_body(struct tsp_conn *conn, enum tsp_status status, const cha
 		answer_error(conn, status);
 }
 
+/* A responder whose answers are not read reads no more requests. */
+static void throttle(struct tsp_conn *conn)
+{
+	if (!conn->is_responder || tsp_conn_queued(conn) < conn->params.limits.output_max / 2)
+		return;
+	conn->is_throttled = true;
+	bufferevent_disable(conn->bev, EV_READ);
+}
+
+static void on_parsed(struct tsp_conn *conn, const struct tsp_parsed *parsed)
+{
+	if (parsed->status != TSP_STATUS_OK)
+		return on_bad_body(conn, parsed->status, parsed->why);
+	if (conn->is_responder && is_request(&parsed->msg))
+		conn->owed++;
+	conn->params.ops->message(conn, &parsed->msg, conn->params.arg);
+}
+
+/* The parser has answered: what came behind that body is read now. */
+static void on_parser_answer(void *arg, const struct tsp_parsed *parsed)
+{
+	struct tsp_conn *conn = arg;
+
+	conn->parse = NULL;
+	if (conn->state != TSP_CONN_READY)
+		return;
+	if (parsed->is_deadly) {
+		tsp_conn_refuse(conn, TSP_STATUS_MALFORMED);
+		return tsp_conn_end(conn, TSP_CLOSE_PROTOCOL, parsed->why);
+	}
+	on_parsed(conn, parsed);
+	throttle(conn);
+	tsp_conn_consume(conn);
+}
+
 static void on_body(struct tsp_conn *conn)
 {
-	struct tsp_msg msg;
-	enum tsp_status status;
-	const char *why;
+	struct tsp_parsed parsed;
 
-	status = tsp_xml_parse(conn->frame.buf, conn->frame.len, conn->generation, &msg, &why);
-	if (status != TSP_STATUS_OK)
-		return on_bad_body(conn, status, why);
-	if (conn->is_responder && is_request(&msg))
-		conn->owed++;
-	conn->params.ops->message(conn, &msg, conn->params.arg);
+	if (conn->params.parser == NULL) {
+		parsed.status = tsp_xml_parse(conn->frame.buf, conn->frame.len, conn->generation,
+			&parsed.msg, &parsed.why);
+		return on_parsed(conn, &parsed);
+	}
+	conn->parse = tsp_parser_submit(conn->params.parser, conn->frame.buf, conn->frame.len,
+		conn->generation, on_parser_answer, conn);
+	if (conn->parse == NULL)
+		tsp_conn_drop(conn, TSP_CLOSE_ERROR, "out of memory");
 }
 
 static void on_frame(struct tsp_conn *conn, enum tsp_frame_event event)
@@ -159,15 +197,6 @@ static void on_frame(struct tsp_conn *conn, enum tsp_frame_event event)
 	}
 }
 
-/* A responder whose answers are not read reads no more requests. */
-static void throttle(struct tsp_conn *conn)
-{
-	if (!conn->is_responder || tsp_conn_queued(conn) < conn->params.limits.output_max / 2)
-		return;
-	conn->is_throttled = true;
-	bufferevent_disable(conn->bev, EV_READ);
-}
-
 void tsp_conn_unthrottle(struct tsp_conn *conn)
 {
 	if (!conn->is_throttled)
@@ -180,7 +209,7 @@ void tsp_conn_unthrottle(struct tsp_conn *conn)
 static bool is_listening(const struct tsp_conn *conn)
 {
 	return (conn->state == TSP_CONN_HANDSHAKE || conn->state == TSP_CONN_READY) &&
-	       !conn->is_throttled && conn->deferred == TSP_STATUS_NONE;
+	       !conn->is_throttled && conn->deferred == TSP_STATUS_NONE && conn->parse == NULL;
 }
 
 /*

@@ -91,6 +91,8 @@ static const struct {
 	{"listen: []\n" TEPS POOLS, "f:1:9: listen: 0 items, expected at least 1"},
 	{"listen: [\"192.0.2.1:3653\"]\n" TEPS POOLS,
 		"f:1:10: listen[0]: expected \"[IPv6 address]:port\", not \"192.0.2.1:3653\""},
+	{"sandbox: maybe\n" TEPS POOLS, "f:1:10: sandbox: \"maybe\" is not one of on, log, off"},
+	{"user: \"\"\n" TEPS POOLS, "f:1:7: user: 0 characters long, expected at least 1"},
 	{"limits:\n  connections: 0\n" TEPS POOLS,
 		"f:2:16: limits.connections: 0 is out of range 1..1000000"},
 };
@@ -130,6 +132,7 @@ static void the_example_shows_every_default(void **state)
 	assert_int_equal(example.auth.require_peer_address, least.auth.require_peer_address);
 	assert_string_equal(example.auth.realm, least.auth.realm);
 	assert_string_equal(example.store, least.store);
+	assert_int_equal(example.sandbox, least.sandbox);
 	assert_int_equal(least.listen.n, 1);
 	assert_memory_equal(example.listen.items, least.listen.items, sizeof(struct addr_endpoint));
 
@@ -172,6 +175,8 @@ static void a_reload_knows_what_needs_a_restart(void **state)
 		{"store: /tmp/other.db\n" TEPS POOLS, false},
 		{"socket: /tmp/s\n" TEPS POOLS, false},
 		{TEPS POOLS "  - {name: b, prefix: 203.0.113.0/28, tep: t}\n", true},
+		{"user: nobody\n" TEPS POOLS, false},
+		{"sandbox: \"off\"\n" TEPS POOLS, false},
 	};
 	struct srv_config config, other;
 	struct config_error error;

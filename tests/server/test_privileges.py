@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dstm_server import A, B, BINARY, ROOT, WAIT_S, wait_for
+from dstm_server import A, B, BINARY, WAIT_S, wait_for
+from tsp_peers import address_xml
 
 USER = "nobody"
 UNIT = BINARY.parents[2] / "config/dstm-server.service"
@@ -38,6 +39,19 @@ def status(pid):
     return {key: value.split() for key, _, value in (line.partition(":") for line in lines)}
 
 
+def memory_has(pid, octets):
+    """Whether the octets stand anywhere in the memory that a process may write."""
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+            if not line.split()[1].startswith("rw"):
+                continue
+            memory.seek(begin)
+            if octets in memory.read(end - begin):
+                return True
+    return False
+
+
 def is_sanitized():
     return b"__asan_init" in BINARY.read_bytes()
 
@@ -59,10 +73,60 @@ def test_the_process_tree_has_no_privilege(owned):
     """Started as root: every process and thread is an ordinary user without capabilities."""
     owned.start().wait_level()
     processes = tree(owned.process.pid)
+    assert len(processes) == 3, "server, nursery and parser"
     for pid in processes:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             assert_without_privilege(int(thread.name))
     assert "running as root" not in owned.log()
+
+
+def test_the_parser_holds_nothing(owned):
+    """One descriptor, its stream; nothing of the environment; no file of the server's."""
+    owned.start().wait_level()
+    nursery, parser = tree(owned.process.pid)[1:]
+    for pid in (nursery, parser):
+        assert Path(f"/proc/{pid}/environ").read_bytes() == b"" or is_sanitized()
+        files = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+        assert not any("leases.db" in name or "server.yaml" in name for name in files)
+    if not is_sanitized():
+        assert len(list(Path(f"/proc/{parser}/fd").iterdir())) == 1
+        assert memory_has(owned.process.pid, b"wonderland")
+    assert not memory_has(nursery, b"wonderland")
+    assert not memory_has(parser, b"wonderland")
+
+
+def test_requests_survive_the_parser(owned):
+    """A parser that is killed at any moment costs a client nothing but time."""
+    owned.start().wait_level()
+    parsers = set()
+    for i in range(1, 30):
+        parser = tree(owned.process.pid)[2]
+        client = owned.anonymous("1.0")
+        client.tell("create", address_xml(v6=f"2001:db8:1::{i:x}") + "<ports/>")
+        if parser not in parsers:
+            os.kill(parser, signal.SIGKILL)
+            parsers.add(parser)
+        assert client.read_message().code == 200
+        wait_for(lambda: len(tree(owned.process.pid)) == 3, "another parser")
+    assert owned.counter("parser-deaths") == len(parsers) >= 2
+    assert owned.counter("parser-deadly") == 0
+
+
+def test_a_server_without_a_parser_ends(owned):
+    """systemd starts it again; the parser goes with its nursery, and both with the server."""
+    owned.start().wait_level()
+    nursery, parser = tree(owned.process.pid)[1:]
+    os.kill(nursery, signal.SIGKILL)
+    assert owned.process.wait(WAIT_S) == 1
+    wait_for(lambda: not Path(f"/proc/{parser}").exists(), "the parser to end")
+    assert "parser: is gone" in owned.log()
+
+
+def test_a_server_that_is_killed_leaves_nobody(owned):
+    owned.start()
+    family = tree(owned.process.pid)[1:]
+    owned.stop(signal.SIGKILL)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), "both to end")
 
 
 def test_root_without_a_user_is_warned_and_has_no_capability(server):
@@ -74,13 +138,13 @@ def test_root_without_a_user_is_warned_and_has_no_capability(server):
 def test_the_server_works_in_its_sandbox(owned, tep):
     """Leases, the store, the control socket, a reload and an end: all as an ordinary user."""
     owned.start().wait_level()
-    lease = owned.lease(A)
-    assert lease.code == 200
+    holders = [owned.lease(A, "1.0")]
     owned.config["lease"]["lifetime_s"] = 1234
     owned.write_config()
     owned.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: "reload: users" in owned.log(), "the reload")
-    assert owned.lease(B).code == 200
+    wait_for(lambda: "reload: all is as" in owned.log(), "the reload")
+    holders += [owned.lease(B, "1.0")]
+    assert holders[1][1].lifetime == 1234
     assert owned.stop() == 0
     assert not Path(owned.config["socket"]).exists()
     owned.start().wait_level()
