@@ -126,6 +126,10 @@ static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 		p->verdict = DP_RELAY;
 		return;
 	}
+	if (likely(p->v6->proto == IPPROTO_FRAGMENT)) { /* as it nearly always is: first of all */
+		classify_v6_fragment(ctx, p, (const uint8_t *)(p->v6 + 1), payload_len);
+		return;
+	}
 	fault = dp_ext_walk(p->v6, payload_len, &ext);
 	if (fault != DP_EXT_SOUND) {
 		refuse_tunnel(p, ext_reasons[fault]);
@@ -298,6 +302,7 @@ void dp_classify(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t side)
 	uint32_t others = classify_plain(ctx, burst, side);
 
 	burst->n_fragments = 0;
+	burst->held = 0;
 	for (; unlikely(others != 0); others &= others - 1) {
 		struct dp_pkt *p = &burst->pkts[__builtin_ctz(others)];
 

@@ -4,6 +4,7 @@
 #include "dataplane/classify.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6_ext.h"
+#include "dataplane/plain.h"
 #include "dataplane/reassembly.h"
 
 #define V6_OFFSET_MASK 0xfff8
@@ -24,52 +25,56 @@ static const void *fragment_header(const struct rte_ipv6_hdr *v6)
 {
 	struct dp_ext ext;
 
+	if (likely(v6->proto == IPPROTO_FRAGMENT))
+		return v6 + 1;
 	dp_ext_walk(v6, rte_be_to_cpu_16(v6->payload_len), &ext);
 	return (const uint8_t *)v6 + ext.end;
 }
 
-static struct dp_frag describe_v6(const struct dp_pkt *p)
+static void describe_v6(const struct dp_pkt *p, struct dp_frag *frag)
 {
 	const struct rte_ipv6_fragment_ext *extension = fragment_header(p->v6);
 	uint16_t data = rte_be_to_cpu_16(extension->frag_data);
-	struct dp_frag frag = {
-		.key.id = extension->id,
-		.offset = data & V6_OFFSET_MASK,
-		.len = (uint32_t)((const uint8_t *)(p->v6 + 1) +
-				  rte_be_to_cpu_16(p->v6->payload_len) -
-				  (const uint8_t *)(extension + 1)),
-		.start = distance(p, extension + 1),
-		.more = (data & V6_MORE) != 0,
-		.ecn = v6_ecn(p->v6),
-	};
 
-	memcpy(frag.key.outer_src, p->v6->src_addr, sizeof(frag.key.outer_src));
-	memcpy(frag.key.outer_dst, p->v6->dst_addr, sizeof(frag.key.outer_dst));
-	return frag;
+	memcpy(frag->key.outer_src, p->v6->src_addr, sizeof(frag->key.outer_src));
+	memcpy(frag->key.outer_dst, p->v6->dst_addr, sizeof(frag->key.outer_dst));
+	frag->key.src = 0;
+	frag->key.dst = 0;
+	frag->key.id = extension->id;
+	frag->key.protocol = 0;
+	frag->offset = data & V6_OFFSET_MASK;
+	frag->len = (uint32_t)((const uint8_t *)(p->v6 + 1) + rte_be_to_cpu_16(p->v6->payload_len) -
+			       (const uint8_t *)(extension + 1));
+	frag->start = distance(p, extension + 1);
+	frag->more = (data & V6_MORE) != 0;
+	frag->df_len = 0;
+	frag->ecn = v6_ecn(p->v6);
+	frag->outer_ecn = 0;
 }
 
-static struct dp_frag describe_v4(const struct dp_pkt *p)
+static void describe_v4(const struct dp_pkt *p, struct dp_frag *frag)
 {
 	uint16_t flags = rte_be_to_cpu_16(p->v4->fragment_offset);
-	struct dp_frag frag = {
-		.key.src = p->v4->src_addr,
-		.key.dst = p->v4->dst_addr,
-		.key.id = p->v4->packet_id,
-		.key.protocol = p->v4->next_proto_id,
-		.offset = (uint32_t)(flags & RTE_IPV4_HDR_OFFSET_MASK) * 8,
-		.len = p->v4_len - p->l4_offset,
-		.start = distance(p, p->v4) + p->l4_offset,
-		.more = (flags & RTE_IPV4_HDR_MF_FLAG) != 0,
-		.df_len = (flags & RTE_IPV4_HDR_DF_FLAG) != 0 ? p->v4_len : 0,
-		.ecn = p->v4->type_of_service & DP_ECN_MASK,
-	};
 
 	if (p->from_v6) {
-		memcpy(frag.key.outer_src, p->v6->src_addr, sizeof(frag.key.outer_src));
-		memcpy(frag.key.outer_dst, p->v6->dst_addr, sizeof(frag.key.outer_dst));
-		frag.outer_ecn = v6_ecn(p->v6);
+		memcpy(frag->key.outer_src, p->v6->src_addr, sizeof(frag->key.outer_src));
+		memcpy(frag->key.outer_dst, p->v6->dst_addr, sizeof(frag->key.outer_dst));
+		frag->outer_ecn = v6_ecn(p->v6);
+	} else {
+		memset(frag->key.outer_src, 0, sizeof(frag->key.outer_src));
+		memset(frag->key.outer_dst, 0, sizeof(frag->key.outer_dst));
+		frag->outer_ecn = 0;
 	}
-	return frag;
+	frag->key.src = p->v4->src_addr;
+	frag->key.dst = p->v4->dst_addr;
+	frag->key.id = p->v4->packet_id;
+	frag->key.protocol = p->v4->next_proto_id;
+	frag->offset = (uint32_t)(flags & RTE_IPV4_HDR_OFFSET_MASK) * 8;
+	frag->len = p->v4_len - p->l4_offset;
+	frag->start = distance(p, p->v4) + p->l4_offset;
+	frag->more = (flags & RTE_IPV4_HDR_MF_FLAG) != 0;
+	frag->df_len = (flags & RTE_IPV4_HDR_DF_FLAG) != 0 ? p->v4_len : 0;
+	frag->ecn = p->v4->type_of_service & DP_ECN_MASK;
 }
 
 /* Closes the gap that the fragment header leaves; the packet is no fragment any more. False: too long. */
@@ -83,8 +88,12 @@ static bool mend_v6(struct rte_mbuf *m, uint32_t start, uint32_t payload_len)
 
 	if (repeated + payload_len > DP_DATAGRAM_MAX)
 		return false;
-	dp_ext_walk(v6, repeated + gap, &ext);
-	((uint8_t *)v6)[ext.next_at] = ((uint8_t *)v6)[ext.end];
+	if (likely(repeated == 0)) {
+		v6->proto = *(uint8_t *)(v6 + 1);
+	} else {
+		dp_ext_walk(v6, repeated + gap, &ext);
+		((uint8_t *)v6)[ext.next_at] = ((uint8_t *)v6)[ext.end];
+	}
 	v6->payload_len = rte_cpu_to_be_16((uint16_t)(repeated + payload_len));
 	memmove(rte_pktmbuf_mtod_offset(m, uint8_t *, gap), rte_pktmbuf_mtod(m, uint8_t *),
 		start - gap);
@@ -154,6 +163,8 @@ static uint32_t v4_offset(const struct rte_mbuf *m, enum dp_frag_kind kind)
 
 	if (kind == DP_FRAG_V4)
 		return RTE_ETHER_HDR_LEN;
+	if (likely(v6->proto == IPPROTO_IPIP))
+		return RTE_ETHER_HDR_LEN + sizeof(*v6);
 	dp_ext_walk(v6, rte_be_to_cpu_16(v6->payload_len), &ext);
 	return RTE_ETHER_HDR_LEN + ext.end;
 }
@@ -177,55 +188,107 @@ static bool mend(
 	       (kind == DP_FRAG_V4 || mend_outer(m, offset, whole));
 }
 
-/* The packet is complete: makes its headers say so, and lets classify decide what it is. */
-static void go_on(
-	struct dp_ctx *ctx, struct dp_pkt *p, enum dp_frag_kind kind, const struct dp_whole *whole)
+/* A packet that is whole now: most of them are plain ones, like most that came whole. */
+static void classify_whole(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i)
 {
-	bool ce = (whole->ecn_seen & 1 << DP_ECN_CE) != 0;
+	enum dp_plain kind = dp_plain_whole(ctx, &burst->pkts[i], &burst->keys[i]);
 
-	p->m = whole->m;
-	if (ce && (whole->ecn_seen & 1 << DP_ECN_NOT_ECT) != 0) {
-		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
+	if (unlikely(kind == DP_PLAIN_NOT)) {
+		dp_classify_whole(ctx, &burst->pkts[i]);
 		return;
 	}
-	if (!mend(ctx, kind, whole, ce)) {
-		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
-		return;
-	}
-	dp_classify_whole(ctx, p);
+	burst->plain |= UINT32_C(1) << i;
+	burst->plain_v4 |= (uint32_t)(kind == DP_PLAIN_V4) << i;
 }
 
-static void defrag_one(struct dp_ctx *ctx, struct dp_pkt *p)
+/* The packet is complete: makes its headers say so, and looks at what it is. */
+static void go_on(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i, enum dp_frag_kind kind,
+	const struct dp_whole *whole)
 {
-	enum dp_frag_kind kind = p->v4 == NULL ? DP_FRAG_V6
-				 : p->from_v6  ? DP_FRAG_INNER
-					       : DP_FRAG_V4;
-	struct dp_frag frag = kind == DP_FRAG_V6 ? describe_v6(p) : describe_v4(p);
+	bool ce = (whole->ecn_seen & 1 << DP_ECN_CE) != 0;
+	struct dp_pkt *p = &burst->pkts[i];
+
+	p->m = whole->m;
+	if ((ce && (whole->ecn_seen & 1 << DP_ECN_NOT_ECT) != 0) || !mend(ctx, kind, whole, ce)) {
+		dp_pkt_drop(p, dp_frag_drop(kind, DP_FRAG_MALFORMED));
+		return;
+	}
+	classify_whole(ctx, burst, i);
+}
+
+/* A fragment of the burst, and where it belongs. */
+struct pending {
+	struct dp_frag frag;
+	struct dp_frag_place place;
+	enum dp_frag_kind kind;
+};
+
+static inline void look_at(
+	const struct dp_ctx *ctx, const struct dp_pkt *p, struct pending *pending)
+{
+	if (p->v4 == NULL) {
+		pending->kind = DP_FRAG_V6;
+		describe_v6(p, &pending->frag);
+	} else {
+		pending->kind = p->from_v6 ? DP_FRAG_INNER : DP_FRAG_V4;
+		describe_v4(p, &pending->frag);
+	}
+	pending->place = dp_reassembly_place(ctx->reassembly[pending->kind], &pending->frag.key);
+}
+
+static void defrag_one(
+	struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i, const struct pending *pending)
+{
+	const struct dp_frag *frag = &pending->frag;
+	struct dp_pkt *p = &burst->pkts[i];
 	enum dp_frag_fault fault;
 	struct dp_whole whole;
 
-	if (frag.offset == 0 && !frag.more) { /* RFC 6946: alone, whatever else has this number */
-		mend_v6(p->m, frag.start, frag.len); /* what fitted before still does */
-		dp_classify_whole(ctx, p);
+	if (frag->offset == 0 && !frag->more) { /* RFC 6946: alone, whatever else has this number */
+		mend_v6(p->m, frag->start, frag->len); /* what fitted before still does */
+		classify_whole(ctx, burst, i);
 		return;
 	}
-	switch (dp_reassembly_add(ctx, ctx->reassembly[kind], &frag, p->m, &whole, &fault)) {
+	switch (dp_reassembly_add(
+		ctx, ctx->reassembly[pending->kind], frag, pending->place, p->m, &whole, &fault)) {
 	case DP_FRAG_HELD:
 		p->verdict = DP_HELD;
+		burst->held |= UINT32_C(1) << i;
+		burst->keys[i] = (struct dp_binding_key){0};
 		break;
 	case DP_FRAG_WHOLE:
-		go_on(ctx, p, kind, &whole);
+		go_on(ctx, burst, i, pending->kind, &whole);
 		break;
 	default:
-		dp_pkt_drop(p, dp_frag_drop(kind, fault));
+		dp_pkt_drop(p, dp_frag_drop(pending->kind, fault));
+	}
+}
+
+/* Where each belongs is found for all before the first table is read. */
+static __rte_noinline void defrag(struct dp_ctx *ctx, struct dp_burst *burst)
+{
+	struct pending pending[DP_BURST];
+	uint32_t fragments = 0;
+
+	for (uint32_t i = 0; i < burst->n; i++) {
+		if (burst->pkts[i].verdict != DP_FRAGMENT)
+			continue;
+		look_at(ctx, &burst->pkts[i], &pending[i]);
+		fragments |= UINT32_C(1) << i;
+	}
+	for (; fragments != 0; fragments &= fragments - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(fragments);
+
+		defrag_one(ctx, burst, i, &pending[i]);
+		if (unlikely(burst->pkts[i].verdict == DP_FRAGMENT)) { /* one in another */
+			look_at(ctx, &burst->pkts[i], &pending[i]);
+			defrag_one(ctx, burst, i, &pending[i]);
+		}
 	}
 }
 
 void dp_defrag(struct dp_ctx *ctx, struct dp_burst *burst)
 {
-	if (likely(burst->n_fragments == 0))
-		return;
-	for (uint32_t i = 0; i < burst->n; i++)
-		while (burst->pkts[i].verdict == DP_FRAGMENT) /* twice: fragments in fragments */
-			defrag_one(ctx, &burst->pkts[i]);
+	if (unlikely(burst->n_fragments != 0))
+		defrag(ctx, burst);
 }

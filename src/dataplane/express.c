@@ -116,5 +116,5 @@ bool dp_express(struct dp_ctx *ctx, struct dp_burst *burst)
 		left |= leave(ctx, burst, plain_v6, v4);
 	if (plain_v4 != 0 && v6->state == DP_ADJ_RESOLVED)
 		left |= enter(ctx, burst, plain_v4, v6);
-	return left == dp_burst_all(burst);
+	return (left | burst->held) == dp_burst_all(burst);
 }

@@ -119,10 +119,12 @@ bool dp_l4_id_destination(
 
 void dp_l4_id(struct dp_ctx *ctx, struct dp_burst *burst)
 {
-	if (likely(burst->plain == dp_burst_all(burst)))
+	uint32_t done = burst->plain | burst->held;
+
+	if (likely(done == dp_burst_all(burst)))
 		return;
 	for (uint32_t i = 0; i < burst->n; i++) {
-		if ((burst->plain & UINT32_C(1) << i) != 0)
+		if ((done & UINT32_C(1) << i) != 0)
 			continue;
 		burst->keys[i] = (struct dp_binding_key){0};
 		if (likely(burst->pkts[i].verdict == DP_CONTINUE))

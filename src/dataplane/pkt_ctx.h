@@ -47,6 +47,7 @@ static_assert(DP_BURST <= 32); /* bits of dp_burst.plain */
 struct dp_burst {
 	uint32_t n;
 	uint32_t n_fragments; /* written by classify */
+	uint32_t held; /* bit i: packet i waits for the rest of it, no stage looks at it any more */
 	uint32_t plain; /* bit i: packet i is a plain one (plain.h), its key is written */
 	uint32_t plain_v4; /* those of them that are from the IPv4 side */
 	struct dp_pkt pkts[DP_BURST];

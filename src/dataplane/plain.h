@@ -148,3 +148,18 @@ static inline enum dp_plain dp_plain(
 		return plain_from_v4(payload, room, p, key) ? DP_PLAIN_V4 : DP_PLAIN_NOT;
 	return DP_PLAIN_NOT;
 }
+
+/* The same for a packet that was joined, whose addresses have been looked at when its pieces came. */
+static inline enum dp_plain dp_plain_whole(
+	const struct dp_ctx *ctx, struct dp_pkt *p, struct dp_binding_key *key)
+{
+	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, struct rte_ether_hdr *);
+	uint32_t room = p->m->pkt_len - RTE_ETHER_HDR_LEN;
+
+	if (unlikely(p->m->nb_segs != 1))
+		return DP_PLAIN_NOT;
+	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		return plain_from_v6(ctx, (void *)(ether + 1), room, p, key) ? DP_PLAIN_V6
+									     : DP_PLAIN_NOT;
+	return plain_from_v4((void *)(ether + 1), room, p, key) ? DP_PLAIN_V4 : DP_PLAIN_NOT;
+}

@@ -2,8 +2,8 @@
 #include "dataplane/reassembly.h"
 
 #include <rte_common.h>
-#include <rte_jhash.h>
 #include <rte_malloc.h>
+#include <rte_random.h>
 #include <sys/queue.h>
 #include <sys/random.h>
 
@@ -48,7 +48,7 @@ struct source {
 struct dp_reassembly {
 	struct dp_reassembly_params params;
 	enum dp_frag_kind kind;
-	uint32_t seed;
+	uint64_t secret[7]; /* of the hashes: senders choose what is hashed */
 	uint32_t mask; /* of the hashes */
 	uint32_t n_datagrams;
 	uint32_t n_fragments;
@@ -83,8 +83,9 @@ struct dp_reassembly *dp_reassembly_create(
 		dp_reassembly_destroy(table);
 		return NULL;
 	}
-	if (getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) != sizeof(table->seed))
-		table->seed = (uint32_t)rte_rdtsc();
+	if (getrandom(table->secret, sizeof(table->secret), GRND_NONBLOCK) != sizeof(table->secret))
+		for (uint32_t i = 0; i < RTE_DIM(table->secret); i++)
+			table->secret[i] = rte_rand();
 	TAILQ_INIT(&table->by_age);
 	for (uint32_t i = 0; i < n; i++)
 		TAILQ_INIT(&table->sources[i].by_age);
@@ -159,23 +160,61 @@ void dp_reassembly_flush(struct dp_ctx *ctx, struct dp_reassembly *table)
 		forget(ctx, table, TAILQ_FIRST(&table->by_age), DP_FRAG_TIMEOUT);
 }
 
-static struct datagram *find(const struct bucket *bucket, const struct dp_frag_key *key)
+/* Both halves of the product of two words, each with a secret. */
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+struct dp_frag_place dp_reassembly_place(
+	const struct dp_reassembly *table, const struct dp_frag_key *key)
+{
+	const uint64_t *secret = table->secret;
+	uint64_t sender, rest, words[sizeof(*key) / sizeof(uint64_t)];
+	struct dp_frag_place place;
+
+	static_assert(sizeof(words) == sizeof(*key) && RTE_DIM(words) == 6);
+	memcpy(words, key, sizeof(words));
+	sender = fold(words[0] ^ secret[0], words[1] ^ secret[1]);
+	rest = fold(words[2] ^ secret[2], words[3] ^ secret[3]) ^
+	       fold(words[4] ^ secret[4], words[5] ^ secret[5]);
+	place.bucket = (uint32_t)fold(sender ^ rest, secret[6]) & table->mask;
+	if (table->kind == DP_FRAG_V4)
+		sender ^= key->src;
+	place.source = (uint32_t)fold(sender, secret[6]) & table->mask;
+	rte_prefetch0(&table->buckets[place.bucket]);
+	rte_prefetch0(&table->sources[place.source]);
+	return place;
+}
+
+static inline bool same_key(const struct dp_frag_key *a, const struct dp_frag_key *b)
+{
+	uint64_t as[sizeof(*a) / sizeof(uint64_t)], bs[RTE_DIM(as)], diff = 0;
+
+	memcpy(as, a, sizeof(as));
+	memcpy(bs, b, sizeof(bs));
+	for (uint32_t i = 0; i < RTE_DIM(as); i++)
+		diff |= as[i] ^ bs[i];
+	return diff == 0;
+}
+
+static inline struct datagram *find(const struct bucket *bucket, const struct dp_frag_key *key)
 {
 	struct datagram *datagram;
 
 	LIST_FOREACH(datagram, bucket, in_bucket)
-		if (memcmp(&datagram->key, key, sizeof(*key)) == 0)
+		if (same_key(&datagram->key, key))
 			return datagram;
 	return NULL;
 }
 
 /* A place for a new packet, if need be that of the sender's oldest or of the oldest of all. */
 static struct datagram *start(struct dp_ctx *ctx, struct dp_reassembly *table,
-	struct bucket *bucket, const struct dp_frag_key *key)
+	const struct dp_frag_key *key, struct dp_frag_place place)
 {
-	uint32_t source_hash = rte_jhash(key->outer_src, sizeof(key->outer_src),
-		rte_jhash_1word(key->src * (table->kind == DP_FRAG_V4), table->seed));
-	struct source *source = &table->sources[source_hash & table->mask];
+	struct source *source = &table->sources[place.source];
 	struct datagram *datagram;
 
 	if (source->n >= table->params.per_source)
@@ -184,17 +223,22 @@ static struct datagram *start(struct dp_ctx *ctx, struct dp_reassembly *table,
 		forget(ctx, table, TAILQ_FIRST(&table->by_age), DP_FRAG_EVICTED);
 	datagram = LIST_FIRST(&table->unused);
 	LIST_REMOVE(datagram, in_bucket);
-	*datagram = (struct datagram){
-		.key = *key,
-		.since_ms = ctx->now_ms,
-		.payload_len = LENGTH_UNKNOWN,
-		.source = source_hash & table->mask,
-	};
+	datagram->key = *key;
+	datagram->since_ms = ctx->now_ms;
+	datagram->first = NULL;
+	datagram->n = 0;
+	datagram->have = 0;
+	datagram->payload_len = LENGTH_UNKNOWN;
+	datagram->source = place.source;
+	datagram->df_len = 0;
+	datagram->ecn_seen = 0;
+	datagram->outer_ce = false;
+	datagram->refused = false;
 	source->n++;
 	table->n_datagrams++;
 	TAILQ_INSERT_TAIL(&source->by_age, datagram, in_source);
 	TAILQ_INSERT_TAIL(&table->by_age, datagram, in_age);
-	LIST_INSERT_HEAD(bucket, datagram, in_bucket);
+	LIST_INSERT_HEAD(&table->buckets[place.bucket], datagram, in_bucket);
 	return datagram;
 }
 
@@ -301,9 +345,10 @@ static bool keep(struct dp_ctx *ctx, struct dp_reassembly *table, struct datagra
 {
 	struct rte_mbuf **place = &datagram->first;
 
-	*fault = datagram->fault;
-	if (datagram->refused)
+	if (datagram->refused) {
+		*fault = datagram->fault;
 		return false;
+	}
 	if (!fits(datagram, frag, m, &place, fault)) {
 		if (*fault != DP_FRAG_DUPLICATE) {
 			datagram->refused = true;
@@ -327,11 +372,9 @@ static bool keep(struct dp_ctx *ctx, struct dp_reassembly *table, struct datagra
 }
 
 enum dp_frag_result dp_reassembly_add(struct dp_ctx *ctx, struct dp_reassembly *table,
-	const struct dp_frag *frag, struct rte_mbuf *m, struct dp_whole *whole,
-	enum dp_frag_fault *fault)
+	const struct dp_frag *frag, struct dp_frag_place place, struct rte_mbuf *m,
+	struct dp_whole *whole, enum dp_frag_fault *fault)
 {
-	uint32_t hash = rte_jhash(&frag->key, sizeof(frag->key), table->seed);
-	struct bucket *bucket = &table->buckets[hash & table->mask];
 	struct datagram *datagram;
 
 	if (frag->len == 0 || (frag->more && frag->len % 8 != 0) || m->nb_segs != 1 ||
@@ -342,9 +385,9 @@ enum dp_frag_result dp_reassembly_add(struct dp_ctx *ctx, struct dp_reassembly *
 	dp_reassembly_expire(ctx, table);
 	while (table->n_fragments >= table->params.max_fragments)
 		forget(ctx, table, TAILQ_FIRST(&table->by_age), DP_FRAG_EVICTED);
-	datagram = find(bucket, &frag->key);
+	datagram = find(&table->buckets[place.bucket], &frag->key);
 	if (datagram == NULL)
-		datagram = start(ctx, table, bucket, &frag->key);
+		datagram = start(ctx, table, &frag->key, place);
 	if (!keep(ctx, table, datagram, frag, m, fault))
 		return DP_FRAG_REFUSED;
 	if (datagram->have != datagram->payload_len)

@@ -64,6 +64,12 @@ struct dp_whole {
 	bool outer_ce; /* a header around one had CE */
 };
 
+/* Where a key belongs in one table. */
+struct dp_frag_place {
+	uint32_t bucket;
+	uint32_t source;
+};
+
 struct dp_reassembly;
 
 /* NULL: no memory. */
@@ -72,10 +78,13 @@ struct dp_reassembly *dp_reassembly_create(
 /* Of an empty one (dp_reassembly_flush). */
 void dp_reassembly_destroy(struct dp_reassembly *table);
 
+/* Before dp_reassembly_add, best for a whole burst: what that will read is on its way into the cache. */
+struct dp_frag_place dp_reassembly_place(
+	const struct dp_reassembly *table, const struct dp_frag_key *key);
 /* fault is written with DP_FRAG_REFUSED, whole with DP_FRAG_WHOLE. */
 enum dp_frag_result dp_reassembly_add(struct dp_ctx *ctx, struct dp_reassembly *table,
-	const struct dp_frag *frag, struct rte_mbuf *m, struct dp_whole *whole,
-	enum dp_frag_fault *fault);
+	const struct dp_frag *frag, struct dp_frag_place place, struct rte_mbuf *m,
+	struct dp_whole *whole, enum dp_frag_fault *fault);
 
 /* Drops what has waited for too long, at ctx->now_ms. */
 void dp_reassembly_expire(struct dp_ctx *ctx, struct dp_reassembly *table);

@@ -3,10 +3,10 @@
  * Where the cycles of the packet path go: its stages one after another over the same bursts, the time stamp
  * counter read around each.
  *
- *	bench_stages [EAL arguments] -- FOLDER
+ *	bench_stages [EAL arguments] -- FOLDER [FRAMES]
  *
- * FOLDER is one that bench_traffic wrote. Bursts of 32 packets come from both sides in turns, out of memory
- * instead of ports, and are not sent. Prints one JSON object, TSC cycles a packet: each stage, their sum, and
+ * FOLDER is one that bench_traffic wrote, with packets of FRAMES frames each (default: 1). Bursts of 32 frames come from both sides in turns, out of memory
+ * instead of ports, and are not sent. Prints one JSON object, TSC cycles a frame: each stage, their sum, and
  * the whole path run as a worker does, without a look at the clock in between. A read of the counter waits
  * for all that came before, so the stages together take longer than the whole. The best of many
  * rounds counts: what disturbs a round on a shared machine only ever adds to it.
@@ -22,6 +22,7 @@
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
+#include "dataplane/reassembly.h"
 #include "dataplane/worker.h"
 
 #include <rte_cycles.h>
@@ -47,6 +48,7 @@ struct source {
 static struct dp_worker worker;
 static struct rte_mempool *pool;
 static struct source sources[DP_SIDES];
+static uint32_t frames_a_packet = 1;
 
 /* --- the stages ---------------------------------------------------------------------------------- */
 
@@ -144,9 +146,12 @@ static void receive(uint32_t side, struct rte_mbuf **packets)
 
 /* --- measuring ----------------------------------------------------------------------------------- */
 
-static void run_stages(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles)
+/* Each runs a burst of packets, frees them and says how many frames there were in them. */
+
+static uint32_t run_stages(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles)
 {
 	struct dp_burst burst;
+	uint32_t n = 0;
 	uint64_t before, after;
 
 	burst.n = DP_BURST;
@@ -160,34 +165,43 @@ static void run_stages(uint32_t side, struct rte_mbuf **packets, uint64_t *cycle
 		cycles[SUM] += after - before;
 		before = after;
 	}
-	for (uint32_t i = 0; i < DP_BURST; i++)
+	for (uint32_t i = 0; i < DP_BURST; i++) {
+		if (burst.pkts[i].verdict == DP_HELD)
+			continue;
 		if (burst.pkts[i].verdict != DP_TX)
 			bench_die("a packet is not forwarded");
+		packets[n++] = burst.pkts[i].m;
+	}
+	rte_pktmbuf_free_bulk(packets, n);
+	return n;
 }
 
-static void run_whole(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles)
+static uint32_t run_whole(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles)
 {
 	uint64_t before = rte_rdtsc_precise();
 
 	dp_worker_process(&worker, side, packets, DP_BURST);
 	cycles[WHOLE] += rte_rdtsc_precise() - before;
-	if (worker.tx[!side].n != DP_BURST)
-		bench_die("a packet is not forwarded");
+	before = worker.tx[!side].n;
+	rte_pktmbuf_free_bulk(worker.tx[!side].packets, (uint32_t)before);
 	worker.tx[!side].n = 0;
+	return (uint32_t)before;
 }
 
-static void run_round(
-	uint64_t *cycles, void (*run)(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles))
+static void run_round(uint64_t *cycles,
+	uint32_t (*run)(uint32_t side, struct rte_mbuf **packets, uint64_t *cycles))
 {
 	struct rte_mbuf *packets[DP_BURST];
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < BURSTS; i++) {
 		for (uint32_t side = 0; side < DP_SIDES; side++) {
 			receive(side, packets);
-			run(side, packets, cycles);
-			rte_pktmbuf_free_bulk(packets, DP_BURST);
+			n += run(side, packets, cycles);
 		}
 	}
+	if (n * frames_a_packet != DP_BURST * BURSTS * DP_SIDES)
+		bench_die("a packet is not forwarded");
 }
 
 /* What reading the counter alone takes. */
@@ -247,6 +261,20 @@ static struct dp_nexthops *make_nexthops(void)
 	return nexthops;
 }
 
+static void make_reassembly(struct dp_ctx *ctx)
+{
+	const struct dp_reassembly_params params = {.max_datagrams = 1024,
+		.max_fragments = 4096,
+		.per_source = 16,
+		.timeout_ms = 60000};
+
+	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++) {
+		ctx->reassembly[kind] = dp_reassembly_create(&params, kind, SOCKET_ID_ANY);
+		if (ctx->reassembly[kind] == NULL)
+			bench_die("no memory");
+	}
+}
+
 /* As dstm-tep makes it with its defaults. */
 static void make_worker(const char *folder)
 {
@@ -263,6 +291,7 @@ static void make_worker(const char *folder)
 	ctx->hop_limit = 64;
 	ctx->hairpin = true;
 	ctx->icmp.relay = true;
+	make_reassembly(ctx);
 	for (uint32_t side = 0; side < DP_SIDES; side++) {
 		ctx->ports[side] = (uint16_t)side;
 		ctx->macs[side] = (struct rte_ether_addr){
@@ -277,8 +306,10 @@ int main(int argc, char **argv)
 	int used = rte_eal_init(argc, argv);
 	uint64_t best[N_RESULTS];
 
-	if (used < 0 || argc - used != 2)
-		bench_die("usage: bench_stages [EAL arguments] -- FOLDER");
+	if (used < 0 || argc - used < 2 || argc - used > 3)
+		bench_die("usage: bench_stages [EAL arguments] -- FOLDER [FRAMES]");
+	if (argc - used == 3)
+		frames_a_packet = (uint32_t)atoi(argv[used + 2]);
 	make_worker(argv[used + 1]);
 	read_pcap(argv[used + 1], "v6.pcap", &sources[0]);
 	read_pcap(argv[used + 1], "v4.pcap", &sources[1]);

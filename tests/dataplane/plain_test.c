@@ -78,6 +78,7 @@ static void plain_packets_are_what_the_long_way_makes_of_them(void **state)
 		packets_burst_init(&plain, m);
 		packets_burst_init(&full, m);
 		full.plain = 0;
+		full.held = 0;
 		if (dp_plain(&ctx, m->port, &plain.pkts[0], &plain.keys[0]) != DP_PLAIN_NOT) {
 			n_plain++;
 			dp_classify_whole(&ctx, &full.pkts[0]);
