@@ -204,18 +204,21 @@ static int responder_keys(struct tsp_sasl *sasl, Gsasl_session *session)
 	return rc;
 }
 
+static const char *our_realm(const struct tsp_sasl *sasl)
+{
+	return sasl->auth->realm != NULL ? sasl->auth->realm : DEFAULT_REALM;
+}
+
 static int responder_property(
 	struct tsp_sasl *sasl, Gsasl_session *session, Gsasl_property property)
 {
-	const char *realm = sasl->auth->realm;
-
 	switch (property) {
 	case GSASL_DIGEST_MD5_HASHED_PASSWORD:
 		return responder_digest(sasl, session);
 	case GSASL_PASSWORD:
 		return responder_password(sasl, session);
 	case GSASL_REALM:
-		return gsasl_property_set(session, property, realm != NULL ? realm : DEFAULT_REALM);
+		return gsasl_property_set(session, property, our_realm(sasl));
 	case GSASL_QOPS:
 		return gsasl_property_set(session, property, "qop-auth");
 	case GSASL_SCRAM_ITER:
@@ -357,8 +360,13 @@ static bool accept_user(struct tsp_sasl *sasl, const char *user, const char *rol
 	return true;
 }
 
+/* The library takes whatever realm the peer of DIGEST-MD5 computed with. */
 static bool accept_session(struct tsp_sasl *sasl)
 {
+	const char *realm = gsasl_property_fast(sasl->session, GSASL_REALM);
+
+	if (realm != NULL && strcmp(realm, our_realm(sasl)) != 0)
+		return false;
 	return accept_user(sasl, gsasl_property_fast(sasl->session, GSASL_AUTHID),
 		gsasl_property_fast(sasl->session, GSASL_AUTHZID));
 }
@@ -394,6 +402,13 @@ enum tsp_sasl_result tsp_sasl_step_plain(struct tsp_sasl *sasl, const char *data
 	return ok ? TSP_SASL_DONE : TSP_SASL_FAILED;
 }
 
+/* "p=..." in a first message of SCRAM (RFC 5802 section 6): there is none, and the library does not mind. */
+static bool asks_for_binding(const struct tsp_sasl *sasl, const char *token, size_t len)
+{
+	return sasl->is_responder && sasl->mechanism == TSP_MECHANISM_SCRAM_SHA_256 && len > 0 &&
+	       token[0] == 'p';
+}
+
 static enum tsp_sasl_result encode(char *token, size_t len, char **out)
 {
 	size_t out_len;
@@ -417,7 +432,12 @@ enum tsp_sasl_result tsp_sasl_step(struct tsp_sasl *sasl, const char *in, char *
 		return TSP_SASL_DONE;
 	if (in[0] != '\0' && gsasl_base64_from(in, strlen(in), &token, &token_len) != GSASL_OK)
 		return TSP_SASL_FAILED;
-	rc = gsasl_step(sasl->session, token, token_len, &answer, &answer_len);
+	if (asks_for_binding(sasl, token, token_len)) {
+		gsasl_free(token);
+		return TSP_SASL_FAILED;
+	}
+	/* The library copies what it gets as a string, also when there is nothing. */
+	rc = gsasl_step(sasl->session, token != NULL ? token : "", token_len, &answer, &answer_len);
 	gsasl_free(token);
 	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
 		return TSP_SASL_FAILED;

@@ -203,6 +203,7 @@ static void hostile_tokens_fail(void **state)
 		"AAAA",
 		"bixsLG49YWxpY2U=",
 		"biwsbj0sLHI9",
+		"cD10bHMtdW5pcXVlLCxuPWFsaWNlLHI9YWJjZGVm", /* p=tls-unique,,n=alice,r=abcdef */
 		"dXNlcm5hbWU9ImFsaWNlIg==",
 		"dXNlcm5hbWU9",
 		"LCwsLCwsLCw=",
@@ -224,6 +225,29 @@ static void hostile_tokens_fail(void **state)
 			assert_null(answer);
 			tsp_sasl_destroy(sasl);
 		}
+	}
+}
+
+/* Clients send an empty line where they have nothing to say; servers may, too. */
+static void an_empty_token_harms_nobody(void **state)
+{
+	static const struct tsp_auth client = {.user = "alice", .password = "secret"};
+
+	for (size_t i = 0; i < 4; i++) {
+		enum tsp_mechanism mechanism = mechanisms[i % 2];
+		struct tsp_sasl *sasl = i < 2 ? tsp_sasl_create_responder(mechanism, &server)
+					      : tsp_sasl_create_initiator(
+							mechanism, &client, "[::1]");
+
+		for (size_t k = 0; k < 3; k++) {
+			char *answer;
+
+			if (tsp_sasl_step(sasl, "", &answer) != TSP_SASL_MORE)
+				break;
+			free(answer);
+		}
+		assert_string_equal(tsp_sasl_user(sasl), "");
+		tsp_sasl_destroy(sasl);
 	}
 }
 
@@ -281,6 +305,7 @@ int main(void)
 		cmocka_unit_test(the_salt_says_nothing_about_who_exists),
 		cmocka_unit_test(the_digest_challenge_suits_old_clients),
 		cmocka_unit_test(hostile_tokens_fail),
+		cmocka_unit_test(an_empty_token_harms_nobody),
 		cmocka_unit_test(nobody_acts_for_somebody_else),
 		cmocka_unit_test(mechanisms_have_names),
 	};
