@@ -337,15 +337,24 @@ void srv_engine_retry(struct srv_engine *engine, struct srv_session *session, in
 	work(engine, session, now_ms);
 }
 
+/* What needs no answer is dropped when there is too much of it, and takes no room from what does. */
+static uint32_t waiting_max(const struct tsp_msg *msg)
+{
+	return tsp_msg_is_request(msg) ? SRV_SESSION_WAITING_MAX
+				       : SRV_SESSION_WAITING_MAX - SRV_SESSION_REQUESTS_MAX;
+}
+
 void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 	const struct tsp_msg *msg, int64_t now_ms)
 {
 	struct srv_waiting *waiting;
 
 	srv_engine_count(engine, SRV_COUNT_REQUESTS);
-	waiting = session->n_waiting < SRV_SESSION_WAITING_MAX ? malloc(sizeof(*waiting)) : NULL;
-	if (waiting == NULL)
+	waiting = session->n_waiting < waiting_max(msg) ? malloc(sizeof(*waiting)) : NULL;
+	if (waiting == NULL && tsp_msg_is_request(msg))
 		return srv_engine_refuse(engine, session, TSP_STATUS_BUSY);
+	if (waiting == NULL)
+		return;
 	waiting->msg = *msg;
 	STAILQ_INSERT_TAIL(&session->waiting, waiting, link);
 	session->n_waiting++;

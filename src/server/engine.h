@@ -38,7 +38,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define SRV_SESSION_WAITING_MAX 64 /* messages of one session that wait for the one before */
+#define SRV_SESSION_REQUESTS_MAX 64 /* requests of one session, the first of which is worked on */
+#define SRV_SESSION_WAITING_MAX  128 /* and what needs no answer in between */
 
 struct srv_engine;
 struct srv_job;

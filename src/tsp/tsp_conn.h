@@ -20,6 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define TSP_CONN_OWED_MAX \
+	64 /* requests that a responder takes before it has answered the first of them */
+
 struct event_base;
 struct ssl_ctx_st;
 struct tsp_conn;

@@ -3,7 +3,8 @@
  * Octets of a connection in and out: frames to their readers, messages to the owner, answers to the peer.
  *
  * Answers leave in the order of their requests. The owner's own come when they come; ours, to a body that
- * does not parse, waits until the owner owes none before it, and no further message is read meanwhile.
+ * does not parse, waits until the owner owes none before it, and no further message is read meanwhile. Nor
+ * is one while the owner owes TSP_CONN_OWED_MAX: who asks more at once waits in TCP.
  */
 #include "tsp/tsp_conn_impl.h"
 #include "tsp/tsp_parser.h"
@@ -57,6 +58,8 @@ static void settle_debt(struct tsp_conn *conn)
 {
 	enum tsp_status deferred = conn->deferred;
 
+	if (conn->owed == TSP_CONN_OWED_MAX)
+		bufferevent_trigger(conn->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
 	if (conn->owed > 0)
 		conn->owed--;
 	if (conn->owed > 0)
@@ -105,13 +108,6 @@ void tsp_conn_refuse(struct tsp_conn *conn, enum tsp_status status)
 		tsp_responder_put_status(conn, status);
 }
 
-/* True for a message that an answer is due to. */
-static bool is_request(const struct tsp_msg *msg)
-{
-	return msg->action == TSP_ACTION_CREATE || msg->action == TSP_ACTION_DELETE ||
-	       msg->action == TSP_ACTION_QUERY || msg->action == TSP_ACTION_LIST;
-}
-
 static void on_bad_body(struct tsp_conn *conn, enum tsp_status status, const char *why)
 {
 	char peer[ADDR_ENDPOINT_STRLEN];
@@ -138,7 +134,7 @@ static void on_parsed(struct tsp_conn *conn, const struct tsp_parsed *parsed)
 {
 	if (parsed->status != TSP_STATUS_OK)
 		return on_bad_body(conn, parsed->status, parsed->why);
-	if (conn->is_responder && is_request(&parsed->msg))
+	if (conn->is_responder && tsp_msg_is_request(&parsed->msg))
 		conn->owed++;
 	conn->params.ops->message(conn, &parsed->msg, conn->params.arg);
 }
@@ -209,7 +205,8 @@ void tsp_conn_unthrottle(struct tsp_conn *conn)
 static bool is_listening(const struct tsp_conn *conn)
 {
 	return (conn->state == TSP_CONN_HANDSHAKE || conn->state == TSP_CONN_READY) &&
-	       !conn->is_throttled && conn->deferred == TSP_STATUS_NONE && conn->parse == NULL;
+	       !conn->is_throttled && conn->deferred == TSP_STATUS_NONE && conn->parse == NULL &&
+	       conn->owed < TSP_CONN_OWED_MAX;
 }
 
 /*

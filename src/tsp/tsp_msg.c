@@ -60,6 +60,12 @@ const char *tsp_status_text(enum tsp_status status)
 	return codes[status].text;
 }
 
+bool tsp_msg_is_request(const struct tsp_msg *msg)
+{
+	return msg->action == TSP_ACTION_CREATE || msg->action == TSP_ACTION_DELETE ||
+	       msg->action == TSP_ACTION_QUERY || msg->action == TSP_ACTION_LIST;
+}
+
 void tsp_party_from_lease(struct tsp_party *party, const struct lease *lease)
 {
 	*party = (struct tsp_party){

@@ -106,6 +106,9 @@ enum tsp_status tsp_status_from_code(uint16_t code, enum tsp_generation generati
 /* The text behind the code on the status line: "Success", "Address pool exhausted". */
 const char *tsp_status_text(enum tsp_status status);
 
+/* True for a message that an answer is due to. */
+bool tsp_msg_is_request(const struct tsp_msg *msg);
+
 /* Builds a party from a lease: v4 and v6 and ranges (none for an exclusive address). */
 void tsp_party_from_lease(struct tsp_party *party, const struct lease *lease);
 /* The tunnel end: the first global address, wherever it stands (R83); false when there is none. */
