@@ -361,6 +361,11 @@ void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 	work(engine, session, now_ms);
 }
 
+void srv_engine_stop(struct srv_engine *engine)
+{
+	engine->is_stopping = true;
+}
+
 void srv_engine_session_closed(
 	struct srv_engine *engine, struct srv_session *session, int64_t now_ms)
 {
@@ -374,7 +379,7 @@ void srv_engine_session_closed(
 		pop(session);
 	while ((lease = LIST_FIRST(&session->leases)) != NULL) {
 		srv_lease_attach(lease, NULL);
-		if (!lease->unconfirmed || lease->job != NULL)
+		if (!lease->unconfirmed || lease->job != NULL || engine->is_stopping)
 			continue;
 		srv_engine_count(engine, SRV_COUNT_LEASES_UNDONE);
 		srv_lease_end(engine, lease, SRV_REASON_NOT_ACCEPTED, now_ms);

@@ -175,6 +175,10 @@ int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *
 void srv_session_init(struct srv_session *session);
 void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 	const struct tsp_msg *msg, int64_t now_ms);
+/*
+ * The program ends, and with it all sessions: a client whose accept is still on its way keeps its lease.
+ */
+void srv_engine_stop(struct srv_engine *engine);
 /* The session must not be used afterwards. */
 void srv_engine_session_closed(
 	struct srv_engine *engine, struct srv_session *session, int64_t now_ms);

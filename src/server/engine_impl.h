@@ -12,6 +12,7 @@ struct srv_engine {
 	struct srv_engine_params params;
 	struct srv_lease_db *db;
 	TAILQ_HEAD(, srv_job) jobs; /* under way */
+	bool is_stopping; /* sessions that close now did not mean to */
 };
 
 #define SRV_TEP_TRIES_MAX 3 /* TEPs that are asked for one request */

@@ -400,6 +400,8 @@ void srv_server_destroy(struct srv_server *server)
 	if (server == NULL)
 		return;
 	ctl_server_destroy(server->ctl);
+	if (server->engine != NULL)
+		srv_engine_stop(server->engine);
 	srv_listener_destroy(server->listener);
 	if (server->tick != NULL)
 		event_free(server->tick);

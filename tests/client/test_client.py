@@ -503,7 +503,8 @@ def test_sighup_takes_a_changed_configuration(bench, server, make_client):
     client.write_config(device="dti7", mode="host")
     client.signal(signal.SIGHUP)
     wait_for(lambda: client.state_is("bound") and client.show()["device"] == "dti7", "the change")
-    assert server.actions() == ["create", "accept", "delete", "create", "accept"]
+    wait_for(lambda: server.actions() == ["create", "accept", "delete", "create", "accept"],
+             "the other lease to be accepted")
     assert "dstm_dti7" in bench.host_state()["tables"]
     assert "dstm_dstm0" not in bench.host_state()["tables"]
 

@@ -239,6 +239,20 @@ static void a_new_lease_stays_only_when_it_is_accepted(void **state)
 	}
 }
 
+/* The program ends between the answer and the client's word: the client counts on its lease, and keeps it. */
+static void a_new_lease_outlives_the_server(void **state)
+{
+	struct world *world = *state;
+	struct srv_session session;
+
+	begin_session(&session, TSP_GENERATION_2, "");
+	make_lease(world, &session, "2001:db8:1::1");
+	srv_engine_stop(world->engine);
+	close_session(world, &session);
+	expect_nothing(world);
+	assert_int_equal(leases_in(world, SRV_LEASE_ACTIVE), 1);
+}
+
 /* A renewed lease is not new: closing or rejecting does not undo it. */
 static void a_renewed_lease_needs_no_accept(void **state)
 {
@@ -376,6 +390,7 @@ int main(void)
 		engine_test(a_former_holder_is_forgotten_when_another_has_the_range),
 		engine_test(a_return_that_fails_rests_again),
 		engine_test(a_new_lease_stays_only_when_it_is_accepted),
+		engine_test(a_new_lease_outlives_the_server),
 		engine_test(a_renewed_lease_needs_no_accept),
 		engine_test(a_second_connection_takes_over_what_is_to_be_accepted),
 		engine_test(actions_that_are_not_the_clients_are_refused_or_ignored),
