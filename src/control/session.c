@@ -39,6 +39,7 @@ struct tep_sessions {
 	struct tep_sessions_params params;
 	struct evconnlistener *listener;
 	struct event *resume; /* accepting after a pause */
+	struct event *sweep; /* more of a large table after a list */
 	struct tsp_auth auth;
 	struct session_list all; /* oldest first */
 	uint32_t n_strangers;
@@ -116,6 +117,25 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 		addr_endpoint_format(tsp_conn_peer(conn), peer));
 }
 
+static const struct timeval soon;
+
+/* One slice for each server that has sent a whole list; the event loop turns in between. */
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct tep_sessions *sessions = arg;
+	bool more = false;
+
+	for (uint32_t i = 0; i < sessions->params.n_servers; i++) {
+		struct tep_sync_server *server = &sessions->servers[i].sync;
+
+		if (server->sweeping)
+			tep_sync_sweep(&sessions->params.sync, server);
+		more |= server->sweeping;
+	}
+	if (more)
+		evtimer_add(sessions->sweep, &soon);
+}
+
 static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
 {
 	struct session *session = arg;
@@ -127,6 +147,8 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 		return;
 	tep_sync_apply(&sessions->params.sync, &session->server->sync, msg,
 		sessions->params.now_ms(sessions->params.now_arg), &answer);
+	if (session->server->sync.sweeping && !evtimer_pending(sessions->sweep, NULL))
+		evtimer_add(sessions->sweep, &soon);
 	error = tsp_conn_send(conn, &answer);
 	if (error == 0)
 		return;
@@ -224,7 +246,8 @@ static int listen_on(struct tep_sessions *sessions)
 	struct sockaddr_in6 sa;
 
 	sessions->resume = evtimer_new(sessions->params.base, on_resume, sessions);
-	if (sessions->resume == NULL)
+	sessions->sweep = evtimer_new(sessions->params.base, on_sweep, sessions);
+	if (sessions->resume == NULL || sessions->sweep == NULL)
 		return -ENOMEM;
 	addr_endpoint_to_sockaddr(&sessions->params.listen, &sa);
 	sessions->listener = evconnlistener_new_bind(sessions->params.base, on_accept, sessions,
@@ -273,6 +296,8 @@ struct tep_sessions *tep_sessions_create(const struct tep_sessions_params *param
 		return sessions;
 	if (sessions->resume != NULL)
 		event_free(sessions->resume);
+	if (sessions->sweep != NULL)
+		event_free(sessions->sweep);
 	free(sessions);
 	errno = -error;
 	return NULL;
@@ -302,6 +327,7 @@ void tep_sessions_destroy(struct tep_sessions *sessions)
 		return;
 	evconnlistener_free(sessions->listener);
 	event_free(sessions->resume);
+	event_free(sessions->sweep);
 	TAILQ_FOREACH(session, &sessions->all, link)
 		dismiss(session);
 	wait_for_connections(sessions);

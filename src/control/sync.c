@@ -5,6 +5,9 @@
 
 #include <errno.h>
 
+#define SWEEP_SLICE \
+	4096 /* bindings looked at in one go: a millisecond or two when all are removed */
+
 /* How a range stood before a create touched it. */
 struct before {
 	bool stood;
@@ -49,9 +52,16 @@ static uint32_t end_of(const struct lease *lease, int64_t now_ms)
 
 /* --- create -------------------------------------------------------------------------------------- */
 
-/* Removes bindings that ended but were not swept yet, where they stand in the way. */
-static void clear_ended(
-	const struct tep_sync *sync, const struct dp_binding *wanted, uint32_t now_s)
+/* The last whole list of its server did not name it. */
+static bool is_left_over(const struct tep_sync_server *server, const struct dp_binding *binding)
+{
+	return !binding->is_static && binding->owner == server->owner &&
+	       (int32_t)(binding->serial - server->listed_serial) < 0;
+}
+
+/* Removes bindings that ended or are left over but were not swept yet, where they stand in the way. */
+static void clear_way(const struct tep_sync *sync, const struct tep_sync_server *server,
+	const struct dp_binding *wanted, uint32_t now_s)
 {
 	uint32_t v4 = rte_be_to_cpu_32(wanted->v4_be);
 
@@ -62,15 +72,15 @@ static void clear_ended(
 		if (found == NULL)
 			continue;
 		range = range_of(found);
-		if (found->end_s <= now_s)
+		if (found->end_s <= now_s || (server->sweeping && is_left_over(server, found)))
 			dp_bindings_remove(sync->table, v4, range);
 		port = range.last;
 	}
 }
 
 /* Adds or renews one range, and remembers how it stood. */
-static int place(const struct tep_sync *sync, const struct dp_binding *binding, uint32_t now_s,
-	struct before *before)
+static int place(const struct tep_sync *sync, const struct tep_sync_server *server,
+	const struct dp_binding *binding, uint32_t now_s, struct before *before)
 {
 	const struct dp_binding *found = dp_bindings_find(
 		sync->table, rte_be_to_cpu_32(binding->v4_be), binding->first);
@@ -87,7 +97,7 @@ static int place(const struct tep_sync *sync, const struct dp_binding *binding, 
 	error = dp_bindings_add(sync->table, binding);
 	if (error != -EEXIST)
 		return error;
-	clear_ended(sync, binding, now_s);
+	clear_way(sync, server, binding, now_s);
 	return dp_bindings_add(sync->table, binding);
 }
 
@@ -121,7 +131,7 @@ static int place_all(const struct tep_sync *sync, const struct tep_sync_server *
 
 		binding.first = lease->ranges[i].first;
 		binding.last = lease->ranges[i].last;
-		error = place(sync, &binding, (uint32_t)(now_ms / 1000), &before[i]);
+		error = place(sync, server, &binding, (uint32_t)(now_ms / 1000), &before[i]);
 		if (error == 0)
 			continue;
 		while (i-- > 0) {
@@ -229,24 +239,27 @@ struct levelling {
 	struct tep_sync_server *server;
 };
 
-static void remove_if_not_named(void *arg, const struct dp_binding *binding)
+static void remove_if_left_over(void *arg, const struct dp_binding *binding)
 {
 	const struct levelling *levelling = arg;
 
-	if (binding->is_static || binding->owner != levelling->server->owner ||
-		binding->serial == levelling->server->serial)
-		return;
-	if (dp_bindings_remove(levelling->sync->table, rte_be_to_cpu_32(binding->v4_be),
-		    range_of(binding)) == 0)
+	if (is_left_over(levelling->server, binding) &&
+		dp_bindings_remove(levelling->sync->table, rte_be_to_cpu_32(binding->v4_be),
+			range_of(binding)) == 0)
 		levelling->server->levelled_out++;
+}
+
+void tep_sync_sweep(const struct tep_sync *sync, struct tep_sync_server *server)
+{
+	struct levelling levelling = {.sync = sync, .server = server};
+
+	server->sweeping = dp_bindings_walk(
+		sync->table, &server->cursor, SWEEP_SLICE, remove_if_left_over, &levelling);
 }
 
 static enum tsp_status list(
 	const struct tep_sync *sync, struct tep_sync_server *server, const struct tsp_msg *request)
 {
-	struct levelling levelling = {.sync = sync, .server = server};
-	uint32_t cursor = 0;
-
 	if (request->sync == TSP_SYNC_BEGIN) {
 		server->serial++;
 		server->levelling = true;
@@ -254,9 +267,10 @@ static enum tsp_status list(
 	}
 	if (request->sync != TSP_SYNC_END || !server->levelling)
 		return TSP_STATUS_MALFORMED;
-	while (dp_bindings_walk(sync->table, &cursor, UINT32_MAX, remove_if_not_named, &levelling))
-		;
 	server->levelling = false;
+	server->listed_serial = server->serial;
+	server->cursor = 0;
+	tep_sync_sweep(sync, server);
 	return TSP_STATUS_OK;
 }
 

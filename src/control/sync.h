@@ -6,6 +6,9 @@
  * each live binding, "list sync=end") removes what the server owned and did not name; a session that breaks off
  * before the end removes nothing. Static bindings belong to the operator: a server can confirm one, never
  * change or remove it.
+ *
+ * A table of millions is looked through slice by slice, so that nothing else waits for it. What is to go and was not met
+ * yet gives way at once where a new binding wants its place.
  */
 #pragma once
 
@@ -29,6 +32,9 @@ struct tep_sync_server {
 	uint16_t owner; /* 1.. */
 	bool levelling; /* between begin and end */
 	uint32_t serial; /* of the announcement now */
+	bool sweeping; /* a list has ended, and not all that it did not name is gone yet */
+	uint32_t listed_serial; /* of that list */
+	uint32_t cursor; /* in the table */
 	uint64_t creates; /* done */
 	uint64_t deletes; /* done */
 	uint64_t refused; /* answered with an error */
@@ -41,3 +47,6 @@ void tep_sync_session_starts(struct tep_sync_server *server);
 /* Carries out one request at now_ms of the table's clock, and says what to answer. */
 void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
 	const struct tsp_msg *request, int64_t now_ms, struct tsp_msg *answer);
+
+/* While server->sweeping: looks through another slice of the table. */
+void tep_sync_sweep(const struct tep_sync *sync, struct tep_sync_server *server);

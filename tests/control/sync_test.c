@@ -458,6 +458,50 @@ static void a_session_that_breaks_off_removes_nothing(void **state)
 	assert_null(find(f, 1024));
 }
 
+#define MANY 10000 /* more than one slice */
+
+/* One port each, of addresses from SHARED on, by number. */
+static enum tsp_status create_many(struct fixture *f, uint32_t i, const char *client)
+{
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, client, 1, 1);
+
+	msg.client.v4 += i / 64;
+	msg.client.ranges[0].first = msg.client.ranges[0].last = i % 64 * 1024;
+	return apply(f, &msg);
+}
+
+/* S1: no packet and no other server waits for the removal of what a list did not name. */
+static void a_large_table_gets_level_in_slices(void **state)
+{
+	struct fixture *f = *state;
+	struct dp_bindings_params params = {
+		.max_bindings = MANY + 16, .max_readers = 1, .socket = SOCKET_ID_ANY};
+	uint32_t slices = 0, left, kept = 0;
+
+	dp_bindings_destroy(f->sync.table);
+	f->sync.table = dp_bindings_create(&params);
+	assert_non_null(f->sync.table);
+	for (uint32_t i = 0; i < MANY; i++)
+		assert_int_equal(create_many(f, i, CLIENT), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	for (uint32_t i = 0; i < MANY; i += 10, kept++)
+		assert_int_equal(create_many(f, i, CLIENT), TSP_STATUS_OK);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_END), TSP_STATUS_OK);
+	assert_true(f->server.sweeping);
+	left = count(f);
+	assert_in_range(left, MANY / 2, MANY - 1);
+
+	/* What is new stays, whenever it came; what is left over gives way to it. */
+	assert_int_equal(create_many(f, MANY - 1, OTHER), TSP_STATUS_OK);
+	assert_int_equal(create_many(f, MANY - 10, OTHER), TSP_STATUS_TEP_ERROR); /* was named */
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	for (; f->server.sweeping; slices++)
+		tep_sync_sweep(&f->sync, &f->server);
+	assert_in_range(slices, 1, 10);
+	assert_int_equal(count(f), kept + 1);
+	assert_int_equal(create_many(f, MANY - 1, CLIENT), TSP_STATUS_TEP_ERROR);
+}
+
 static void what_a_tep_does_not_do_is_malformed(void **state)
 {
 	static const struct tsp_msg messages[] = {
@@ -501,6 +545,7 @@ int main(void)
 		SYNC_TEST(getting_level_leaves_another_servers_bindings_alone),
 		SYNC_TEST(a_binding_that_a_second_server_confirms_becomes_its_own),
 		SYNC_TEST(a_session_that_breaks_off_removes_nothing),
+		SYNC_TEST(a_large_table_gets_level_in_slices),
 		SYNC_TEST(what_a_tep_does_not_do_is_malformed),
 	};
 
