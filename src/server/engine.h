@@ -38,6 +38,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#define SRV_TICK_LEASES          128 /* ended in one go: a millisecond or two */
 #define SRV_SESSION_REQUESTS_MAX 64 /* requests of one session, the first of which is worked on */
 #define SRV_SESSION_WAITING_MAX  128 /* and what needs no answer in between */
 
@@ -190,6 +191,7 @@ void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job,
 
 /* When srv_engine_tick has to be called next; SRV_LEASE_NEVER. */
 int64_t srv_engine_next_ms(const struct srv_engine *engine);
+/* Ends what is due, at most SRV_TICK_LEASES; the others are due still. */
 void srv_engine_tick(struct srv_engine *engine, int64_t now_ms);
 
 /* For those who show or announce leases. */

@@ -240,7 +240,10 @@ void srv_engine_tick(struct srv_engine *engine, int64_t now_ms)
 {
 	struct srv_lease *lease;
 
-	while ((lease = srv_lease_db_first_due(engine->db)) != NULL && lease->due_ms <= now_ms) {
+	for (uint32_t i = 0; i < SRV_TICK_LEASES; i++) {
+		lease = srv_lease_db_first_due(engine->db);
+		if (lease == NULL || lease->due_ms > now_ms)
+			return;
 		if (lease->state == SRV_LEASE_RESTING)
 			become_former(engine, lease);
 		else

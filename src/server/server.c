@@ -13,6 +13,9 @@
 
 #define PARSER_PATIENCE_MS 5000 /* how long a parser may read one batch of messages */
 #define TICK_MS            100 /* how late a lease may end */
+#define LIST_SLICE         4096 /* leases looked at in one go for a TEP's list */
+#define TEP_BACKLOG_MAX    512 /* requests under way to a TEP at which no more leases end */
+#define STORE_BACKLOG_MAX  4096 /* the same of changes to the store */
 #define CONFIRM_S          30 /* how long a generation 2 client may take to accept */
 
 /* --- the engine's actions ------------------------------------------------------------------------ */
@@ -110,20 +113,23 @@ static void on_tep_answered(
 	srv_engine_tep_answered(server->engine, token, result, answer, clock_boot_ms());
 }
 
-static bool next_lease(void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease)
+static enum srv_tep_list next_lease(void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease)
 {
 	const struct srv_server *server = arg;
 	const struct srv_lease_db *db = srv_engine_leases(server->engine);
+	uint32_t end = *cursor + LIST_SLICE;
 
 	while (*cursor < srv_lease_db_slots(db)) {
+		if (*cursor == end)
+			return SRV_TEP_LIST_PAUSE;
 		const struct srv_lease *next = srv_lease_db_at(db, (*cursor)++);
 
 		if (next == NULL || next->state != SRV_LEASE_ACTIVE || next->tep != tep)
 			continue;
 		*lease = next->lease;
-		return true;
+		return SRV_TEP_LIST_LEASE;
 	}
-	return false;
+	return SRV_TEP_LIST_END;
 }
 
 static const struct srv_tep_link_ops link_ops = {
@@ -131,12 +137,31 @@ static const struct srv_tep_link_ops link_ops = {
 	.next_lease = next_lease,
 };
 
+/* What ends by the thousand waits for the TEPs and the disk: requests of clients come in between. */
+static bool has_room(const struct srv_server *server)
+{
+	for (uint32_t i = 0; i < server->fleet.n; i++) {
+		const struct srv_tep_link *link = server->fleet.teps[i].link;
+
+		if (link != NULL && srv_tep_link_backlog(link) > TEP_BACKLOG_MAX)
+			return false;
+	}
+	return srv_writer_backlog(server->writer) <= STORE_BACKLOG_MAX;
+}
+
+static const struct timeval tick_period = {.tv_usec = TICK_MS * 1000};
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval soon = {.tv_usec = 1000};
 	struct srv_server *server = arg;
+	int64_t now_ms = clock_boot_ms();
 
-	srv_engine_tick(server->engine, clock_boot_ms());
+	if (has_room(server))
+		srv_engine_tick(server->engine, now_ms);
 	srv_fleet_sweep(&server->fleet, server->engine);
+	evtimer_add(
+		server->tick, srv_engine_next_ms(server->engine) <= now_ms ? &soon : &tick_period);
 }
 
 /* --- start --------------------------------------------------------------------------------------- */
@@ -346,10 +371,8 @@ static int start_listening(struct srv_server *server)
 
 static int start_tick(struct srv_server *server)
 {
-	static const struct timeval period = {.tv_usec = TICK_MS * 1000};
-
-	server->tick = event_new(server->base, -1, EV_PERSIST, on_tick, server);
-	if (server->tick == NULL || event_add(server->tick, &period) < 0)
+	server->tick = evtimer_new(server->base, on_tick, server);
+	if (server->tick == NULL || evtimer_add(server->tick, &tick_period) < 0)
 		return -ENOMEM;
 	return 0;
 }

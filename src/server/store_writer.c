@@ -13,6 +13,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#define DELIVERED_AT_ONCE 256 /* answers, before the event loop turns */
+
 /* One change on its way to the store and back. */
 struct change {
 	STAILQ_ENTRY(change) link;
@@ -38,6 +40,8 @@ struct srv_writer {
 	int wake_fd; /* eventfd: the thread has finished a group */
 	pthread_t thread;
 	bool failing; /* event loop's: the last group failed */
+	struct change_list arrived; /* event loop's: written, and not delivered yet */
+	uint32_t n_open; /* event loop's: given, and not delivered yet */
 
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work;
@@ -149,28 +153,36 @@ static void free_change(struct change *change)
 	free(change);
 }
 
+static void deliver_one(struct srv_writer *writer, struct change *change, const char *error)
+{
+	writer->n_open--;
+	report(writer, change->error, error);
+	if (change->token != NULL)
+		writer->done(writer->arg, change->token, change->unrecorded ? -EIO : change->error);
+	free_change(change);
+}
+
 static void deliver(evutil_socket_t fd, short what, void *arg)
 {
 	struct srv_writer *writer = arg;
-	struct change_list finished = STAILQ_HEAD_INITIALIZER(finished);
 	struct change *change;
 	char error[SRV_STORE_ERROR_SIZE];
 	eventfd_t ignored;
 
 	eventfd_read(fd, &ignored);
 	pthread_mutex_lock(&writer->lock);
-	STAILQ_CONCAT(&finished, &writer->finished);
+	STAILQ_CONCAT(&writer->arrived, &writer->finished);
 	memcpy(error, writer->error, sizeof(error));
 	pthread_mutex_unlock(&writer->lock);
 
-	while ((change = STAILQ_FIRST(&finished)) != NULL) {
-		STAILQ_REMOVE_HEAD(&finished, link);
-		report(writer, change->error, error);
-		if (change->token != NULL)
-			writer->done(writer->arg, change->token,
-				change->unrecorded ? -EIO : change->error);
-		free_change(change);
+	for (uint32_t i = 0; i < DELIVERED_AT_ONCE; i++) {
+		change = STAILQ_FIRST(&writer->arrived);
+		if (change == NULL)
+			return;
+		STAILQ_REMOVE_HEAD(&writer->arrived, link);
+		deliver_one(writer, change, error);
 	}
+	eventfd_write(fd, 1);
 }
 
 /* Signals are the event loop's: the thread starts with all of them blocked. */
@@ -205,6 +217,7 @@ static void release(struct srv_writer *writer)
 	pthread_mutex_destroy(&writer->lock);
 	pthread_cond_destroy(&writer->work);
 	free_changes(&writer->finished);
+	free_changes(&writer->arrived);
 	free(writer);
 }
 
@@ -222,6 +235,7 @@ struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *
 	writer->arg = arg;
 	STAILQ_INIT(&writer->queued);
 	STAILQ_INIT(&writer->finished);
+	STAILQ_INIT(&writer->arrived);
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->work, NULL);
 	writer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -274,6 +288,7 @@ static struct change *make_change(const struct srv_record *note, void *token)
 
 static int enqueue(struct srv_writer *writer, struct change *change)
 {
+	writer->n_open++;
 	pthread_mutex_lock(&writer->lock);
 	STAILQ_INSERT_TAIL(&writer->queued, change, link);
 	pthread_cond_signal(&writer->work);
@@ -322,4 +337,9 @@ struct srv_writer_counts srv_writer_count(struct srv_writer *writer)
 	counts = writer->counts;
 	pthread_mutex_unlock(&writer->lock);
 	return counts;
+}
+
+uint32_t srv_writer_backlog(const struct srv_writer *writer)
+{
+	return writer->n_open;
 }

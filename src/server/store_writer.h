@@ -49,3 +49,6 @@ int srv_writer_remove(struct srv_writer *writer, uint64_t id, void *token);
 int srv_writer_note(struct srv_writer *writer, const struct srv_record *note);
 
 struct srv_writer_counts srv_writer_count(struct srv_writer *writer);
+
+/* Changes that were given and whose end has not been told yet. For the event loop's thread. */
+uint32_t srv_writer_backlog(const struct srv_writer *writer);

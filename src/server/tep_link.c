@@ -47,16 +47,20 @@ struct srv_tep_link {
 	int64_t since_ms;
 	struct event *dial; /* the next attempt */
 	struct event *check; /* of the time that requests take, while there are any */
+	struct event *more; /* of the list, after a pause */
 	int64_t progress_ms; /* when the TEP last answered, or began to owe an answer */
 	uint32_t attempts; /* since the TEP was last level */
 	char last_error[ERROR_SIZE];
 
-	struct request_list unsent; /* creates, oldest first */
+	struct request_list
+		unsent; /* creates and deletes, oldest first; without a session only creates */
 	struct request_list sent; /* in the order of their answers */
+	uint32_t n_unsent;
 	uint32_t n_sent;
 	uint32_t cursor; /* of the list */
 	uint32_t n_level; /* leases on it so far */
 	bool listing; /* more of the list is to be sent */
+	bool telling; /* goes through the requests: who is told may ask for more, which waits */
 };
 
 static void count(struct srv_tep_link *link, enum srv_counter counter)
@@ -172,17 +176,36 @@ static void transmit(struct srv_tep_link *link, struct request *request)
 	tsp_conn_send(link->conn, &msg);
 }
 
+/* NULL: not now. */
 static struct request *next_of_list(struct srv_tep_link *link)
 {
 	struct lease lease;
 
-	if (!link->params.ops->next_lease(
-		    link->params.arg, link->params.tep, &link->cursor, &lease)) {
-		link->listing = false;
-		return new_request(link, END, NULL, NULL);
+	switch (link->params.ops->next_lease(
+		link->params.arg, link->params.tep, &link->cursor, &lease)) {
+	case SRV_TEP_LIST_LEASE:
+		link->n_level++;
+		return new_request(link, LEVEL, &lease, NULL);
+	case SRV_TEP_LIST_PAUSE:
+		set_timer(link->more, 0);
+		return NULL;
+	case SRV_TEP_LIST_END:
+		break;
 	}
-	link->n_level++;
-	return new_request(link, LEVEL, &lease, NULL);
+	link->listing = false;
+	return new_request(link, END, NULL, NULL);
+}
+
+static void add_unsent(struct srv_tep_link *link, struct request *request)
+{
+	TAILQ_INSERT_TAIL(&link->unsent, request, link);
+	link->n_unsent++;
+}
+
+static void take_unsent(struct srv_tep_link *link, struct request *request)
+{
+	TAILQ_REMOVE(&link->unsent, request, link);
+	link->n_unsent--;
 }
 
 /* Sends what there is room for: new requests first, then more of the list. */
@@ -190,12 +213,12 @@ static void pump(struct srv_tep_link *link)
 {
 	struct request *request;
 
-	while (link->state != SRV_TEP_DOWN && link->n_sent < WINDOW &&
+	while (link->state != SRV_TEP_DOWN && !link->telling && link->n_sent < WINDOW &&
 		tsp_conn_queued(link->conn) < OUTPUT_HIGH) {
 		request = TAILQ_FIRST(&link->unsent);
 		if (request != NULL)
-			TAILQ_REMOVE(&link->unsent, request, link);
-		else if (link->listing)
+			take_unsent(link, request);
+		else if (link->listing && !evtimer_pending(link->more, NULL))
 			request = next_of_list(link);
 		if (request == NULL)
 			break;
@@ -225,13 +248,21 @@ static void redial(struct srv_tep_link *link)
  */
 static void requeue(struct srv_tep_link *link, struct request_list *deletes)
 {
-	struct request *request;
+	struct request *request, *next;
 
+	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
+		next = TAILQ_NEXT(request, link);
+		if (request->kind != DELETE)
+			continue;
+		take_unsent(link, request);
+		TAILQ_INSERT_TAIL(deletes, request, link);
+	}
 	while ((request = TAILQ_LAST(&link->sent, request_list)) != NULL) {
 		TAILQ_REMOVE(&link->sent, request, link);
-		if (request->kind == CREATE && request->token != NULL)
+		if (request->kind == CREATE && request->token != NULL) {
 			TAILQ_INSERT_HEAD(&link->unsent, request, link);
-		else if (request->kind == DELETE)
+			link->n_unsent++;
+		} else if (request->kind == DELETE)
 			TAILQ_INSERT_HEAD(deletes, request, link);
 		else
 			free(request);
@@ -270,13 +301,19 @@ static void hang_up(struct srv_tep_link *link, const char *why)
 	lost(link, why);
 }
 
+/* A delete is sent all the same: nobody else would take the binding away. */
 static void give_up_unsent(struct srv_tep_link *link, int64_t now_ms)
 {
 	struct request_list late = TAILQ_HEAD_INITIALIZER(late);
-	struct request *request;
+	struct request *request, *next;
 
-	while ((request = TAILQ_FIRST(&link->unsent)) != NULL && request->deadline_ms <= now_ms) {
-		TAILQ_REMOVE(&link->unsent, request, link);
+	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
+		next = TAILQ_NEXT(request, link);
+		if (request->deadline_ms > now_ms)
+			break;
+		if (request->kind == DELETE)
+			continue;
+		take_unsent(link, request);
 		TAILQ_INSERT_TAIL(&late, request, link);
 	}
 	while ((request = TAILQ_FIRST(&late)) != NULL) {
@@ -286,12 +323,12 @@ static void give_up_unsent(struct srv_tep_link *link, int64_t now_ms)
 	}
 }
 
-/* Their answers are still to come, in their places, but nobody waits for them any more. */
-static void give_up_sent(struct srv_tep_link *link, int64_t now_ms)
+/* They keep their places, but nobody waits for them any more. */
+static void stop_waiting(struct srv_tep_link *link, struct request_list *requests, int64_t now_ms)
 {
 	struct request *request;
 
-	TAILQ_FOREACH(request, &link->sent, link) {
+	TAILQ_FOREACH(request, requests, link) {
 		if (request->token == NULL || request->deadline_ms > now_ms)
 			continue;
 		count(link, SRV_COUNT_TEP_TIMEOUTS);
@@ -308,9 +345,12 @@ static void on_check(evutil_socket_t fd, short what, void *arg)
 	if (link->n_sent > 0 &&
 		now_ms - link->progress_ms >= (int64_t)link->params.timeout_s * 1000)
 		hang_up(link, "it does not answer");
-	give_up_sent(link, now_ms);
+	link->telling = true;
 	give_up_unsent(link, now_ms);
-	watch(link);
+	stop_waiting(link, &link->sent, now_ms);
+	stop_waiting(link, &link->unsent, now_ms);
+	link->telling = false;
+	pump(link);
 }
 
 /* --- a session ----------------------------------------------------------------------------------- */
@@ -397,6 +437,11 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 		on_answer(link, msg);
 }
 
+static void on_more(evutil_socket_t fd, short what, void *arg)
+{
+	pump(arg);
+}
+
 static void on_drained(struct tsp_conn *conn, void *arg)
 {
 	if (arg != NULL)
@@ -457,7 +502,8 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 	set_state(link, SRV_TEP_DOWN);
 	link->dial = evtimer_new(params->base, on_dial, link);
 	link->check = evtimer_new(params->base, on_check, link);
-	if (link->dial == NULL || link->check == NULL) {
+	link->more = evtimer_new(params->base, on_more, link);
+	if (link->dial == NULL || link->check == NULL || link->more == NULL) {
 		srv_tep_link_destroy(link);
 		errno = ENOMEM;
 		return NULL;
@@ -488,6 +534,8 @@ void srv_tep_link_destroy(struct srv_tep_link *link)
 		event_free(link->dial);
 	if (link->check != NULL)
 		event_free(link->check);
+	if (link->more != NULL)
+		event_free(link->more);
 	free_requests(&link->unsent);
 	free_requests(&link->sent);
 	free(link);
@@ -503,8 +551,10 @@ static void lose(struct srv_tep_link *link, struct request_list *requests)
 
 void srv_tep_link_lose(struct srv_tep_link *link)
 {
+	link->telling = true;
 	lose(link, &link->sent);
 	lose(link, &link->unsent);
+	link->telling = false;
 }
 
 uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
@@ -520,7 +570,7 @@ bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *
 		log_err("TEP %s: out of memory", link->params.name);
 		return false;
 	}
-	TAILQ_INSERT_TAIL(&link->unsent, request, link);
+	add_unsent(link, request);
 	pump(link);
 	return true;
 }
@@ -534,9 +584,14 @@ bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *
 	request = new_request(link, DELETE, lease, token);
 	if (request == NULL)
 		return false;
-	transmit(link, request);
-	watch(link);
+	add_unsent(link, request);
+	pump(link);
 	return true;
+}
+
+uint32_t srv_tep_link_backlog(const struct srv_tep_link *link)
+{
+	return link->n_unsent + (link->listing ? 0 : link->n_sent);
 }
 
 struct srv_tep_status srv_tep_link_status(const struct srv_tep_link *link)

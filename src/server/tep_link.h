@@ -7,6 +7,9 @@
  * hears after timeout_s that it is lost; the session is given up when the TEP has answered nothing at
  * all for that long.
  *
+ * Creates and deletes reach the TEP in the order in which they were asked for. A window of them is on its way at
+ * once; the others wait here, and whoever could ask for any number looks at the backlog first.
+ *
  * After connecting, the TEP gets "list sync=begin", every live lease as a create, and "list
  * sync=end"; what it held and did not hear of, it drops. The list is sent piece by piece as the output
  * drains; new requests go in between. A delete for a TEP without a session is not kept: it will not
@@ -27,15 +30,23 @@
 struct event_base;
 struct srv_tep_link;
 
+/* What the next step through the list has come to. */
+enum srv_tep_list {
+	SRV_TEP_LIST_LEASE,
+	SRV_TEP_LIST_PAUSE, /* none so far, but much was looked at: more when the event loop has turned */
+	SRV_TEP_LIST_END,
+};
+
 struct srv_tep_link_ops {
 	/* The answer to a request with a token. answer is NULL unless result is DONE. */
 	void (*answered)(
 		void *arg, void *token, enum srv_tep_result result, const struct tsp_msg *answer);
 	/*
 	 * The list: the next live lease of this TEP at or behind *cursor, which starts at 0 and is
-	 * moved on. False at the end.
+	 * moved on.
 	 */
-	bool (*next_lease)(void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease);
+	enum srv_tep_list (*next_lease)(
+		void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease);
 };
 
 struct srv_tep_link_params {
@@ -68,7 +79,10 @@ uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link);
 
 /* answered() follows, never from inside. False: out of memory, and nothing follows. */
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
-/* With a NULL token nobody hears of the answer. False: no session, nothing was sent. */
+/* With a NULL token nobody hears of the answer. False: no session, nothing will be sent. */
 bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
+
+/* Requests that the TEP has not answered yet, the list aside. */
+uint32_t srv_tep_link_backlog(const struct srv_tep_link *link);
 
 struct srv_tep_status srv_tep_link_status(const struct srv_tep_link *link);

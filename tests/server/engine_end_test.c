@@ -85,6 +85,40 @@ static void expiry_tells_the_tep_and_an_open_generation_1_session(void **state)
 	close_session(world, &new);
 }
 
+/* A million at once must not keep clients waiting: a slice, and the caller comes back for more. */
+static void leases_that_end_together_end_in_slices(void **state)
+{
+	const uint32_t n = 2 * SRV_TICK_LEASES + 7;
+	struct world *world = *state;
+	int64_t end_ms = world->now_ms + 1000;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct srv_store_record record = {
+			.id = i + 1,
+			.state = SRV_LEASE_ACTIVE,
+			.lease = {.v4 = 0xc6336407,
+				.n_ranges = 1,
+				.ranges = {{20000 + i, 20000 + i}},
+				.tep_v6 = world->teps[0].v6},
+		};
+
+		record.lease.client_v6.s6_addr32[3] = i;
+		assert_int_equal(
+			srv_engine_resume(world->engine, &record, end_ms, world->now_ms), 0);
+	}
+	pass_ms(world, 1000);
+	for (uint32_t ended = SRV_TICK_LEASES; ended < n; ended += SRV_TICK_LEASES) {
+		assert_int_equal(leases_in(world, SRV_LEASE_RESTING), ended);
+		assert_int_equal(world->n_actions, 2 * SRV_TICK_LEASES); /* delete and put */
+		assert_int_equal(srv_engine_next_ms(world->engine), end_ms);
+		world->n_actions = 0;
+		pass_ms(world, 0);
+	}
+	assert_int_equal(leases_in(world, SRV_LEASE_RESTING), n);
+	assert_int_equal(srv_engine_next_ms(world->engine), end_ms + QUARANTINE_MS);
+	world->n_actions = 0;
+}
+
 static void expiry_tells_nobody_whose_session_is_gone(void **state)
 {
 	struct world *world = *state;
@@ -385,6 +419,7 @@ int main(void)
 		engine_test(a_release_is_deleted_at_the_tep_then_stored_then_answered),
 		engine_test(a_release_does_not_wait_for_a_tep_without_a_session),
 		engine_test(expiry_tells_the_tep_and_an_open_generation_1_session),
+		engine_test(leases_that_end_together_end_in_slices),
 		engine_test(expiry_tells_nobody_whose_session_is_gone),
 		engine_test(a_range_returns_to_its_former_holder),
 		engine_test(a_former_holder_is_forgotten_when_another_has_the_range),

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The server among TEPs that fail, through restarts, and as its operator sees it."""
 
+import contextlib
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -145,6 +147,26 @@ def test_leases_that_end_while_the_server_is_down_are_ended(server, tep):
     server.start().wait_level()
     assert tep.table == {}
     assert server.leases()[0]["state"] == "quarantine"
+
+
+def test_many_leases_that_end_together_do_not_cost_the_session_with_the_tep(server, tep):
+    """Their deletes are more than may wait in a connection's output."""
+    server.config["pools"][0]["prefix"] = "198.51.100.0/26"
+    server.start().wait_level()
+    server.stop()
+    until_ms = int((time.time() + 3) * 1000)
+    with contextlib.closing(sqlite3.connect(server.config["store"])) as store, store:
+        store.executemany(
+            "INSERT INTO leases (id, state, v4, ports, client, tep, user, until_utc_ms)"
+            " VALUES (?, 'active', ?, ?, ?, '2001:db8::1', '', ?)",
+            [(i + 1, f"198.51.100.{i // 63}", f"{(i % 63 + 1) * 1024}-{(i % 63 + 1) * 1024 + 1023}",
+              f"2001:db8:1::{i:x}", until_ms) for i in range(2000)])
+    sessions = tep.sessions
+    server.start().wait_level()
+    assert tep.sessions == sessions + 1
+    wait_for(lambda: server.counter("leases-expired") == 2000 and tep.table == {}, "their end")
+    assert tep.sessions == sessions + 1
+    assert len(tep.seen("delete")) == 2000
 
 
 def test_leases_of_a_pool_that_is_gone_live_to_their_ends(server, tep):
