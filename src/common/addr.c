@@ -143,16 +143,77 @@ int addr_mac_parse(const char *text, uint8_t mac[6])
 	return 0;
 }
 
-const char *addr_v4_format(uint32_t addr, char buf[static ADDR_V4_STRLEN])
+/* Digits of number in base, without leading zeros; returns where they end. */
+static char *put_digits(char *at, uint32_t number, uint32_t base)
 {
-	struct in_addr in = {.s_addr = htonl(addr)};
+	uint32_t unit = 1;
 
-	return inet_ntop(AF_INET, &in, buf, ADDR_V4_STRLEN);
+	while (number / unit >= base)
+		unit *= base;
+	for (; unit > 0; unit /= base)
+		*at++ = "0123456789abcdef"[number / unit % base];
+	return at;
 }
 
+const char *addr_v4_format(uint32_t addr, char buf[static ADDR_V4_STRLEN])
+{
+	char *at = buf;
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		at = put_digits(at, addr >> shift & 0xff, 10);
+		*at++ = shift > 0 ? '.' : '\0';
+	}
+	return buf;
+}
+
+/* The longest run of zero groups, the first of several, at least two (RFC 5952 section 4.2). */
+static int find_zeros(const uint16_t groups[8], int *len)
+{
+	int first = -1;
+
+	*len = 1;
+	for (int i = 0; i < 8; i++) {
+		int n = 0;
+
+		while (i + n < 8 && groups[i + n] == 0)
+			n++;
+		if (n > *len) {
+			first = i;
+			*len = n;
+		}
+	}
+	return first;
+}
+
+/*
+ * As inet_ntop has it, which prints group by group and takes five times as long: each message has several
+ * addresses. The few that have an IPv4 address at their end are left to it.
+ */
 const char *addr_v6_format(const struct in6_addr *addr, char buf[static ADDR_V6_STRLEN])
 {
-	return inet_ntop(AF_INET6, addr, buf, ADDR_V6_STRLEN);
+	uint16_t groups[8];
+	int zeros, n_zeros;
+	char *at = buf;
+
+	for (int i = 0; i < 8; i++)
+		groups[i] = ntohs(addr->s6_addr16[i]);
+	zeros = find_zeros(groups, &n_zeros);
+	if (zeros == 0 && n_zeros >= 5)
+		return inet_ntop(AF_INET6, addr, buf, ADDR_V6_STRLEN);
+	for (int i = 0; i < 8; i++) {
+		if (i == zeros) {
+			*at++ = ':';
+			i += n_zeros - 1;
+			if (i == 7)
+				*at++ = ':';
+			continue;
+		}
+		if (i > 0)
+			*at++ = ':';
+		at = put_digits(at, groups[i], 16);
+	}
+	*at = '\0';
+	return buf;
 }
 
 const char *addr_v4_prefix_format(

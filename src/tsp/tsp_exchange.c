@@ -18,6 +18,8 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #define HEADER_ROOM 32 /* "Content-length: 4096" and its end */
 
@@ -72,22 +74,31 @@ static void settle_debt(struct tsp_conn *conn)
 	end_if_settled(conn);
 }
 
+/* The header goes right before the body of len octets that begins HEADER_ROOM behind octets. */
+static void put_body(struct tsp_conn *conn, char octets[static HEADER_ROOM], int len)
+{
+	char header[HEADER_ROOM];
+	int header_len = snprintf(header, sizeof(header), "Content-length: %d\r\n", len);
+
+	memcpy(octets + HEADER_ROOM - header_len, header, header_len);
+	evbuffer_add(output(conn), octets + HEADER_ROOM - header_len, header_len + len);
+}
+
 int tsp_conn_send(struct tsp_conn *conn, const struct tsp_msg *msg)
 {
-	char body[TSP_SEND_MAX];
+	char octets[HEADER_ROOM + TSP_SEND_MAX];
 	int len;
 
 	if (conn->state != TSP_CONN_READY)
 		return -ENOTCONN;
-	len = tsp_xml_write(msg, conn->generation, body, sizeof(body));
+	len = tsp_xml_write(msg, conn->generation, octets + HEADER_ROOM, TSP_SEND_MAX);
 	if (len < 0)
 		return len;
 	if (tsp_conn_queued(conn) + len + HEADER_ROOM > conn->params.limits.output_max) {
 		tsp_conn_drop(conn, TSP_CLOSE_TIMEOUT, "the peer does not read what we send");
 		return -ENOBUFS;
 	}
-	evbuffer_add_printf(output(conn), "Content-length: %d\r\n", len);
-	evbuffer_add(output(conn), body, len);
+	put_body(conn, octets, len);
 	if (msg->status != TSP_STATUS_NONE)
 		settle_debt(conn);
 	return 0;

@@ -4,6 +4,7 @@
 #include "tsp/tsp_xml.h"
 
 #include <libxml/parser.h>
+#include <libxml/parserInternals.h>
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -194,6 +195,24 @@ static bool begins_as_utf8(const char *xml, size_t len)
 	return (len > 0 && xml[0] == '<') || (len > 3 && memcmp(xml, "\xef\xbb\xbf<", 4) == 0);
 }
 
+/* The whole message at once. Told that there is no more to come, the parser does not look for it at each word. */
+static bool push_input(const char *xml, size_t len)
+{
+	xmlParserInputBuffer *buffer = xmlParserInputBufferCreateMem(
+		xml, (int)len, XML_CHAR_ENCODING_NONE);
+	xmlParserInput *input;
+
+	if (buffer == NULL)
+		return false;
+	buffer->readcallback = NULL;
+	input = xmlNewIOInputStream(parser, buffer, XML_CHAR_ENCODING_NONE);
+	if (input == NULL) {
+		xmlFreeParserInputBuffer(buffer);
+		return false;
+	}
+	return inputPush(parser, input) >= 0;
+}
+
 const struct tsp_xml_node *tsp_xml_tree_read(const char *xml, size_t len, const char **why)
 {
 	/* The entities that are replaced are XML's own five: others cannot be declared. */
@@ -210,7 +229,11 @@ const struct tsp_xml_node *tsp_xml_tree_read(const char *xml, size_t len, const 
 	if (parser == NULL && !create_parser())
 		return NULL;
 	begin_tree();
-	xmlFreeDoc(xmlCtxtReadMemory(parser, xml, len, NULL, NULL, options));
+	xmlCtxtReset(parser);
+	xmlCtxtUseOptions(parser, options);
+	if (!push_input(xml, len))
+		return NULL;
+	xmlParseDocument(parser);
 	is_spoilt = tree.broken != NULL || !parser->wellFormed || tree.n_nodes == 0;
 	*why = tree.broken != NULL ? tree.broken : "not well-formed XML";
 	return is_spoilt ? NULL : &tree.nodes[0];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "common/addr.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -46,6 +47,29 @@ static void ipv6_text_is_strict_and_canonical(void **state)
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		assert_int_equal(addr_v6_parse(good[i].in, &addr), 0);
 		assert_string_equal(addr_v6_format(&addr, buf), good[i].out);
+	}
+}
+
+/* RFC 5952 by another's hand: groups that are often zero, at each place. */
+static void addresses_are_printed_as_inet_ntop_has_them(void **state)
+{
+	char ours[ADDR_V6_STRLEN], theirs[ADDR_V6_STRLEN];
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	for (uint32_t i = 0; i < 200000; i++) {
+		arc4random_buf(&v6, sizeof(v6));
+		for (uint32_t group = 0; group < 8; group++) {
+			if (i >> group & 1)
+				v6.s6_addr16[group] = 0;
+			else if (i >> (group + 8) & 1)
+				v6.s6_addr16[group] &= htons(0xf);
+		}
+		inet_ntop(AF_INET6, &v6, theirs, sizeof(theirs));
+		assert_string_equal(addr_v6_format(&v6, ours), theirs);
+		v4.s_addr = v6.s6_addr32[i % 4] & htonl(i % 3 == 0 ? 0x0f63ff00 : UINT32_MAX);
+		inet_ntop(AF_INET, &v4, theirs, sizeof(theirs));
+		assert_string_equal(addr_v4_format(ntohl(v4.s_addr), ours), theirs);
 	}
 }
 
@@ -234,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ipv4_text_is_strict),
 		cmocka_unit_test(ipv6_text_is_strict_and_canonical),
+		cmocka_unit_test(addresses_are_printed_as_inet_ntop_has_them),
 		cmocka_unit_test(prefixes_refuse_host_bits_and_bad_lengths),
 		cmocka_unit_test(prefixes_come_back_as_they_were),
 		cmocka_unit_test(a_prefix_contains_its_own_addresses_only),
