@@ -195,6 +195,8 @@ static int start_thread(struct srv_writer *writer)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&writer->thread, NULL, write_loop, writer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret == 0)
+		pthread_setname_np(writer->thread, "dstm-store");
 	return ret;
 }
 
