@@ -43,13 +43,14 @@ static bool ask_line(const char *question, char line[static TSP_PASSWORD_MAX])
 	struct termios shown, hidden;
 	bool ok;
 
-	fputs(question, stderr);
 	if (tcgetattr(STDIN_FILENO, &shown) < 0)
 		return false;
 	hidden = shown;
 	hidden.c_lflag &= ~ECHO;
+	/* What was typed before the question is discarded; an answer to it is not. */
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) < 0)
 		return false;
+	fputs(question, stderr);
 	ok = read_line(line);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
 	fputc('\n', stderr);
