@@ -90,7 +90,7 @@ static void log_lease(const struct srv_engine *engine, const struct srv_job *job
 	const struct srv_lease *lease = job->lease;
 	char text[LEASE_STRLEN];
 
-	log_info("lease %s: %s, user %s, pool %s, TEP %s", lease_format(&lease->lease, text), what,
+	log_debug("lease %s: %s, user %s, pool %s, TEP %s", lease_format(&lease->lease, text), what,
 		lease->user[0] != '\0' ? lease->user : "(anonymous)",
 		srv_engine_pool_name(engine, lease), srv_engine_tep_name(engine, lease));
 }

@@ -222,7 +222,7 @@ static void expire(struct srv_engine *engine, struct srv_lease *lease, int64_t n
 	bool undone = lease->unconfirmed && lease->lease.end_ms > now_ms;
 	char text[LEASE_STRLEN];
 
-	log_info("lease %s: %s", lease_format(&lease->lease, text),
+	log_debug("lease %s: %s", lease_format(&lease->lease, text),
 		undone ? "undone, its client did not accept it" : "expired");
 	srv_engine_count(engine, undone ? SRV_COUNT_LEASES_UNDONE : SRV_COUNT_LEASES_EXPIRED);
 	tell_client(engine, lease);
