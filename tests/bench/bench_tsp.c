@@ -4,7 +4,7 @@
  *
  *	bench_tsp kept ENDPOINT SESSIONS DEPTH SECONDS	creates over kept sessions, DEPTH on their way in each
  *	bench_tsp fresh ENDPOINT SESSIONS 1 SECONDS	a connection, ANONYMOUS and a create each, then accept
- *	bench_tsp idle ENDPOINT SESSIONS 0 0		sessions that say nothing until standard input ends
+ *	bench_tsp idle ENDPOINT SESSIONS 0 0		sessions that ask once, and say nothing until standard input ends
  *	bench_tsp probe ENDPOINT 1 1 SECONDS		a question a millisecond that the server answers at once
  *
  * Kept sessions are of generation 1, fresh ones of generation 2, which is what such clients speak. Every connection
@@ -57,7 +57,7 @@ static struct session *sessions;
 
 static uint64_t n_connections; /* ever begun: the number in an address */
 static uint64_t n_clients; /* ever asked for */
-static uint32_t n_ready; /* idle */
+static uint32_t n_idle; /* have had their answer */
 static bool counting;
 static bool stopping;
 static uint64_t answers;
@@ -126,7 +126,7 @@ static void count_answer(struct session *session, const struct tsp_msg *msg)
 	session->n_asked--;
 	memmove(session->asked_us, session->asked_us + 1,
 		session->n_asked * sizeof(session->asked_us[0]));
-	if (msg->status != TSP_STATUS_OK && mode != PROBE) {
+	if (msg->status != TSP_STATUS_OK && (mode == KEPT || mode == FRESH)) {
 		refusals++;
 		snprintf(
 			trouble, sizeof(trouble), "%u %s", msg->code, tsp_status_text(msg->status));
@@ -134,6 +134,16 @@ static void count_answer(struct session *session, const struct tsp_msg *msg)
 		answers++;
 		latencies[step < LATENCY_STEPS ? step : LATENCY_STEPS - 1]++;
 		longest_us = took_us > longest_us ? took_us : longest_us;
+	}
+}
+
+static void count_idle(void)
+{
+	if (++n_idle == n_sessions) {
+		puts("ready");
+		fflush(stdout);
+	} else if (n_connections < n_sessions) {
+		begin(&sessions[n_connections]);
 	}
 }
 
@@ -146,6 +156,8 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 	if (session->n_asked == 0 || msg->status == TSP_STATUS_NONE)
 		return;
 	count_answer(session, msg);
+	if (mode == IDLE)
+		return count_idle();
 	if (mode == KEPT && !stopping)
 		return ask(session);
 	if (mode == PROBE) {
@@ -161,16 +173,7 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 {
 	struct session *session = arg;
 
-	if (mode == IDLE) {
-		if (++n_ready == n_sessions) {
-			puts("ready");
-			fflush(stdout);
-		} else if (n_connections < n_sessions) {
-			begin(&sessions[n_connections]);
-		}
-		return;
-	}
-	if (mode == PROBE)
+	if (mode == PROBE || mode == IDLE)
 		return probe(-1, 0, session);
 	for (uint32_t i = 0; i < (mode == KEPT ? depth : 1); i++)
 		ask(session);
