@@ -53,6 +53,7 @@ struct tsp_conn {
 	bool is_half_closed; /* the peer sent its last octet, we still owe it answers */
 	bool is_draining; /* CLOSING: our end is shut, the peer's is awaited */
 	bool is_message_timed; /* the timer runs for a message under way */
+	bool is_consuming; /* inside tsp_conn_consume */
 	bool is_throttled; /* responder: not reading until the output has drained */
 	uint32_t failures; /* of authentication */
 	uint32_t owed; /* responder: requests without an answer yet */

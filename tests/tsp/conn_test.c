@@ -203,6 +203,26 @@ static void queued_messages_leave_before_the_close(void **state)
 	assert_int_equal(rig->responder.reason, TSP_CLOSE_LOCAL);
 }
 
+/* More than the socket takes: the first go straight to it, one of them in part, the others wait. */
+static void messages_to_a_full_socket_arrive_whole(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t n = 0;
+
+	rig_connect(rig);
+	rig_run_until(rig, &rig->responder.is_ready);
+	rig_run_until(rig, &rig->initiator.is_ready);
+	while (n < 200000 && tsp_conn_queued(rig->responder.conn) < 10000) {
+		struct tsp_msg msg = create_message(++n);
+
+		assert_int_equal(tsp_conn_send(rig->responder.conn, &msg), 0);
+	}
+	assert_in_range(tsp_conn_queued(rig->responder.conn), 10000, 20000);
+	rig_run_messages(rig, &rig->initiator, n);
+	assert_int_equal(rig->initiator.last.lifetime_s, n);
+	assert_int_equal(tsp_conn_queued(rig->responder.conn), 0);
+}
+
 /* Closing from inside any callback, on either side. */
 static void callbacks_may_close(void **state)
 {
@@ -359,6 +379,7 @@ int main(void)
 		TEST(requests_beyond_the_output_limit_are_answered_too),
 		TEST(what_does_not_fit_the_output_drops_the_peer),
 		TEST(queued_messages_leave_before_the_close),
+		TEST(messages_to_a_full_socket_arrive_whole),
 		TEST(callbacks_may_close),
 		TEST(a_close_before_anything_else_is_a_close),
 		TEST(a_connection_knows_its_ends),
