@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/tep_request.h"
 #include "tsp/tsp_conn.h"
 
 #include <errno.h>
@@ -22,22 +23,7 @@
 #define OUTPUT_HIGH    65536 /* octets in the output at which we wait */
 #define ERROR_SIZE     128
 
-enum kind {
-	CREATE,
-	DELETE,
-	LEVEL, /* a lease of the list */
-	BEGIN, /* of the list */
-	END,
-};
-
-struct request {
-	TAILQ_ENTRY(request) link;
-	enum kind kind;
-	struct lease lease;
-	void *token; /* NULL: nobody waits */
-	int64_t deadline_ms;
-};
-TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(request_list, srv_tep_request);
 
 struct srv_tep_link {
 	struct srv_tep_link_params params;
@@ -94,8 +80,8 @@ static void watch(struct srv_tep_link *link)
 }
 
 /* Tells who waits, if anybody, once. */
-static void tell(struct srv_tep_link *link, struct request *request, enum srv_tep_result result,
-	const struct tsp_msg *answer)
+static void tell(struct srv_tep_link *link, struct srv_tep_request *request,
+	enum srv_tep_result result, const struct tsp_msg *answer)
 {
 	void *token = request->token;
 
@@ -104,17 +90,17 @@ static void tell(struct srv_tep_link *link, struct request *request, enum srv_te
 		link->params.ops->answered(link->params.arg, token, result, answer);
 }
 
-static void finish(struct srv_tep_link *link, struct request *request, enum srv_tep_result result,
-	const struct tsp_msg *answer)
+static void finish(struct srv_tep_link *link, struct srv_tep_request *request,
+	enum srv_tep_result result, const struct tsp_msg *answer)
 {
 	tell(link, request, result, answer);
 	free(request);
 }
 
-static struct request *new_request(
-	struct srv_tep_link *link, enum kind kind, const struct lease *lease, void *token)
+static struct srv_tep_request *new_request(struct srv_tep_link *link,
+	enum srv_tep_request_kind kind, const struct lease *lease, void *token)
 {
-	struct request *request = calloc(1, sizeof(*request));
+	struct srv_tep_request *request = calloc(1, sizeof(*request));
 
 	if (request == NULL)
 		return NULL;
@@ -128,56 +114,25 @@ static struct request *new_request(
 
 /* --- sending ------------------------------------------------------------------------------------- */
 
-static void fill_lease(struct tsp_msg *msg, const struct lease *lease)
-{
-	tsp_party_from_lease(&msg->client, lease);
-	msg->server = (struct tsp_party){.present = true, .n_v6 = 1, .v6 = {lease->tep_v6}};
-}
-
-static void fill(struct tsp_msg *msg, const struct request *request)
-{
-	uint32_t left_s;
-
-	*msg = (struct tsp_msg){.action = TSP_ACTION_LIST};
-	switch (request->kind) {
-	case CREATE:
-	case LEVEL:
-		msg->action = TSP_ACTION_CREATE;
-		left_s = srv_lifetime_s(&request->lease, clock_boot_ms());
-		msg->has_lifetime = true;
-		msg->lifetime_s = left_s > 0 ? left_s : 1;
-		return fill_lease(msg, &request->lease);
-	case DELETE:
-		msg->action = TSP_ACTION_DELETE;
-		return fill_lease(msg, &request->lease);
-	case BEGIN:
-		msg->sync = TSP_SYNC_BEGIN;
-		return;
-	case END:
-		msg->sync = TSP_SYNC_END;
-		return;
-	}
-}
-
 /* A session that takes no more is about to be closed; then the request goes on to the next one. */
-static void transmit(struct srv_tep_link *link, struct request *request)
+static void transmit(struct srv_tep_link *link, struct srv_tep_request *request)
 {
 	struct tsp_msg msg;
 
-	fill(&msg, request);
+	srv_tep_request_fill(request, &msg);
 	if (link->n_sent == 0)
 		link->progress_ms = clock_boot_ms();
 	TAILQ_INSERT_TAIL(&link->sent, request, link);
 	link->n_sent++;
-	if (request->kind == CREATE || request->kind == DELETE)
+	if (request->kind == SRV_TEP_CREATE || request->kind == SRV_TEP_DELETE)
 		count(link, SRV_COUNT_TEP_REQUESTS);
-	else if (request->kind == LEVEL)
+	else if (request->kind == SRV_TEP_LEVEL)
 		count(link, SRV_COUNT_TEP_LEVELLED);
 	tsp_conn_send(link->conn, &msg);
 }
 
 /* NULL: not now. */
-static struct request *next_of_list(struct srv_tep_link *link)
+static struct srv_tep_request *next_of_list(struct srv_tep_link *link)
 {
 	struct lease lease;
 
@@ -185,7 +140,7 @@ static struct request *next_of_list(struct srv_tep_link *link)
 		link->params.arg, link->params.tep, &link->cursor, &lease)) {
 	case SRV_TEP_LIST_LEASE:
 		link->n_level++;
-		return new_request(link, LEVEL, &lease, NULL);
+		return new_request(link, SRV_TEP_LEVEL, &lease, NULL);
 	case SRV_TEP_LIST_PAUSE:
 		set_timer(link->more, 0);
 		return NULL;
@@ -193,16 +148,16 @@ static struct request *next_of_list(struct srv_tep_link *link)
 		break;
 	}
 	link->listing = false;
-	return new_request(link, END, NULL, NULL);
+	return new_request(link, SRV_TEP_END, NULL, NULL);
 }
 
-static void add_unsent(struct srv_tep_link *link, struct request *request)
+static void add_unsent(struct srv_tep_link *link, struct srv_tep_request *request)
 {
 	TAILQ_INSERT_TAIL(&link->unsent, request, link);
 	link->n_unsent++;
 }
 
-static void take_unsent(struct srv_tep_link *link, struct request *request)
+static void take_unsent(struct srv_tep_link *link, struct srv_tep_request *request)
 {
 	TAILQ_REMOVE(&link->unsent, request, link);
 	link->n_unsent--;
@@ -211,7 +166,7 @@ static void take_unsent(struct srv_tep_link *link, struct request *request)
 /* Sends what there is room for: new requests first, then more of the list. */
 static void pump(struct srv_tep_link *link)
 {
-	struct request *request;
+	struct srv_tep_request *request;
 
 	while (link->state != SRV_TEP_DOWN && !link->telling && link->n_sent < WINDOW &&
 		tsp_conn_queued(link->conn) < OUTPUT_HIGH) {
@@ -248,21 +203,21 @@ static void redial(struct srv_tep_link *link)
  */
 static void requeue(struct srv_tep_link *link, struct request_list *deletes)
 {
-	struct request *request, *next;
+	struct srv_tep_request *request, *next;
 
 	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
 		next = TAILQ_NEXT(request, link);
-		if (request->kind != DELETE)
+		if (request->kind != SRV_TEP_DELETE)
 			continue;
 		take_unsent(link, request);
 		TAILQ_INSERT_TAIL(deletes, request, link);
 	}
 	while ((request = TAILQ_LAST(&link->sent, request_list)) != NULL) {
 		TAILQ_REMOVE(&link->sent, request, link);
-		if (request->kind == CREATE && request->token != NULL) {
+		if (request->kind == SRV_TEP_CREATE && request->token != NULL) {
 			TAILQ_INSERT_HEAD(&link->unsent, request, link);
 			link->n_unsent++;
-		} else if (request->kind == DELETE)
+		} else if (request->kind == SRV_TEP_DELETE)
 			TAILQ_INSERT_HEAD(deletes, request, link);
 		else
 			free(request);
@@ -274,7 +229,7 @@ static void lost(struct srv_tep_link *link, const char *why)
 {
 	struct request_list deletes = TAILQ_HEAD_INITIALIZER(deletes);
 	char endpoint[ADDR_ENDPOINT_STRLEN];
-	struct request *request;
+	struct srv_tep_request *request;
 
 	if (link->state != SRV_TEP_DOWN || link->attempts <= 1)
 		log_warn("TEP %s at %s: no session: %s", link->params.name,
@@ -305,13 +260,13 @@ static void hang_up(struct srv_tep_link *link, const char *why)
 static void give_up_unsent(struct srv_tep_link *link, int64_t now_ms)
 {
 	struct request_list late = TAILQ_HEAD_INITIALIZER(late);
-	struct request *request, *next;
+	struct srv_tep_request *request, *next;
 
 	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
 		next = TAILQ_NEXT(request, link);
 		if (request->deadline_ms > now_ms)
 			break;
-		if (request->kind == DELETE)
+		if (request->kind == SRV_TEP_DELETE)
 			continue;
 		take_unsent(link, request);
 		TAILQ_INSERT_TAIL(&late, request, link);
@@ -326,7 +281,7 @@ static void give_up_unsent(struct srv_tep_link *link, int64_t now_ms)
 /* They keep their places, but nobody waits for them any more. */
 static void stop_waiting(struct srv_tep_link *link, struct request_list *requests, int64_t now_ms)
 {
-	struct request *request;
+	struct srv_tep_request *request;
 
 	TAILQ_FOREACH(request, requests, link) {
 		if (request->token == NULL || request->deadline_ms > now_ms)
@@ -358,13 +313,13 @@ static void on_check(evutil_socket_t fd, short what, void *arg)
 static void on_ready(struct tsp_conn *conn, void *arg)
 {
 	struct srv_tep_link *link = arg;
-	struct request *mark;
+	struct srv_tep_request *mark;
 
 	if (link == NULL)
 		return;
 	count(link, SRV_COUNT_TEP_CONNECTS);
 	set_state(link, SRV_TEP_SYNCING);
-	mark = new_request(link, BEGIN, NULL, NULL);
+	mark = new_request(link, SRV_TEP_BEGIN, NULL, NULL);
 	if (mark == NULL)
 		return hang_up(link, "out of memory");
 	link->cursor = 0;
@@ -382,29 +337,16 @@ static void become_level(struct srv_tep_link *link)
 	log_info("TEP %s: connected and level, %u leases", link->params.name, link->n_level);
 }
 
-/* An info that names another address or range answers something else. */
-static bool is_about(const struct tsp_msg *msg, const struct request *request)
-{
-	const struct tsp_party *client = &msg->client;
-
-	if (request->kind == BEGIN || request->kind == END || !client->has_v4)
-		return true;
-	if (client->v4 != request->lease.v4)
-		return false;
-	return client->n_ranges == 0 ||
-	       port_range_equal(client->ranges[0], request->lease.ranges[0]);
-}
-
 static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 {
 	bool is_good = msg->status == TSP_STATUS_OK || msg->status == TSP_STATUS_NONE;
-	struct request *request = TAILQ_FIRST(&link->sent);
+	struct srv_tep_request *request = TAILQ_FIRST(&link->sent);
 	char text[LEASE_STRLEN];
-	enum kind kind;
+	enum srv_tep_request_kind kind;
 
 	if (request == NULL)
 		return hang_up(link, "an answer without a request");
-	if (is_good && !is_about(msg, request))
+	if (is_good && !srv_tep_request_is_answer(request, msg))
 		return hang_up(link, "an answer to something else");
 	TAILQ_REMOVE(&link->sent, request, link);
 	link->n_sent--;
@@ -413,13 +355,15 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 	if (!is_good) {
 		count(link, SRV_COUNT_TEP_REFUSALS);
 		log_warn("TEP %s: %s refused: %u %s", link->params.name,
-			kind == BEGIN || kind == END ? "list" : lease_format(&request->lease, text),
+			kind == SRV_TEP_BEGIN || kind == SRV_TEP_END
+				? "list"
+				: lease_format(&request->lease, text),
 			msg->code, tsp_status_text(msg->status));
 	}
 	finish(link, request, is_good ? SRV_TEP_DONE : SRV_TEP_REFUSED, is_good ? msg : NULL);
-	if ((kind == BEGIN || kind == END) && !is_good)
+	if ((kind == SRV_TEP_BEGIN || kind == SRV_TEP_END) && !is_good)
 		return hang_up(link, "it refuses to get level");
-	if (kind == END)
+	if (kind == SRV_TEP_END)
 		become_level(link);
 	pump(link);
 }
@@ -514,7 +458,7 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 
 static void free_requests(struct request_list *requests)
 {
-	struct request *request;
+	struct srv_tep_request *request;
 
 	while ((request = TAILQ_FIRST(requests)) != NULL) {
 		TAILQ_REMOVE(requests, request, link);
@@ -543,7 +487,7 @@ void srv_tep_link_destroy(struct srv_tep_link *link)
 
 static void lose(struct srv_tep_link *link, struct request_list *requests)
 {
-	struct request *request;
+	struct srv_tep_request *request;
 
 	TAILQ_FOREACH(request, requests, link)
 		tell(link, request, SRV_TEP_LOST, NULL);
@@ -564,7 +508,7 @@ uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
 
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
 {
-	struct request *request = new_request(link, CREATE, lease, token);
+	struct srv_tep_request *request = new_request(link, SRV_TEP_CREATE, lease, token);
 
 	if (request == NULL) {
 		log_err("TEP %s: out of memory", link->params.name);
@@ -577,11 +521,11 @@ bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *
 
 bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
 {
-	struct request *request;
+	struct srv_tep_request *request;
 
 	if (link->state == SRV_TEP_DOWN)
 		return false;
-	request = new_request(link, DELETE, lease, token);
+	request = new_request(link, SRV_TEP_DELETE, lease, token);
 	if (request == NULL)
 		return false;
 	add_unsent(link, request);
