@@ -116,6 +116,7 @@ static void *write_loop(void *arg)
 	struct srv_writer *writer = arg;
 	struct change_list group = STAILQ_HEAD_INITIALIZER(group);
 
+	pthread_setname_np(pthread_self(), "dstm-store");
 	pthread_mutex_lock(&writer->lock);
 	for (;;) {
 		while (STAILQ_EMPTY(&writer->queued) && !writer->stop)
@@ -195,8 +196,6 @@ static int start_thread(struct srv_writer *writer)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&writer->thread, NULL, write_loop, writer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (ret == 0)
-		pthread_setname_np(writer->thread, "dstm-store");
 	return ret;
 }
 
