@@ -3,7 +3,8 @@
  * The store in one SQLite file.
  *
  * WAL with synchronous=FULL: commit returns after the log was synced, which is what durable asks for;
- * locking_mode=EXCLUSIVE keeps a second server away from the file. user_version numbers the
+ * locking_mode=EXCLUSIVE keeps a second server away from the file. Nothing is written to any other folder, where
+ * the sandbox would not let it: what the load sorts stays in memory. user_version numbers the
  * schema: a file from a newer program is refused, not guessed at.
  */
 #include "server/store.h"
@@ -107,6 +108,8 @@ static int prepare(struct sqlite_store *store)
 		ret = run(store, "PRAGMA journal_mode=WAL");
 	if (ret == 0)
 		ret = run(store, "PRAGMA synchronous=FULL");
+	if (ret == 0)
+		ret = run(store, "PRAGMA temp_store=MEMORY");
 	if (ret == 0)
 		ret = read_version(store, &version);
 	if (ret == 0 && version == 0)

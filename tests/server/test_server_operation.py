@@ -149,6 +149,22 @@ def test_leases_that_end_while_the_server_is_down_are_ended(server, tep):
     assert server.leases()[0]["state"] == "quarantine"
 
 
+def test_a_store_too_large_to_sort_in_a_small_memory_is_read_in_the_sandbox(server, tep):
+    """SQLite would put what it sorts into a file that the sandbox does not allow."""
+    server.config["pools"][0]["prefix"] = "198.51.0.0/22"
+    server.start()
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.config["store"])) as store, store:
+        store.executemany(
+            "INSERT INTO leases (id, state, v4, ports, client, tep, user, until_utc_ms)"
+            " VALUES (?, 'quarantine', ?, ?, ?, '2001:db8::1', '', ?)",
+            [(i + 1, f"198.51.{i // 63 >> 8}.{i // 63 & 255}",
+              f"{(i % 63 + 1) * 1024}-{(i % 63 + 1) * 1024 + 1023}",
+              f"2001:db8:1::{i:x}", i * 7919 % 60000) for i in range(60000)])
+    server.start()
+    assert "60000 leases taken up" in server.log()
+
+
 def test_many_leases_that_end_together_do_not_cost_the_session_with_the_tep(server, tep):
     """Their deletes are more than may wait in a connection's output."""
     server.config["pools"][0]["prefix"] = "198.51.100.0/26"
