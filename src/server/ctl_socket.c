@@ -161,20 +161,7 @@ static json_t *pools(void *arg, const json_t *arguments, char error[static CTL_E
 	return items_json(items);
 }
 
-/* Bindings of each TEP: every range of an active lease is one. */
-static void count_bindings(const struct srv_server *server, uint32_t *bindings)
-{
-	const struct srv_lease_db *db = srv_engine_leases(server->engine);
-
-	for (uint32_t slot = 0; slot < srv_lease_db_slots(db); slot++) {
-		const struct srv_lease *lease = srv_lease_db_at(db, slot);
-
-		if (lease != NULL && lease->state == SRV_LEASE_ACTIVE && lease->tep != SRV_TEP_NONE)
-			bindings[lease->tep] += lease->lease.n_ranges;
-	}
-}
-
-static json_t *tep_json(const struct srv_server *server, uint32_t i, uint32_t bindings)
+static json_t *tep_json(const struct srv_server *server, uint32_t i)
 {
 	static const char *const states[] = {
 		[SRV_TEP_DOWN] = "down",
@@ -188,26 +175,21 @@ static json_t *tep_json(const struct srv_server *server, uint32_t i, uint32_t bi
 	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:i, s:I, s:o}", "name",
 		known->config.name, "control", endpoint_json(&known->config.control), "v6",
 		v6_json(&tep->v6), "v4", tep->has_v4 ? v4_json(tep->v4) : json_null(), "state",
-		states[status.state], "leaving", known->is_leaving, "bindings", (int)bindings,
-		"since_s", (json_int_t)seconds_since(status.since_ms), "last_error",
+		states[status.state], "leaving", known->is_leaving, "bindings",
+		(int)srv_lease_db_bindings(srv_engine_leases(server->engine), i), "since_s",
+		(json_int_t)seconds_since(status.since_ms), "last_error",
 		status.last_error[0] != '\0' ? json_string(status.last_error) : json_null());
 }
 
 static json_t *teps(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	const struct srv_server *server = arg;
-	uint32_t n = server->fleet.n;
-	uint32_t *bindings = calloc(n, sizeof(*bindings));
 	json_t *items = json_array();
 
-	if (bindings == NULL)
-		return NULL;
-	count_bindings(server, bindings);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < server->fleet.n; i++) {
 		if (server->fleet.teps[i].link != NULL)
-			json_array_append_new(items, tep_json(server, i, bindings[i]));
+			json_array_append_new(items, tep_json(server, i));
 	}
-	free(bindings);
 	return items_json(items);
 }
 

@@ -127,7 +127,7 @@ void srv_lease_set_tep(struct srv_engine *engine, struct srv_lease *lease, uint3
 {
 	if (lease->tep != SRV_TEP_NONE)
 		engine->params.teps[lease->tep].n_leases--;
-	lease->tep = tep;
+	srv_lease_db_set_tep(engine->db, lease, tep);
 	if (tep != SRV_TEP_NONE)
 		engine->params.teps[tep].n_leases++;
 }

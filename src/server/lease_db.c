@@ -25,6 +25,8 @@ struct srv_lease_db {
 	uint64_t key[2];
 	uint64_t last_id;
 	uint32_t count[SRV_LEASE_STATES];
+	uint32_t *bindings; /* [n_teps] */
+	uint32_t n_teps;
 
 	struct srv_lease **clients; /* [n_clients_buckets] */
 	struct srv_lease_port **ports; /* [n_ports_buckets] */
@@ -87,6 +89,7 @@ void srv_lease_db_destroy(struct srv_lease_db *db)
 		return;
 	for (uint32_t slot = 0; slot < db->n_slots; slot++)
 		free(db->slots[slot]);
+	free(db->bindings);
 	free(db->clients);
 	free(db->ports);
 	free(db->heap);
@@ -256,9 +259,42 @@ static void unlink_lease(struct srv_lease_db *db, struct srv_lease *lease)
 	db->empty_slots[db->n_empty++] = lease->slot;
 }
 
+/* Puts the lease's bindings into its TEP's count, or takes them out (by: -1). */
+static void count_bindings(struct srv_lease_db *db, const struct srv_lease *lease, int by)
+{
+	if (lease->state == SRV_LEASE_ACTIVE && lease->tep < db->n_teps)
+		db->bindings[lease->tep] += by * (int)lease->lease.n_ranges;
+}
+
+/* Without memory the count of a new TEP is not kept. */
+static void make_room_for_tep(struct srv_lease_db *db, uint16_t tep)
+{
+	uint32_t n = (uint32_t)tep + 1;
+
+	if (tep == SRV_TEP_NONE || n <= db->n_teps ||
+		grow_array(&db->bindings, n, sizeof(*db->bindings)) < 0)
+		return;
+	memset(db->bindings + db->n_teps, 0, (n - db->n_teps) * sizeof(*db->bindings));
+	db->n_teps = n;
+}
+
+void srv_lease_db_set_tep(struct srv_lease_db *db, struct srv_lease *lease, uint16_t tep)
+{
+	make_room_for_tep(db, tep);
+	count_bindings(db, lease, -1);
+	lease->tep = tep;
+	count_bindings(db, lease, 1);
+}
+
+uint32_t srv_lease_db_bindings(const struct srv_lease_db *db, uint16_t tep)
+{
+	return tep < db->n_teps ? db->bindings[tep] : 0;
+}
+
 void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease)
 {
 	srv_lease_db_set_due(db, lease, SRV_LEASE_NEVER);
+	count_bindings(db, lease, -1);
 	unlink_lease(db, lease);
 	db->count[lease->state]--;
 	free(lease);
@@ -267,9 +303,11 @@ void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease)
 void srv_lease_db_set_state(
 	struct srv_lease_db *db, struct srv_lease *lease, enum srv_lease_state state)
 {
+	count_bindings(db, lease, -1);
 	db->count[lease->state]--;
 	lease->state = state;
 	db->count[state]++;
+	count_bindings(db, lease, 1);
 }
 
 static void heap_put(struct srv_lease_db *db, uint32_t at, struct srv_lease *lease)

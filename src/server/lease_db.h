@@ -77,6 +77,8 @@ void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease);
 
 void srv_lease_db_set_state(
 	struct srv_lease_db *db, struct srv_lease *lease, enum srv_lease_state state);
+/* SRV_TEP_NONE: through none. */
+void srv_lease_db_set_tep(struct srv_lease_db *db, struct srv_lease *lease, uint16_t tep);
 void srv_lease_db_set_due(struct srv_lease_db *db, struct srv_lease *lease, int64_t due_ms);
 /* The lease that is due next, or NULL. */
 struct srv_lease *srv_lease_db_first_due(const struct srv_lease_db *db);
@@ -95,3 +97,5 @@ uint32_t srv_lease_db_slots(const struct srv_lease_db *db);
 struct srv_lease *srv_lease_db_at(const struct srv_lease_db *db, uint32_t slot);
 
 uint32_t srv_lease_db_count(const struct srv_lease_db *db, enum srv_lease_state state);
+/* Ranges of the ACTIVE leases that go through a TEP: each is one binding there. */
+uint32_t srv_lease_db_bindings(const struct srv_lease_db *db, uint16_t tep);

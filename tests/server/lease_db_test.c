@@ -209,6 +209,39 @@ static void a_lease_costs_at_most_300_octets(void **state)
 	assert_true((after - before) / 131072 <= 300);
 }
 
+/* The counts of bindings beside a walk over all leases, through a thousand random changes. */
+static void bindings_are_counted_by_tep(void **state)
+{
+	static const uint16_t teps[] = {0, 1, 7, SRV_TEP_NONE};
+	struct srv_lease_db *db = *state;
+	struct srv_lease *leases[16] = {NULL};
+
+	for (uint32_t step = 0; step < 1000; step++) {
+		uint32_t i = arc4random_uniform(16), expected[8] = {0};
+
+		if (leases[i] == NULL) {
+			leases[i] = add(db, i, 10, i * 1024, i * 1024 + 1023, "");
+		} else if (step % 5 == 0) {
+			srv_lease_db_remove(db, leases[i]);
+			leases[i] = NULL;
+		} else if (step % 2 == 0) {
+			srv_lease_db_set_tep(db, leases[i], teps[arc4random_uniform(4)]);
+		} else {
+			srv_lease_db_set_state(db, leases[i], arc4random_uniform(SRV_LEASE_STATES));
+		}
+		for (uint32_t slot = 0; slot < srv_lease_db_slots(db); slot++) {
+			const struct srv_lease *lease = srv_lease_db_at(db, slot);
+
+			if (lease != NULL && lease->state == SRV_LEASE_ACTIVE &&
+				lease->tep != SRV_TEP_NONE)
+				expected[lease->tep] += lease->lease.n_ranges;
+		}
+		for (uint16_t tep = 0; tep < 8; tep++)
+			assert_int_equal(srv_lease_db_bindings(db, tep), expected[tep]);
+	}
+	assert_int_equal(srv_lease_db_bindings(db, SRV_TEP_NONE), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +255,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_due_lease_is_always_the_earliest, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lease_costs_at_most_300_octets, setup, teardown),
+		cmocka_unit_test_setup_teardown(bindings_are_counted_by_tep, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
