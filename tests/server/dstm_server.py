@@ -134,10 +134,12 @@ class Server:
     def lease(self, v6, version="2.0.0", **arguments):
         """A confirmed lease; the client stays connected only in generation 1."""
         client = self.anonymous(version)
+        before = self.counter("requests")
         info = client.create(v6, **arguments)
         assert info.code == 200, info.raw
         if version.startswith("2"):
             client.accept()
             client.close()
+            wait_for(lambda: self.counter("requests") >= before + 2, "the accept to be read")
             return info
         return client, info
