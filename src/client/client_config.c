@@ -11,6 +11,8 @@ static const char *const modes[] = {[CL_MODE_NAPT] = "napt", [CL_MODE_HOST] = "h
 static const struct config_key keys[] = {
 	{CONFIG_POS, FIELD(pos)},
 	{CONFIG_ENDPOINT, FIELD(server), "server", .required = true},
+	{CONFIG_SECTION, FIELD(tls), "tls", .section = &tsp_tls_section},
+	{CONFIG_STRING, FIELD(tls_name), "tls_name", .min = 1, .max = 253},
 	{CONFIG_U32, FIELD(generation), "generation", .value = "2", .min = 1, .max = 2},
 	{CONFIG_STRING, FIELD(user), "user", .min = 1, .max = 63},
 	{CONFIG_STRING, FIELD(password), "password", .min = 1, .max = 127},
@@ -57,6 +59,10 @@ static const char *find_fault(const struct cl_config *config)
 		return "server: not the address of a host";
 	if ((config->user != NULL) != (config->password != NULL))
 		return "user and password go together";
+	if ((config->tls.certificate != NULL) != (config->tls.key != NULL))
+		return "tls: certificate and key go together";
+	if ((config->tls.certificate != NULL || config->tls_name != NULL) && config->tls.ca == NULL)
+		return "tls: there is no ca to check the server's certificate by";
 	if (config->exclusive && config->mode != CL_MODE_HOST)
 		return "exclusive: only with mode: host";
 	if (config->exclusive && config->ports != 0)
@@ -102,6 +108,9 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 {
 	return addr_v6_equal(&a->server.addr, &b->server.addr) &&
 	       a->server.port == b->server.port && a->generation == b->generation &&
+	       text_equal(a->tls.ca, b->tls.ca) &&
+	       text_equal(a->tls.certificate, b->tls.certificate) &&
+	       text_equal(a->tls.key, b->tls.key) && text_equal(a->tls_name, b->tls_name) &&
 	       text_equal(a->user, b->user) && text_equal(a->password, b->password) &&
 	       a->mode == b->mode && a->ports == b->ports && a->exclusive == b->exclusive &&
 	       a->lifetime_s == b->lifetime_s && text_equal(a->device, b->device) &&

@@ -7,6 +7,7 @@
 #include "client/napt.h"
 #include "common/config.h"
 #include "tsp/tsp_msg.h"
+#include "tsp/tsp_tls.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +15,8 @@
 struct cl_config {
 	struct config_pos pos;
 	struct addr_endpoint server;
+	struct tsp_tls_config tls; /* with a ca: TLS */
+	char *tls_name; /* whom the server's certificate is for; NULL: its address */
 	uint32_t generation; /* enum tsp_generation */
 	char *user; /* NULL: ANONYMOUS */
 	char *password;

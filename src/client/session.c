@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "tsp/tsp_conn.h"
+#include "tsp/tsp_tls.h"
 
 #include <event2/event.h>
 
@@ -34,6 +35,7 @@ struct cl_session {
 	struct cl_dti *dti;
 	struct cl_engine engine;
 	struct tsp_auth auth;
+	struct ssl_ctx_st *tls; /* NULL: plain TCP */
 	LIST_HEAD(cl_links, cl_link) links;
 	struct cl_link *current; /* NULL: none that the engine knows of */
 	struct event *timer;
@@ -136,6 +138,8 @@ static int open_link(struct cl_session *session, enum tsp_generation generation)
 		.limits = tsp_conn_default_limits,
 		.generation = generation,
 		.local = local_v6(session),
+		.tls = session->tls,
+		.tls_name = session->config->tls_name,
 	};
 	int error;
 
@@ -311,12 +315,26 @@ static void init_engine(struct cl_session *session)
 
 	cl_engine_init(&session->engine, &params);
 	session->auth = (struct tsp_auth){
-		.mechanisms = TSP_MECHANISM_ANONYMOUS,
+		.mechanisms = TSP_MECHANISM_ANONYMOUS | TSP_MECHANISM_EXTERNAL,
 		.user = config->user,
 		.password = config->password,
 	};
 	if (config->user != NULL)
-		session->auth.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5;
+		session->auth.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5 |
+					   TSP_MECHANISM_PLAIN;
+}
+
+static bool init_tls(struct cl_session *session)
+{
+	const struct tsp_tls_params params = {.files = &session->config->tls};
+	char error[TSP_TLS_ERROR_LEN];
+
+	if (params.files->ca == NULL)
+		return true;
+	session->tls = tsp_tls_create(&params, error);
+	if (session->tls == NULL)
+		log_err("%s", error);
+	return session->tls != NULL;
 }
 
 /* NULL when there is no descriptor, too. */
@@ -337,6 +355,7 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	struct cl_dti *dti, void (*finished)(void *arg), void *arg)
 {
 	struct cl_session *session = calloc(1, sizeof(*session));
+	int error;
 
 	if (session == NULL)
 		return NULL;
@@ -351,9 +370,10 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	session->watch_fd = cl_netif_watch();
 	session->timer = listen_on(session, session->timer_fd, on_timer);
 	session->watch = listen_on(session, session->watch_fd, on_watch);
-	if (session->timer == NULL || session->watch == NULL) {
+	if (session->timer == NULL || session->watch == NULL || !init_tls(session)) {
+		error = session->timer == NULL || session->watch == NULL ? ENOMEM : EINVAL;
 		cl_session_destroy(session);
-		errno = ENOMEM;
+		errno = error;
 		return NULL;
 	}
 	return session;
@@ -386,6 +406,7 @@ void cl_session_destroy(struct cl_session *session)
 		close(session->timer_fd);
 	if (session->watch_fd >= 0)
 		close(session->watch_fd);
+	tsp_tls_destroy(session->tls);
 	free(session);
 }
 

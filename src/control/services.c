@@ -6,6 +6,7 @@
 #include "control/ctl_socket.h"
 #include "control/host.h"
 #include "control/session.h"
+#include "tsp/tsp_tls.h"
 
 #include <errno.h>
 #include <rte_ethdev.h>
@@ -16,6 +17,7 @@ struct tep_services {
 	struct tep *tep;
 	struct event_base *base;
 	struct tep_host *host;
+	struct ssl_ctx_st *tls; /* of the sessions; NULL: none */
 	struct tep_sessions *sessions;
 	struct tep_ctl_socket *ctl;
 	struct tep_server_params servers[TEP_SERVERS_MAX];
@@ -57,12 +59,28 @@ static int create_host(struct tep_services *services)
 	return services->host == NULL ? -errno : 0;
 }
 
+static int create_tls(struct tep_services *services)
+{
+	const struct tsp_tls_params params = {.files = &services->tep->config->control.tls,
+		.is_responder = true,
+		.demands = true};
+	char error[TSP_TLS_ERROR_LEN];
+
+	if (params.files->certificate == NULL)
+		return 0;
+	services->tls = tsp_tls_create(&params, error);
+	if (services->tls != NULL)
+		return 0;
+	log_err("control.%s", error);
+	return -EINVAL;
+}
+
 static int create_sessions(struct tep_services *services)
 {
 	struct tep *tep = services->tep;
 	const struct tep_config_control *control = &tep->config->control;
 	const struct tep_config_server *servers = control->servers.items;
-	const struct tep_sessions_params params = {
+	struct tep_sessions_params params = {
 		.base = services->base,
 		.listen = control->listen,
 		.servers = services->servers,
@@ -74,8 +92,11 @@ static int create_sessions(struct tep_services *services)
 		.now_ms = now_ms,
 	};
 
-	if (!control->has_listen)
-		return 0;
+	int ret = create_tls(services);
+
+	if (ret < 0 || !control->has_listen)
+		return ret;
+	params.tls = services->tls;
 	if (control->servers.n > TEP_SERVERS_MAX) {
 		log_err("control.servers: more than %u", TEP_SERVERS_MAX);
 		return -E2BIG;
@@ -129,6 +150,7 @@ void tep_services_destroy(struct tep_services *services)
 		return;
 	tep_ctl_socket_destroy(services->ctl);
 	tep_sessions_destroy(services->sessions);
+	tsp_tls_destroy(services->tls);
 	tep_host_destroy(services->host);
 	free(services);
 }

@@ -53,7 +53,7 @@ static bool find_secret(void *arg, const char *user, struct tsp_secret *secret)
 	for (uint32_t i = 0; i < sessions->params.n_servers; i++) {
 		const struct tep_server_params *server = &sessions->params.servers[i];
 
-		if (strcmp(server->name, user) == 0)
+		if (strcmp(server->name, user) == 0 && server->password != NULL)
 			return snprintf(secret->password, sizeof(secret->password), "%s",
 				       server->password) < (int)sizeof(secret->password);
 	}
@@ -206,6 +206,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		.arg = session,
 		.auth = &sessions->auth,
 		.limits = tsp_conn_default_limits,
+		.tls = sessions->params.tls,
 	};
 
 	if (session != NULL)
@@ -279,7 +280,8 @@ struct tep_sessions *tep_sessions_create(const struct tep_sessions_params *param
 		return NULL;
 	sessions->params = *params;
 	sessions->auth = (struct tsp_auth){
-		.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5,
+		.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5 |
+			      TSP_MECHANISM_EXTERNAL,
 		.find_secret = find_secret,
 		.find_secret_arg = sessions,
 	};

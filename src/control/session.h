@@ -21,7 +21,7 @@ struct tep_sessions;
 
 struct tep_server_params {
 	const char *name;
-	const char *password;
+	const char *password; /* NULL: only by EXTERNAL */
 };
 
 struct tep_sessions_params {
@@ -29,6 +29,7 @@ struct tep_sessions_params {
 	struct addr_endpoint listen;
 	const struct tep_server_params *servers; /* borrowed, with their strings */
 	uint32_t n_servers; /* up to TEP_SERVERS_MAX */
+	struct ssl_ctx_st *tls; /* borrowed; NULL: plain TCP */
 	struct tep_sync sync;
 	int64_t (*now_ms)(void *arg); /* the table's clock */
 	void *now_arg;

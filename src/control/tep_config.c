@@ -186,8 +186,7 @@ static const struct config_section bindings_section = {
 static const struct config_key server_keys[] = {
 	{CONFIG_POS, AT(tep_config_server, pos)},
 	{CONFIG_STRING, AT(tep_config_server, name), "name", .required = true, .min = 1, .max = 63},
-	{CONFIG_STRING, AT(tep_config_server, password), "password", .required = true, .min = 1,
-		.max = 127},
+	{CONFIG_STRING, AT(tep_config_server, password), "password", .min = 1, .max = 127},
 	{CONFIG_END},
 };
 static const struct config_section server_section = {server_keys, sizeof(struct tep_config_server)};
@@ -198,6 +197,7 @@ static const struct config_key control_keys[] = {
 		.present = AT(tep_config_control, has_listen)},
 	{CONFIG_LIST, AT(tep_config_control, servers), "servers", .max = SERVERS_MAX,
 		.section = &server_section},
+	{CONFIG_SECTION, AT(tep_config_control, tls), "tls", .section = &tsp_tls_section},
 	{CONFIG_STRING, AT(tep_config_control, socket), "socket", .min = 1, .max = SOCKET_LEN_MAX},
 	{CONFIG_END},
 };
@@ -338,6 +338,15 @@ static int check_control(
 	if (!control->has_listen && control->servers.n != 0)
 		return config_fail(
 			error, path, control->pos, "control.servers: control.listen is missing");
+	if ((control->tls.certificate != NULL) != (control->tls.key != NULL) ||
+		(control->tls.certificate != NULL) != (control->tls.ca != NULL))
+		return config_fail(error, path, control->tls.pos,
+			"control.tls: certificate, key and ca go together");
+	for (uint32_t i = 0; i < control->servers.n; i++)
+		if (servers[i].password == NULL && control->tls.certificate == NULL)
+			return config_fail(error, path, servers[i].pos,
+				"control.servers: %s has no password, and there is no control.tls",
+				servers[i].name);
 	for (uint32_t i = 0; i < control->servers.n; i++)
 		for (uint32_t k = 0; k < i; k++)
 			if (strcmp(servers[i].name, servers[k].name) == 0)

@@ -7,6 +7,7 @@
 #include "common/config.h"
 #include "control/static_bindings.h"
 #include "dataplane/datapath.h"
+#include "tsp/tsp_tls.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -125,7 +126,7 @@ struct tep_config_reassembly {
 struct tep_config_server {
 	struct config_pos pos;
 	char *name;
-	char *password;
+	char *password; /* NULL: by its certificate alone */
 };
 
 struct tep_config_control {
@@ -133,6 +134,7 @@ struct tep_config_control {
 	struct addr_endpoint listen;
 	bool has_listen;
 	struct config_list servers; /* struct tep_config_server */
+	struct tsp_tls_config tls; /* with a certificate: TLS, and nobody without one */
 	char *socket; /* NULL: none */
 };
 

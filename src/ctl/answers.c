@@ -135,6 +135,7 @@ void ctl_print_server_show(
 		{"version", "version", CTL_TEXT},
 		{"uptime", "uptime_s", CTL_DURATION},
 		{"listen", "listen", CTL_TEXTS},
+		{"listen TLS", "listen_tls", CTL_TEXTS},
 		{"users", "users", CTL_COUNT},
 		{"leases", "leases", CTL_COUNT},
 		{"connections", "connections", CTL_COUNT},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server/auth.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static bool find_secret(void *arg, const char *user, struct tsp_secret *secret)
@@ -18,18 +19,47 @@ static bool find_secret(void *arg, const char *user, struct tsp_secret *secret)
 	return found != NULL;
 }
 
+/* The listener asks for certificates where one may stand for a user. */
+static bool load_tls(
+	const struct srv_config *config, struct srv_auth_files *files, struct config_error *error)
+{
+	struct tsp_tls_config without_ca = config->tls;
+	const struct tsp_tls_params listen = {
+		.files = config->auth.external ? &config->tls : &without_ca, .is_responder = true};
+	const struct tsp_tls_params dial = {.files = &config->tls};
+	char why[TSP_TLS_ERROR_LEN] = "";
+
+	without_ca.ca = NULL;
+	if (config->listen_tls.n > 0)
+		files->listen_tls = tsp_tls_create(&listen, why);
+	if (config->tls.ca != NULL && why[0] == '\0')
+		files->dial_tls = tsp_tls_create(&dial, why);
+	if (why[0] != '\0')
+		snprintf(error->text, sizeof(error->text), "%s", why);
+	return why[0] == '\0';
+}
+
 int srv_auth_load(
 	const struct srv_config *config, struct srv_auth_files *files, struct config_error *error)
 {
+	int ret = 0;
+
 	*files = (struct srv_auth_files){0};
-	if (config->auth.users_file == NULL)
-		return 0;
-	return tsp_users_load(config->auth.users_file, &files->users, error);
+	if (config->auth.users_file != NULL)
+		ret = tsp_users_load(config->auth.users_file, &files->users, error);
+	if (ret == 0 && !load_tls(config, files, error))
+		ret = -EINVAL;
+	if (ret < 0)
+		srv_auth_free_files(files);
+	return ret;
 }
 
 void srv_auth_free_files(struct srv_auth_files *files)
 {
 	tsp_users_free(&files->users);
+	tsp_tls_destroy(files->listen_tls);
+	tsp_tls_destroy(files->dial_tls);
+	*files = (struct srv_auth_files){0};
 }
 
 /* A mechanism that asks for a user is offered only when there may be users (R80). */
@@ -42,6 +72,10 @@ static uint32_t choose_mechanisms(const struct srv_config_auth *by)
 		mechanisms |= TSP_MECHANISM_SCRAM_SHA_256;
 	if (has_users && by->digest_md5)
 		mechanisms |= TSP_MECHANISM_DIGEST_MD5;
+	if (has_users && by->plain)
+		mechanisms |= TSP_MECHANISM_PLAIN;
+	if (by->external)
+		mechanisms |= TSP_MECHANISM_EXTERNAL;
 	if (by->anonymous)
 		mechanisms |= TSP_MECHANISM_ANONYMOUS;
 	return mechanisms;
@@ -50,21 +84,54 @@ static uint32_t choose_mechanisms(const struct srv_config_auth *by)
 void srv_auth_set(
 	struct srv_auth *auth, const struct srv_config *config, struct srv_auth_files *files)
 {
-	struct tsp_users users = auth->users;
-
-	auth->config = config;
-	auth->tsp = (struct tsp_auth){
-		.mechanisms = choose_mechanisms(&config->auth),
-		.find_secret = find_secret,
-		.find_secret_arg = auth,
-		.realm = config->auth.realm,
+	srv_auth_free(auth);
+	*auth = (struct srv_auth){
+		.config = config,
+		.tsp = {.mechanisms = choose_mechanisms(&config->auth),
+			.find_secret = find_secret,
+			.find_secret_arg = auth,
+			.realm = config->auth.realm},
+		.users = files->users,
+		.listen_tls = files->listen_tls,
+		.dial_tls = files->dial_tls,
 	};
-	auth->users = files->users;
-	files->users = (struct tsp_users){0};
-	tsp_users_free(&users);
+	*files = (struct srv_auth_files){0};
+}
+
+static bool is_from(const struct config_list *prefixes, const struct in6_addr *peer)
+{
+	const struct addr_v6_prefix *items = prefixes->items;
+
+	for (uint32_t i = 0; i < prefixes->n; i++) {
+		if (addr_v6_prefix_contains(&items[i], peer))
+			return true;
+	}
+	return false;
+}
+
+uint32_t srv_auth_withheld(const struct srv_auth *auth, bool is_tls, const struct in6_addr *peer)
+{
+	/* In the order of the configuration's choices. */
+	static const enum tsp_mechanism of_choice[] = {TSP_MECHANISM_EXTERNAL,
+		TSP_MECHANISM_SCRAM_SHA_256, TSP_MECHANISM_DIGEST_MD5, TSP_MECHANISM_PLAIN,
+		TSP_MECHANISM_ANONYMOUS};
+	const struct srv_config_auth *by = &auth->config->auth;
+	const struct config_list *listed = is_tls ? &by->mechanisms_tls : &by->mechanisms;
+	const int *choices = listed->items;
+	uint32_t withheld = 0;
+
+	if (listed->n > 0)
+		withheld = TSP_MECHANISMS_ALL;
+	for (uint32_t i = 0; i < listed->n; i++)
+		withheld &= ~of_choice[choices[i]];
+	if (!is_from(&by->anonymous_from, peer))
+		withheld |= TSP_MECHANISM_ANONYMOUS;
+	return withheld;
 }
 
 void srv_auth_free(struct srv_auth *auth)
 {
 	tsp_users_free(&auth->users);
+	tsp_tls_destroy(auth->listen_tls);
+	tsp_tls_destroy(auth->dial_tls);
 }

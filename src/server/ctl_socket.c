@@ -45,19 +45,21 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 {
 	const struct srv_server *server = arg;
 	const struct srv_lease_db *db = srv_engine_leases(server->engine);
-	json_t *listen = json_array();
+	json_t *listen = json_array(), *listen_tls = json_array();
 
-	for (uint32_t i = 0; i < server->config.listen.n; i++) {
+	for (uint32_t i = 0; i < srv_listener_doors(server->listener); i++) {
 		struct addr_endpoint endpoint = srv_listener_endpoint(server->listener, i);
 
-		json_array_append_new(listen, endpoint_json(&endpoint));
+		json_array_append_new(
+			srv_listener_is_tls(server->listener, i) ? listen_tls : listen,
+			endpoint_json(&endpoint));
 	}
-	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:i, s:s?}", "version", DSTM_VERSION,
+	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:i, s:s?, s:o}", "version", DSTM_VERSION,
 		"uptime_s", (json_int_t)seconds_since(server->started_ms), "leases",
 		(int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
 		(int)srv_listener_connections(server->listener), "listen", listen, "users",
 		(int)(server->config.auth.users.n + server->auth.users.n), "users_file",
-		server->config.auth.users_file);
+		server->config.auth.users_file, "listen_tls", listen_tls);
 }
 
 /* --- leases -------------------------------------------------------------------------------------- */

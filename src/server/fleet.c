@@ -21,6 +21,7 @@ static void free_tep(struct srv_fleet_tep *tep)
 	free(tep->config.name);
 	free(tep->config.user);
 	free(tep->config.password);
+	free(tep->config.tls_name);
 	*tep = (struct srv_fleet_tep){0};
 }
 
@@ -33,12 +34,14 @@ static int make_tep(const struct srv_fleet *fleet, const struct srv_config *conf
 	*tep = (struct srv_fleet_tep){.config = {.control = from->control, .v6 = from->v6}};
 	if (!copy_text(&tep->config.name, from->name) ||
 		!copy_text(&tep->config.user, from->user) ||
-		!copy_text(&tep->config.password, from->password))
+		!copy_text(&tep->config.password, from->password) ||
+		!copy_text(&tep->config.tls_name, from->tls_name))
 		return -ENOMEM;
 	params.name = tep->config.name;
 	params.control = tep->config.control;
 	params.user = tep->config.user;
 	params.password = tep->config.password;
+	params.tls_name = tep->config.tls_name;
 	params.timeout_s = config->lease.tep_timeout_s;
 	params.tep = number;
 	tep->link = srv_tep_link_create(&params);

@@ -24,9 +24,17 @@ struct client {
 	TAILQ_ENTRY(client) link;
 };
 
+/* A socket that listens. */
+struct door {
+	struct srv_listener *listener;
+	struct evconnlistener *socket;
+	bool is_tls;
+};
+
 struct srv_listener {
 	struct srv_listener_params params;
-	struct evconnlistener **sockets; /* [params.n_endpoints] */
+	struct door *doors;
+	uint32_t n_doors;
 	struct event *resume; /* accepting again after an error */
 	uint32_t n_clients;
 	TAILQ_HEAD(, client) clients;
@@ -110,18 +118,25 @@ void srv_listener_answer(
 static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *sa,
 	int sa_len, void *arg)
 {
-	struct srv_listener *listener = arg;
+	const struct door *door = arg;
+	struct srv_listener *listener = door->listener;
 	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
 	const struct addr_endpoint peer = {sin6->sin6_addr, ntohs(sin6->sin6_port)};
 	struct client *client = NULL;
 	struct tsp_conn_params params = {
 		.base = listener->params.base,
 		.ops = &conn_ops,
-		.auth = listener->params.auth,
+		.auth = &listener->params.auth->tsp,
 		.limits = listener->params.limits,
 		.parser = listener->params.parser,
+		.tls = door->is_tls ? listener->params.auth->listen_tls : NULL,
+		.withheld = srv_auth_withheld(listener->params.auth, door->is_tls, &peer.addr),
 	};
 
+	if (door->is_tls && params.tls == NULL) {
+		close(fd); /* a reload has taken the certificate away */
+		return;
+	}
 	if (listener->n_clients >= listener->params.connections_max) {
 		listener->params.counters->n[SRV_COUNT_CONNECTIONS_REFUSED]++;
 		close(fd);
@@ -144,11 +159,11 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 
 static void enable(struct srv_listener *listener, bool on)
 {
-	for (uint32_t i = 0; i < listener->params.n_endpoints; i++) {
+	for (uint32_t i = 0; i < listener->n_doors; i++) {
 		if (on)
-			evconnlistener_enable(listener->sockets[i]);
+			evconnlistener_enable(listener->doors[i].socket);
 		else
-			evconnlistener_disable(listener->sockets[i]);
+			evconnlistener_disable(listener->doors[i].socket);
 	}
 }
 
@@ -161,60 +176,60 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 static void on_accept_error(struct evconnlistener *socket, void *arg)
 {
 	static const struct timeval pause = {.tv_sec = 1};
-	struct srv_listener *listener = arg;
+	struct srv_listener *listener = ((struct door *)arg)->listener;
 
 	log_warn("client: cannot accept: %s", strerror(errno));
 	enable(listener, false);
 	evtimer_add(listener->resume, &pause);
 }
 
-static struct evconnlistener *listen_on(
-	struct srv_listener *listener, const struct addr_endpoint *endpoint)
+/* Returns 0 or -errno, logged. */
+static int open_door(
+	struct srv_listener *listener, const struct addr_endpoint *endpoint, bool is_tls)
 {
-	struct evconnlistener *socket;
+	struct door *door = &listener->doors[listener->n_doors];
 	char text[ADDR_ENDPOINT_STRLEN];
 	struct sockaddr_in6 sa;
 
 	addr_endpoint_to_sockaddr(endpoint, &sa);
-	socket = evconnlistener_new_bind(listener->params.base, on_accept, listener,
+	*door = (struct door){.listener = listener, .is_tls = is_tls};
+	door->socket = evconnlistener_new_bind(listener->params.base, on_accept, door,
 		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
 			LEV_OPT_BIND_IPV6ONLY,
 		SOMAXCONN, (const struct sockaddr *)&sa, sizeof(sa));
-	if (socket == NULL) {
+	if (door->socket == NULL) {
 		int error = errno;
 
 		log_err("listen %s: %s", addr_endpoint_format(endpoint, text), strerror(error));
-		errno = error;
-		return NULL;
+		return -error;
 	}
-	evconnlistener_set_error_cb(socket, on_accept_error);
-	return socket;
+	evconnlistener_set_error_cb(door->socket, on_accept_error);
+	listener->n_doors++;
+	return 0;
 }
 
 struct srv_listener *srv_listener_create(const struct srv_listener_params *params)
 {
 	struct srv_listener *listener = calloc(1, sizeof(*listener));
-	int error = ENOMEM;
+	int error = -ENOMEM;
 
 	if (listener == NULL)
 		return NULL;
 	listener->params = *params;
 	TAILQ_INIT(&listener->clients);
 	listener->resume = evtimer_new(params->base, on_resume, listener);
-	listener->sockets = calloc(params->n_endpoints, sizeof(struct evconnlistener *));
-	if (listener->resume == NULL || listener->sockets == NULL)
-		goto fail;
-	for (uint32_t i = 0; i < params->n_endpoints; i++) {
-		listener->sockets[i] = listen_on(listener, &params->endpoints[i]);
-		if (listener->sockets[i] == NULL) {
-			error = errno;
-			goto fail;
-		}
-	}
-	return listener;
-fail:
+	listener->doors = calloc(
+		params->n_endpoints + params->n_tls_endpoints, sizeof(*listener->doors));
+	if (listener->resume != NULL && listener->doors != NULL)
+		error = 0;
+	for (uint32_t i = 0; error == 0 && i < params->n_endpoints; i++)
+		error = open_door(listener, &params->endpoints[i], false);
+	for (uint32_t i = 0; error == 0 && i < params->n_tls_endpoints; i++)
+		error = open_door(listener, &params->tls_endpoints[i], true);
+	if (error == 0)
+		return listener;
 	srv_listener_destroy(listener);
-	errno = error;
+	errno = -error;
 	return NULL;
 }
 
@@ -240,11 +255,9 @@ void srv_listener_destroy(struct srv_listener *listener)
 
 	if (listener == NULL)
 		return;
-	for (uint32_t i = 0; listener->sockets != NULL && i < listener->params.n_endpoints; i++) {
-		if (listener->sockets[i] != NULL)
-			evconnlistener_free(listener->sockets[i]);
-	}
-	free(listener->sockets);
+	for (uint32_t i = 0; i < listener->n_doors; i++)
+		evconnlistener_free(listener->doors[i].socket);
+	free(listener->doors);
 	if (listener->resume != NULL)
 		event_free(listener->resume);
 	TAILQ_FOREACH(client, &listener->clients, link) {
@@ -270,11 +283,21 @@ uint32_t srv_listener_connections(const struct srv_listener *listener)
 	return listener->n_clients;
 }
 
+uint32_t srv_listener_doors(const struct srv_listener *listener)
+{
+	return listener->n_doors;
+}
+
+bool srv_listener_is_tls(const struct srv_listener *listener, uint32_t i)
+{
+	return listener->doors[i].is_tls;
+}
+
 struct addr_endpoint srv_listener_endpoint(const struct srv_listener *listener, uint32_t i)
 {
 	struct sockaddr_in6 sa = {0};
 	socklen_t len = sizeof(sa);
 
-	getsockname(evconnlistener_get_fd(listener->sockets[i]), (struct sockaddr *)&sa, &len);
+	getsockname(evconnlistener_get_fd(listener->doors[i].socket), (struct sockaddr *)&sa, &len);
 	return (struct addr_endpoint){sa.sin6_addr, ntohs(sa.sin6_port)};
 }

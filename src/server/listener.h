@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/addr.h"
+#include "server/auth.h"
 #include "server/counters.h"
 #include "server/engine.h"
 #include "tsp/tsp_conn.h"
@@ -19,7 +20,9 @@ struct srv_listener_params {
 	struct event_base *base;
 	const struct addr_endpoint *endpoints; /* borrowed */
 	uint32_t n_endpoints;
-	const struct tsp_auth *auth; /* borrowed; may change between connections */
+	const struct addr_endpoint *tls_endpoints; /* borrowed; behind these is TLS */
+	uint32_t n_tls_endpoints;
+	const struct srv_auth *auth; /* borrowed; may change between connections */
 	struct tsp_parser *parser; /* who reads clients' messages */
 	struct srv_engine *engine;
 	struct srv_counters *counters;
@@ -41,5 +44,8 @@ void srv_listener_answer(
 	struct srv_listener *listener, struct srv_session *session, const struct tsp_msg *msg);
 
 uint32_t srv_listener_connections(const struct srv_listener *listener);
-/* The endpoint that a listening socket has, also when the kernel chose the port. */
+/* Sockets that listen: their number, and whether there is TLS behind one. */
+uint32_t srv_listener_doors(const struct srv_listener *listener);
+bool srv_listener_is_tls(const struct srv_listener *listener, uint32_t i);
+/* The endpoint that a listening socket has, those with TLS behind the others; also when the kernel chose the port. */
 struct addr_endpoint srv_listener_endpoint(const struct srv_listener *listener, uint32_t i);

@@ -96,6 +96,9 @@ static int confine_files(const struct srv_config *config, const char *config_pat
 		{config->socket, SANDBOX_SOCKET},
 		{config->records.file, SANDBOX_WRITE},
 		{config->auth.users_file, SANDBOX_READ},
+		{config->tls.certificate, SANDBOX_READ},
+		{config->tls.key, SANDBOX_READ},
+		{config->tls.ca, SANDBOX_READ},
 	};
 	struct sandbox_path paths[PATHS_MAX + N_CALLS(fixed)];
 	size_t n = 0;

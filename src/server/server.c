@@ -212,6 +212,7 @@ static int create_plan(struct srv_server *server)
 		.ops = &link_ops,
 		.arg = server,
 		.counters = &server->counters,
+		.tls = &server->auth.dial_tls,
 	};
 	ret = srv_fleet_prepare(&server->fleet, &server->config, &change);
 	if (ret < 0)
@@ -357,7 +358,9 @@ static int start_listening(struct srv_server *server)
 		.base = server->base,
 		.endpoints = server->config.listen.items,
 		.n_endpoints = server->config.listen.n,
-		.auth = &server->auth.tsp,
+		.tls_endpoints = server->config.listen_tls.items,
+		.n_tls_endpoints = server->config.listen_tls.n,
+		.auth = &server->auth,
 		.parser = server->parser,
 		.engine = server->engine,
 		.counters = &server->counters,

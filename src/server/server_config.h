@@ -5,6 +5,7 @@
 #include "common/config.h"
 #include "common/sandbox.h"
 #include "server/store.h"
+#include "tsp/tsp_tls.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ struct srv_config_tep {
 	char *user;
 	char *password;
 	struct in6_addr v6;
+	char *tls_name; /* whom its certificate is for; NULL: no TLS */
 };
 
 enum srv_pool_mode {
@@ -65,6 +67,11 @@ struct srv_config_auth {
 	struct config_pos pos;
 	bool anonymous;
 	bool digest_md5;
+	bool plain; /* under TLS */
+	bool external; /* by a certificate of tls.ca */
+	struct config_list mechanisms,
+		mechanisms_tls; /* int, of srv_mechanisms; none: all that are on */
+	struct config_list anonymous_from; /* struct addr_v6_prefix */
 	char *realm;
 	struct config_list users; /* struct srv_config_user */
 	char *users_file; /* NULL: none */
@@ -88,6 +95,8 @@ struct srv_config_records {
 
 struct srv_config {
 	struct config_list listen; /* struct addr_endpoint */
+	struct config_list listen_tls; /* the same */
+	struct tsp_tls_config tls;
 	char *socket; /* NULL: none */
 	char *store;
 	char *user; /* NULL: whoever started it */

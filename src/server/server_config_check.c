@@ -30,7 +30,7 @@ static int check_auth(const struct check *check)
 	const struct srv_config_auth *auth = &check->config->auth;
 	const struct srv_config_user *users = auth->users.items;
 
-	if (!auth->anonymous && auth->users.n == 0 && auth->users_file == NULL)
+	if (!auth->anonymous && auth->users.n == 0 && auth->users_file == NULL && !auth->external)
 		return config_fail(check->error, check->path, auth->pos,
 			"nobody could lease: anonymous is false and there are no users");
 	for (uint32_t i = 0; i < auth->users.n; i++) {
@@ -44,6 +44,34 @@ static int check_auth(const struct check *check)
 				return config_fail(check->error, check->path, users[i].pos,
 					"user \"%s\" is there twice", users[i].name);
 		}
+	}
+	return 0;
+}
+
+static int check_tls(const struct check *check)
+{
+	const struct srv_config *config = check->config;
+	const struct srv_config_tep *teps = config->teps.items;
+	const struct tsp_tls_config *tls = &config->tls;
+
+	if ((tls->certificate != NULL) != (tls->key != NULL))
+		return config_fail(check->error, check->path, tls->pos,
+			"tls: certificate and key go together");
+	if (config->listen_tls.n > 0 && tls->certificate == NULL)
+		return config_fail(
+			check->error, check->path, tls->pos, "listen_tls: tls has no certificate");
+	if (config->auth.external && tls->ca == NULL)
+		return config_fail(check->error, check->path, config->auth.pos,
+			"auth.external: tls has no ca to check certificates by");
+	for (uint32_t i = 0; i < config->teps.n; i++) {
+		if (teps[i].tls_name != NULL && tls->ca == NULL)
+			return config_fail(check->error, check->path, teps[i].pos,
+				"tep \"%s\": tls_name, but tls has no ca", teps[i].name);
+		if (teps[i].password == NULL &&
+			(teps[i].tls_name == NULL || tls->certificate == NULL))
+			return config_fail(check->error, check->path, teps[i].pos,
+				"tep \"%s\": neither a password nor tls_name and a certificate",
+				teps[i].name);
 	}
 	return 0;
 }
@@ -144,6 +172,8 @@ int srv_config_check(const char *path, const struct srv_config *config, struct c
 
 	if (ret == 0)
 		ret = check_auth(check);
+	if (ret == 0)
+		ret = check_tls(check);
 	for (uint32_t i = 0; ret == 0 && i < check->config->teps.n; i++)
 		ret = check_tep(check, i);
 	for (uint32_t i = 0; ret == 0 && i < check->config->pools.n; i++)

@@ -5,6 +5,7 @@
 #define NAME_MAX_LEN     63
 #define PASSWORD_MAX_LEN 255
 #define PATH_MAX_LEN     4095
+#define TLS_NAME_MAX_LEN 253
 #define SOCKET_MAX_LEN   107 /* sun_path */
 #define YEAR_S           31536000
 
@@ -25,9 +26,11 @@ static const struct config_key tep_keys[] = {
 	{CONFIG_ENDPOINT, offsetof(struct srv_config_tep, control), "control", .required = true},
 	{CONFIG_STRING, offsetof(struct srv_config_tep, user), "user", .required = true, .min = 1,
 		.max = SRV_USER_SIZE - 1},
-	{CONFIG_STRING, offsetof(struct srv_config_tep, password), "password", .required = true,
-		.min = 1, .max = PASSWORD_MAX_LEN},
+	{CONFIG_STRING, offsetof(struct srv_config_tep, password), "password", .min = 1,
+		.max = PASSWORD_MAX_LEN},
 	{CONFIG_V6, offsetof(struct srv_config_tep, v6), "v6", .required = true},
+	{CONFIG_STRING, offsetof(struct srv_config_tep, tls_name), "tls_name", .min = 1,
+		.max = TLS_NAME_MAX_LEN},
 	{CONFIG_END},
 };
 static const struct config_section tep_section = {tep_keys, sizeof(struct srv_config_tep)};
@@ -84,10 +87,22 @@ static const struct config_key lease_keys[] = {
 };
 static const struct config_section lease_section = {lease_keys, sizeof(struct srv_config_lease)};
 
+/* Without TLS, EXTERNAL and PLAIN are never offered. */
+static const char *const mechanisms[] = {
+	"EXTERNAL", "SCRAM-SHA-256", "DIGEST-MD5", "PLAIN", "ANONYMOUS", NULL};
+
 static const struct config_key auth_keys[] = {
 	{CONFIG_POS, offsetof(struct srv_config_auth, pos)},
 	{CONFIG_BOOL, offsetof(struct srv_config_auth, anonymous), "anonymous", .value = "true"},
 	{CONFIG_BOOL, offsetof(struct srv_config_auth, digest_md5), "digest_md5", .value = "true"},
+	{CONFIG_BOOL, offsetof(struct srv_config_auth, plain), "plain", .value = "true"},
+	{CONFIG_BOOL, offsetof(struct srv_config_auth, external), "external", .value = "false"},
+	{CONFIG_LIST, offsetof(struct srv_config_auth, mechanisms), "mechanisms", .max = 5,
+		.item = CONFIG_CHOICE, .choices = mechanisms},
+	{CONFIG_LIST, offsetof(struct srv_config_auth, mechanisms_tls), "mechanisms_tls", .max = 5,
+		.item = CONFIG_CHOICE, .choices = mechanisms},
+	{CONFIG_LIST, offsetof(struct srv_config_auth, anonymous_from), "anonymous_from",
+		.value = "::/0", .item = CONFIG_V6_PREFIX},
 	{CONFIG_STRING, offsetof(struct srv_config_auth, realm), "realm", .value = "dstm", .min = 1,
 		.max = NAME_MAX_LEN},
 	{CONFIG_LIST, offsetof(struct srv_config_auth, users), "users", .section = &user_section},
@@ -131,6 +146,9 @@ static const char *const sandbox_modes[] = {
 static const struct config_key root_keys[] = {
 	{CONFIG_LIST, offsetof(struct srv_config, listen), "listen", .value = "[::]:3653", .min = 1,
 		.max = 16, .item = CONFIG_ENDPOINT},
+	{CONFIG_LIST, offsetof(struct srv_config, listen_tls), "listen_tls", .max = 16,
+		.item = CONFIG_ENDPOINT},
+	{CONFIG_SECTION, offsetof(struct srv_config, tls), "tls", .section = &tsp_tls_section},
 	{CONFIG_STRING, offsetof(struct srv_config, socket), "socket", .min = 1,
 		.max = SOCKET_MAX_LEN},
 	{CONFIG_STRING, offsetof(struct srv_config, store), "store",

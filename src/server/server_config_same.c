@@ -17,7 +17,8 @@ static bool same_endpoint(const struct addr_endpoint *a, const struct addr_endpo
 bool srv_config_same_session(const struct srv_config_tep *a, const struct srv_config_tep *b)
 {
 	return same_text(a->name, b->name) && same_endpoint(&a->control, &b->control) &&
-	       same_text(a->user, b->user) && same_text(a->password, b->password);
+	       same_text(a->user, b->user) && same_text(a->password, b->password) &&
+	       same_text(a->tls_name, b->tls_name);
 }
 
 static bool same_records(const struct srv_config_records *a, const struct srv_config_records *b)

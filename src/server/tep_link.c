@@ -418,8 +418,13 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 		.auth = &link->auth,
 		.limits = tsp_conn_default_limits,
 		.generation = TSP_GENERATION_2,
+		.tls = link->params.tls_name != NULL ? *link->params.tls : NULL,
+		.tls_name = link->params.tls_name,
 	};
 
+	/* A reload may have taken away what an old TEP was reached with. */
+	if (link->params.tls_name != NULL && params.tls == NULL)
+		return lost(link, "there are no certificates");
 	params.limits.auth_timeout_s = link->params.timeout_s;
 	params.limits.dead_peer_s = DEAD_TEP_S;
 	link->conn = tsp_conn_connect(&params, &link->params.control);
@@ -437,8 +442,9 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 		return NULL;
 	link->params = *params;
 	link->auth = (struct tsp_auth){
-		.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5,
-		.user = params->user,
+		.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5 |
+			      TSP_MECHANISM_EXTERNAL,
+		.user = params->password != NULL ? params->user : NULL,
 		.password = params->password,
 	};
 	TAILQ_INIT(&link->unsent);

@@ -54,7 +54,9 @@ struct srv_tep_link_params {
 	const char *name; /* strings are borrowed */
 	struct addr_endpoint control;
 	const char *user;
-	const char *password;
+	const char *password; /* NULL: EXTERNAL, by our certificate */
+	const char *tls_name; /* whom the TEP's certificate is for; NULL: no TLS */
+	struct ssl_ctx_st **tls; /* borrowed; for every dial, as it is then */
 	uint32_t timeout_s;
 	uint32_t tep; /* its number, for next_lease */
 	const struct srv_tep_link_ops *ops;

@@ -374,18 +374,21 @@ static bool accept_session(struct tsp_sasl *sasl)
 /* The initiator's one line is the role that it wants, mostly an empty one. */
 static enum tsp_sasl_result step_external(struct tsp_sasl *sasl, const char *in, char **out)
 {
-	char *role = NULL;
-	size_t role_len = 0;
+	char *token = NULL, role[TSP_USER_MAX + 1] = "";
+	size_t len = 0;
 	bool ok;
 
 	if (!sasl->is_responder) {
 		*out = strdup("");
 		return *out != NULL ? TSP_SASL_DONE : TSP_SASL_FAILED;
 	}
-	if (in[0] != '\0' && gsasl_base64_from(in, strlen(in), &role, &role_len) != GSASL_OK)
+	if (in[0] != '\0' && gsasl_base64_from(in, strlen(in), &token, &len) != GSASL_OK)
 		return TSP_SASL_FAILED;
-	ok = (role == NULL || strlen(role) == role_len) && accept_user(sasl, sasl->certified, role);
-	gsasl_free(role);
+	ok = len < sizeof(role) && (len == 0 || memchr(token, '\0', len) == NULL);
+	if (ok && len > 0)
+		memcpy(role, token, len);
+	gsasl_free(token);
+	ok = ok && accept_user(sasl, sasl->certified, role);
 	return ok ? TSP_SASL_DONE : TSP_SASL_FAILED;
 }
 

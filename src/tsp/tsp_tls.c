@@ -11,6 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PATH_LEN_MAX 4095
+
+static const struct config_key keys[] = {
+	{CONFIG_POS, offsetof(struct tsp_tls_config, pos)},
+	{CONFIG_STRING, offsetof(struct tsp_tls_config, certificate), "certificate", .min = 1,
+		.max = PATH_LEN_MAX},
+	{CONFIG_STRING, offsetof(struct tsp_tls_config, key), "key", .min = 1, .max = PATH_LEN_MAX},
+	{CONFIG_STRING, offsetof(struct tsp_tls_config, ca), "ca", .min = 1, .max = PATH_LEN_MAX},
+	{CONFIG_END},
+};
+const struct config_section tsp_tls_section = {keys, sizeof(struct tsp_tls_config)};
+
 /* Nobody is asked for a passphrase: a daemon has nobody to ask. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
@@ -30,23 +42,24 @@ static bool fail(char error[static TSP_TLS_ERROR_LEN], const char *what, const c
 static bool load(
 	SSL_CTX *tls, const struct tsp_tls_params *params, char error[static TSP_TLS_ERROR_LEN])
 {
+	const struct tsp_tls_config *files = params->files;
 	int mode = SSL_VERIFY_PEER | (params->demands ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
 	STACK_OF(X509_NAME) * names;
 
-	if (params->certificate != NULL &&
-		SSL_CTX_use_certificate_chain_file(tls, params->certificate) != 1)
-		return fail(error, "certificate", params->certificate);
-	if (params->key != NULL &&
-		SSL_CTX_use_PrivateKey_file(tls, params->key, SSL_FILETYPE_PEM) != 1)
-		return fail(error, "key", params->key);
-	if (params->ca == NULL)
+	if (files->certificate != NULL &&
+		SSL_CTX_use_certificate_chain_file(tls, files->certificate) != 1)
+		return fail(error, "certificate", files->certificate);
+	if (files->key != NULL &&
+		SSL_CTX_use_PrivateKey_file(tls, files->key, SSL_FILETYPE_PEM) != 1)
+		return fail(error, "key", files->key);
+	if (files->ca == NULL)
 		return true;
-	if (SSL_CTX_load_verify_locations(tls, params->ca, NULL) != 1)
-		return fail(error, "ca", params->ca);
+	if (SSL_CTX_load_verify_locations(tls, files->ca, NULL) != 1)
+		return fail(error, "ca", files->ca);
 	if (params->is_responder) {
-		names = SSL_load_client_CA_file(params->ca);
+		names = SSL_load_client_CA_file(files->ca);
 		if (names == NULL)
-			return fail(error, "ca", params->ca);
+			return fail(error, "ca", files->ca);
 		SSL_CTX_set_client_CA_list(tls, names);
 	}
 	SSL_CTX_set_verify(tls, mode, NULL);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "common/config.h"
 #include "tsp/tsp_secret.h"
 
 #include <netinet/in.h>
@@ -15,10 +16,19 @@ struct ssl_st;
 
 #define TSP_TLS_ERROR_LEN 256
 
+/* "tls:" of a configuration: paths of PEM files, absent: NULL. */
+struct tsp_tls_config {
+	struct config_pos pos;
+	char *certificate;
+	char *key;
+	char *ca;
+};
+extern const struct config_section tsp_tls_section;
+
 struct tsp_tls_params {
-	const char *certificate; /* PEM, with what lies between it and its CA; NULL: none */
-	const char *key; /* of the certificate */
-	const char *ca; /* PEM: who signs the peer's; NULL: a responder asks for none */
+	/* The certificate with what lies between it and its CA; who signs the peer's. Without ca a
+	 * responder asks for none. */
+	const struct tsp_tls_config *files;
 	bool is_responder;
 	bool demands; /* responder: without a certificate nobody connects */
 };

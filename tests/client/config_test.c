@@ -53,6 +53,9 @@ static void each_key_makes_a_difference(void **state)
 {
 	static const char *const lines[] = {
 		"generation: 1",
+		"tls: {ca: /x}",
+		"tls: {ca: /x, certificate: /x, key: /x}",
+		"tls: {ca: /x}\ntls_name: x",
 		"user: a\npassword: b",
 		"mode: host",
 		"ports: 256",
@@ -101,6 +104,9 @@ static void wrong_file_is_one_sentence_with_its_place(void **state)
 		{"server: \"[::]:3653\"\n", "f:1:1: server: not the address of a host"},
 		{SERVER "user: alice\n", "f:1:1: user and password go together"},
 		{SERVER "password: x\n", "f:1:1: user and password go together"},
+		{SERVER "tls: {ca: /x, key: /x}\n", "f:1:1: tls: certificate and key go together"},
+		{SERVER "tls_name: x\n",
+			"f:1:1: tls: there is no ca to check the server's certificate by"},
 		{SERVER "exclusive: true\n", "f:1:1: exclusive: only with mode: host"},
 		{SERVER "exclusive: true\nmode: host\nports: 5\n",
 			"f:1:1: ports: not with exclusive: true"},

@@ -77,6 +77,9 @@ class Server:
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
+    def tls_port(self):
+        return int(self.ctl("show")["listen_tls"][0].rpartition(":")[2])
+
     def ask_ctl(self, command, arguments):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(WAIT_S)

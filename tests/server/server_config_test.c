@@ -80,7 +80,15 @@ static const struct {
 	      "fe80::2}\n" POOLS,
 		"f:3:5: tep \"s\": v6 cannot be a tunnel end"},
 	{TEPS "  - {name: s, control: \"[2001:db8::2]:9\", user: u, v6: 2001:db8::2}\n" POOLS,
-		"f:3:5: teps[1].password: missing: this key is required"},
+		"f:3:5: tep \"s\": neither a password nor tls_name and a certificate"},
+	{TEPS "  - {name: s, control: \"[2001:db8::2]:9\", user: u, password: p, v6: 2001:db8::2, "
+	      "tls_name: s}\n" POOLS,
+		"f:3:5: tep \"s\": tls_name, but tls has no ca"},
+	{"auth:\n  mechanisms: [CRAM-MD5]\n" TEPS POOLS,
+		"f:2:16: auth.mechanisms[0]: \"CRAM-MD5\" is not one of EXTERNAL, SCRAM-SHA-256, "
+		"DIGEST-MD5, PLAIN, ANONYMOUS"},
+	{"auth:\n  users:\n    - {name: \"a\\\"b\", password: y}\n" TEPS POOLS,
+		"f:3:7: the name of this user holds a quote or a backslash"},
 	{"lease:\n  lifetime_s: 30\n" TEPS POOLS, "f:2:3: lifetime_min_s is above lifetime_s"},
 	{"auth:\n  anonymous: false\n" TEPS POOLS,
 		"f:2:3: nobody could lease: anonymous is false and there are no users"},

@@ -139,16 +139,27 @@ def decode(line):
 
 
 class Client(Stream):
-    """A client of either generation."""
+    """A client of either generation; tls is an ssl.SSLContext."""
 
-    def __init__(self, port, version="2.0.0", host="::1"):
-        super().__init__(socket.create_connection((host, port), TIMEOUT_S))
+    def __init__(self, port, version="2.0.0", host="::1", tls=None):
+        sock = socket.create_connection((host, port), TIMEOUT_S)
+        super().__init__(sock if tls is None else tls.wrap_socket(sock, server_hostname=host))
         self.send_line(f"VERSION={version}")
         self.capability = self.read_line()
 
     def anonymous(self):
         self.send_line("AUTHENTICATE ANONYMOUS")
         self.send_line("")
+        return self.read_line()
+
+    def plain(self, user, password, role="", stray=b""):
+        """Raw and at once, as old clients send it; stray is what stands behind AUTHENTICATE."""
+        raw = b"\0".join(part.encode() for part in (role, user, password))
+        self.send(b"AUTHENTICATE PLAIN\r\n" + stray + raw + b"\r\n")
+        return self.read_line()
+
+    def external(self, role=""):
+        self.send(b"AUTHENTICATE EXTERNAL\r\n" + base64.b64encode(role.encode()) + b"\r\n")
         return self.read_line()
 
     def scram(self, user, password):
@@ -234,9 +245,9 @@ class ScriptedTep:
 
     V4 = "192.0.0.1"
 
-    def __init__(self, user="server1", password="between-us", v6="2001:db8::1"):
+    def __init__(self, user="server1", password="between-us", v6="2001:db8::1", tls=None):
         self.V6 = v6
-        self.user, self.password = user, password
+        self.user, self.password, self.tls = user, password, tls
         self.behaviour = "ok"
         self.refuse_list = False
         self.delay_s = 0
@@ -278,7 +289,12 @@ class ScriptedTep:
                 sock, _ = listening.accept()
             except OSError:
                 return
-            stream = Stream(sock)
+            try:
+                stream = Stream(sock if self.tls is None
+                                else self.tls.wrap_socket(sock, server_side=True))
+            except OSError:
+                sock.close()
+                continue
             try:
                 self.authenticate(stream)
                 stream.sock.settimeout(None)
@@ -291,6 +307,9 @@ class ScriptedTep:
 
     def authenticate(self, stream):
         assert stream.read_line().startswith("VERSION=2.0")
+        if self.password is None:
+            self.authenticate_external(stream)
+            return
         stream.send_line("CAPABILITY TUNNEL=V4V6 AUTH=SCRAM-SHA-256")
         assert stream.read_line() == "AUTHENTICATE SCRAM-SHA-256"
         first = decode(stream.read_line())
@@ -311,6 +330,16 @@ class ScriptedTep:
         stream.send_line(encode(
             "v=" + base64.b64encode(hmac_sha256(server_key, signed)).decode()))
         time.sleep(0.02)
+        stream.send_line("200 Success")
+
+    def authenticate_external(self, stream):
+        stream.send_line("CAPABILITY TUNNEL=V4V6 AUTH=EXTERNAL AUTH=SCRAM-SHA-256")
+        assert stream.read_line() == "AUTHENTICATE EXTERNAL"
+        assert stream.read_line() == ""
+        subject = dict(pair for part in stream.sock.getpeercert()["subject"] for pair in part)
+        if subject["commonName"] != self.user:
+            stream.send_line("300 Authentication failed")
+            raise EOFError
         stream.send_line("200 Success")
 
     def handle(self, stream, message):
