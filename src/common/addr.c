@@ -257,6 +257,16 @@ bool addr_v6_prefix_contains(const struct addr_v6_prefix *prefix, const struct i
 	return addr_v6_equal(&masked, &prefix->addr);
 }
 
+bool addr_v6_prefixes_contain(
+	const struct addr_v6_prefix *prefixes, uint32_t n, const struct in6_addr *addr)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (addr_v6_prefix_contains(&prefixes[i], addr))
+			return true;
+	}
+	return false;
+}
+
 bool addr_v4_prefixes_overlap(const struct addr_v4_prefix *a, const struct addr_v4_prefix *b)
 {
 	return addr_v4_prefix_contains(a, b->addr) || addr_v4_prefix_contains(b, a->addr);

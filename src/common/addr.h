@@ -57,6 +57,9 @@ const char *addr_endpoint_format(
 
 bool addr_v4_prefix_contains(const struct addr_v4_prefix *prefix, uint32_t addr);
 bool addr_v6_prefix_contains(const struct addr_v6_prefix *prefix, const struct in6_addr *addr);
+/* In any of n prefixes. */
+bool addr_v6_prefixes_contain(
+	const struct addr_v6_prefix *prefixes, uint32_t n, const struct in6_addr *addr);
 bool addr_v4_prefixes_overlap(const struct addr_v4_prefix *a, const struct addr_v4_prefix *b);
 /* Holds nothing of "this network", loopback, multicast and the reserved addresses. */
 bool addr_v4_prefix_is_unicast(const struct addr_v4_prefix *prefix);

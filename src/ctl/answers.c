@@ -139,6 +139,8 @@ void ctl_print_server_show(
 		{"users", "users", CTL_COUNT},
 		{"leases", "leases", CTL_COUNT},
 		{"connections", "connections", CTL_COUNT},
+		{"half open", "unauthenticated", CTL_COUNT},
+		{"prefixes", "prefixes", CTL_COUNT},
 		{},
 	};
 

@@ -98,17 +98,6 @@ void srv_auth_set(
 	*files = (struct srv_auth_files){0};
 }
 
-static bool is_from(const struct config_list *prefixes, const struct in6_addr *peer)
-{
-	const struct addr_v6_prefix *items = prefixes->items;
-
-	for (uint32_t i = 0; i < prefixes->n; i++) {
-		if (addr_v6_prefix_contains(&items[i], peer))
-			return true;
-	}
-	return false;
-}
-
 uint32_t srv_auth_withheld(const struct srv_auth *auth, bool is_tls, const struct in6_addr *peer)
 {
 	/* In the order of the configuration's choices. */
@@ -124,7 +113,7 @@ uint32_t srv_auth_withheld(const struct srv_auth *auth, bool is_tls, const struc
 		withheld = TSP_MECHANISMS_ALL;
 	for (uint32_t i = 0; i < listed->n; i++)
 		withheld &= ~of_choice[choices[i]];
-	if (!is_from(&by->anonymous_from, peer))
+	if (!addr_v6_prefixes_contain(by->anonymous_from.items, by->anonymous_from.n, peer))
 		withheld |= TSP_MECHANISM_ANONYMOUS;
 	return withheld;
 }

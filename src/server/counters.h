@@ -11,6 +11,18 @@
 	X(CONNECTIONS, "connections", "Client connections that were accepted.")                    \
 	X(CONNECTIONS_REFUSED, "connections-refused",                                              \
 		"Client connections closed at once because limits.connections was reached.")       \
+	X(CONNECTIONS_FORBIDDEN, "connections-forbidden",                                          \
+		"Connections closed at once because clients.allow does not name their source.")    \
+	X(CONNECTIONS_OF_PREFIX, "connections-of-prefix",                                          \
+		"Connections closed at once because their prefix had too many "                    \
+		"(limits.connections_per_prefix).")                                                \
+	X(CONNECTIONS_TOO_FAST, "connections-too-fast",                                            \
+		"Connections closed at once because their prefix opened too many within a minute " \
+		"(limits.connections_per_minute).")                                                \
+	X(CONNECTIONS_HALF_OPEN, "connections-half-open",                                          \
+		"Connections closed because too many had not authenticated: new ones of a prefix " \
+		"(limits.unauthenticated_per_prefix), the oldest of all "                          \
+		"(limits.unauthenticated).")                                                       \
 	X(AUTH_FAILED, "auth-failed", "Connections that ended without authentication.")            \
 	X(REQUESTS, "requests", "Messages received from authenticated clients.")                   \
 	X(PARSER_DEATHS, "parser-deaths",                                                          \
@@ -43,6 +55,12 @@
 	X(REFUSED_BUSY, "refused-busy",                                                            \
 		"Requests refused for a quota, for too many at once, or because the store failed " \
 		"(530).")                                                                          \
+	X(OVER_QUOTA, "over-quota",                                                                \
+		"New leases refused because a user, address or prefix had its share (S25); part "  \
+		"of refused-busy.")                                                                \
+	X(OVER_RATE, "over-rate",                                                                  \
+		"Requests refused because a user, address or prefix sent too many within a "       \
+		"minute; part of refused-busy.")                                                   \
 	X(REFUSED_OTHER, "refused-other", "Requests refused for what they say (500 and others).")  \
 	X(TEP_REQUESTS, "tep-requests", "Creates and deletes sent to TEPs, levelling aside.")      \
 	X(TEP_LEVELLED, "tep-levelled", "Leases announced to TEPs after a connection.")            \

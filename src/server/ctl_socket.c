@@ -54,12 +54,14 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 			srv_listener_is_tls(server->listener, i) ? listen_tls : listen,
 			endpoint_json(&endpoint));
 	}
-	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:i, s:s?, s:o}", "version", DSTM_VERSION,
-		"uptime_s", (json_int_t)seconds_since(server->started_ms), "leases",
+	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:i, s:s?, s:o, s:i, s:i}", "version",
+		DSTM_VERSION, "uptime_s", (json_int_t)seconds_since(server->started_ms), "leases",
 		(int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
 		(int)srv_listener_connections(server->listener), "listen", listen, "users",
 		(int)(server->config.auth.users.n + server->auth.users.n), "users_file",
-		server->config.auth.users_file, "listen_tls", listen_tls);
+		server->config.auth.users_file, "listen_tls", listen_tls, "unauthenticated",
+		(int)srv_listener_unauthenticated(server->listener), "prefixes",
+		(int)srv_gate_prefixes(server->gate));
 }
 
 /* --- leases -------------------------------------------------------------------------------------- */

@@ -13,8 +13,29 @@
 /* A request in the queue of its session; the first one is being worked on. */
 struct srv_waiting {
 	STAILQ_ENTRY(srv_waiting) link;
+	bool too_fast; /* beyond the rate of its source: refused when its turn comes */
 	struct tsp_msg msg;
 };
+
+static void on_held(void *arg, const struct srv_lease *lease, bool is_held)
+{
+	struct srv_engine *engine = arg;
+
+	if (is_held)
+		srv_quota_hold(engine->params.quota, lease->user, &lease->lease);
+	else
+		srv_quota_free(engine->params.quota, lease->user, &lease->lease);
+}
+
+void srv_engine_count_holdings(struct srv_engine *engine)
+{
+	for (uint32_t slot = 0; slot < srv_lease_db_slots(engine->db); slot++) {
+		const struct srv_lease *lease = srv_lease_db_at(engine->db, slot);
+
+		if (lease != NULL && srv_lease_is_held(lease))
+			on_held(engine, lease, true);
+	}
+}
 
 struct srv_engine *srv_engine_create(const struct srv_engine_params *params)
 {
@@ -30,6 +51,8 @@ struct srv_engine *srv_engine_create(const struct srv_engine_params *params)
 		errno = ENOMEM;
 		return NULL;
 	}
+	if (params->quota != NULL)
+		srv_lease_db_watch(engine->db, on_held, engine);
 	return engine;
 }
 
@@ -102,7 +125,7 @@ struct holdings {
 	struct srv_lease *current; /* this user's active lease */
 	struct srv_lease *previous; /* the best that it had, resting or former, for the wish */
 	struct srv_job *job; /* under way for one of this user's leases */
-	uint32_t held; /* active and pending, of all users at the address */
+	struct srv_holdings held; /* active and pending, of all users at the address */
 };
 
 static bool fits(
@@ -129,9 +152,10 @@ static struct holdings look_up(const struct srv_engine *engine, const struct srv
 	struct holdings found = {0};
 
 	for (; lease != NULL; lease = srv_lease_db_next_of_client(lease)) {
-		bool alive = lease->state == SRV_LEASE_PENDING || lease->state == SRV_LEASE_ACTIVE;
+		bool alive = srv_lease_is_held(lease);
 
-		found.held += alive;
+		found.held.leases += alive;
+		found.held.ports += alive ? srv_lease_ports(&lease->lease) : 0;
 		if (strcmp(lease->user, session->user) != 0)
 			continue;
 		if (lease->job != NULL)
@@ -163,6 +187,40 @@ static enum progress begun(struct srv_engine *engine, struct srv_session *sessio
 	return has_job ? BEGUN : refuse(engine, session, TSP_STATUS_BUSY);
 }
 
+static enum progress refuse_for_quota(
+	struct srv_engine *engine, struct srv_session *session, const struct srv_wish *wish)
+{
+	srv_engine_count(engine, SRV_COUNT_OVER_QUOTA);
+	engine->params.ops->over_quota(engine->params.arg, &wish->client_v6, session->user);
+	return refuse(engine, session, TSP_STATUS_BUSY);
+}
+
+/* For a lease more (S25): the one that it had, or one of the size that it asks for. */
+static bool has_room(const struct srv_engine *engine, const struct srv_session *session,
+	const struct srv_wish *wish, const struct holdings *has)
+{
+	struct srv_holdings more = {.leases = 1, .ports = wish->ports > 0 ? wish->ports : 1};
+
+	if (engine->params.quota == NULL)
+		return true;
+	if (has->previous != NULL)
+		more.ports = srv_lease_ports(&has->previous->lease);
+	return srv_quota_allows(
+		engine->params.quota, session->user, &wish->client_v6, &has->held, &more);
+}
+
+/* What the pool gives may be more than was asked for: only now is it known. It counts already. */
+static bool is_too_much(
+	const struct srv_engine *engine, const struct srv_lease *lease, const struct holdings *has)
+{
+	static const struct srv_holdings nothing;
+	const struct srv_holdings held = {
+		has->held.leases + 1, has->held.ports + srv_lease_ports(&lease->lease)};
+
+	return engine->params.quota != NULL && !srv_quota_allows(engine->params.quota, lease->user,
+						       &lease->lease.client_v6, &held, &nothing);
+}
+
 /* Current lease, previous lease, new lease (S23). */
 static enum progress create_new(struct srv_engine *engine, struct srv_session *session,
 	const struct srv_wish *wish, const struct holdings *has, int64_t now_ms)
@@ -177,6 +235,10 @@ static enum progress create_new(struct srv_engine *engine, struct srv_session *s
 		lease = srv_lease_new(engine, wish, session->user, &why);
 	if (lease == NULL)
 		return refuse(engine, session, why);
+	if (!returned && is_too_much(engine, lease, has)) {
+		srv_lease_drop(engine, lease);
+		return refuse_for_quota(engine, session, wish);
+	}
 	if (srv_job_create(engine, session, lease, wish, returned, now_ms))
 		return BEGUN;
 	if (returned)
@@ -221,14 +283,14 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 		return renew(engine, session, has.current, wish, now_ms);
 	if (has.current != NULL) {
 		revoke(engine, has.current, now_ms);
-		has.held--;
+		has.held.leases--;
+		has.held.ports -= srv_lease_ports(&has.current->lease);
 		if (wish->names_v4)
 			return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
 	}
-	if (has.held >= engine->params.leases_per_client) {
-		engine->params.ops->over_quota(engine->params.arg, &wish->client_v6, session->user);
-		return refuse(engine, session, TSP_STATUS_BUSY);
-	}
+	if (has.held.leases >= engine->params.leases_per_client ||
+		!has_room(engine, session, wish, &has))
+		return refuse_for_quota(engine, session, wish);
 	return create_new(engine, session, wish, &has, now_ms);
 }
 
@@ -316,8 +378,12 @@ static void pop(struct srv_session *session)
 static void work(struct srv_engine *engine, struct srv_session *session, int64_t now_ms)
 {
 	while (!session->busy && !STAILQ_EMPTY(&session->waiting)) {
+		const struct srv_waiting *first = STAILQ_FIRST(&session->waiting);
+
 		session->busy = true;
-		if (handle(engine, session, &STAILQ_FIRST(&session->waiting)->msg, now_ms) == BEGUN)
+		if (first->too_fast)
+			refuse(engine, session, TSP_STATUS_BUSY);
+		else if (handle(engine, session, &first->msg, now_ms) == BEGUN)
 			return;
 		session->busy = false;
 		pop(session);
@@ -344,6 +410,17 @@ static uint32_t waiting_max(const struct tsp_msg *msg)
 				       : SRV_SESSION_WAITING_MAX - SRV_SESSION_REQUESTS_MAX;
 }
 
+/* Only what asks for work counts: an accept belongs to the create before it. */
+static bool is_too_fast(struct srv_engine *engine, const struct srv_session *session,
+	const struct tsp_msg *msg, int64_t now_ms)
+{
+	if (engine->params.quota == NULL || !tsp_msg_is_request(msg) ||
+		srv_quota_request(engine->params.quota, session->user, &session->peer, now_ms))
+		return false;
+	srv_engine_count(engine, SRV_COUNT_OVER_RATE);
+	return true;
+}
+
 void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 	const struct tsp_msg *msg, int64_t now_ms)
 {
@@ -355,6 +432,7 @@ void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 		return srv_engine_refuse(engine, session, TSP_STATUS_BUSY);
 	if (waiting == NULL)
 		return;
+	waiting->too_fast = is_too_fast(engine, session, msg, now_ms);
 	waiting->msg = *msg;
 	STAILQ_INSERT_TAIL(&session->waiting, waiting, link);
 	session->n_waiting++;

@@ -29,6 +29,7 @@
 #include "server/counters.h"
 #include "server/lease_db.h"
 #include "server/pool.h"
+#include "server/quota.h"
 #include "server/record.h"
 #include "server/request.h"
 #include "server/store.h"
@@ -141,6 +142,7 @@ struct srv_engine_params {
 	struct srv_policy policy;
 	uint32_t quarantine_s;
 	uint32_t leases_per_client;
+	struct srv_quota *quota; /* borrowed; NULL: nothing else is limited */
 	uint32_t confirm_s; /* how long a generation 2 client may take to accept */
 	const struct srv_engine_pool *pools; /* borrowed, tried in this order */
 	uint32_t n_pools;
@@ -155,6 +157,8 @@ struct srv_engine_params {
 struct srv_engine *srv_engine_create(const struct srv_engine_params *params);
 /* Ends no leases; sessions and jobs under way are forgotten. */
 void srv_engine_destroy(struct srv_engine *engine);
+/* Tells the quota of every lease that is held, after srv_quota_set_limits has asked for it. */
+void srv_engine_count_holdings(struct srv_engine *engine);
 /* After a reload: policy, quarantine and quota of params hold from now on, the rest is not looked at. */
 void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_params *params);
 

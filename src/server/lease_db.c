@@ -27,6 +27,8 @@ struct srv_lease_db {
 	uint32_t count[SRV_LEASE_STATES];
 	uint32_t *bindings; /* [n_teps] */
 	uint32_t n_teps;
+	srv_lease_held_fn held; /* NULL: nobody listens */
+	void *held_arg;
 
 	struct srv_lease **clients; /* [n_clients_buckets] */
 	struct srv_lease_port **ports; /* [n_ports_buckets] */
@@ -219,6 +221,25 @@ void srv_lease_db_skip_id(struct srv_lease_db *db, uint64_t id)
 		db->last_id = id;
 }
 
+bool srv_lease_is_held(const struct srv_lease *lease)
+{
+	return lease->state == SRV_LEASE_PENDING || lease->state == SRV_LEASE_ACTIVE;
+}
+
+void srv_lease_db_watch(struct srv_lease_db *db, srv_lease_held_fn held, void *arg)
+{
+	db->held = held;
+	db->held_arg = arg;
+}
+
+static void tell(const struct srv_lease_db *db, const struct srv_lease *lease, bool was_held)
+{
+	bool is_held = srv_lease_is_held(lease);
+
+	if (db->held != NULL && is_held != was_held)
+		db->held(db->held_arg, lease, is_held);
+}
+
 struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *value,
 	enum srv_lease_state state, const char *user, uint32_t pool, uint64_t id)
 {
@@ -235,6 +256,7 @@ struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *
 	srv_lease_db_skip_id(db, lease->id);
 	link_lease(db, lease);
 	db->count[state]++;
+	tell(db, lease, false);
 	return lease;
 }
 
@@ -297,17 +319,22 @@ void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease)
 	count_bindings(db, lease, -1);
 	unlink_lease(db, lease);
 	db->count[lease->state]--;
+	if (db->held != NULL && srv_lease_is_held(lease))
+		db->held(db->held_arg, lease, false);
 	free(lease);
 }
 
 void srv_lease_db_set_state(
 	struct srv_lease_db *db, struct srv_lease *lease, enum srv_lease_state state)
 {
+	bool was_held = srv_lease_is_held(lease);
+
 	count_bindings(db, lease, -1);
 	db->count[lease->state]--;
 	lease->state = state;
 	db->count[state]++;
 	count_bindings(db, lease, 1);
+	tell(db, lease, was_held);
 }
 
 static void heap_put(struct srv_lease_db *db, uint32_t at, struct srv_lease *lease)

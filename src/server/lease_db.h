@@ -64,6 +64,12 @@ struct srv_lease_db;
 struct srv_lease_db *srv_lease_db_create(void);
 void srv_lease_db_destroy(struct srv_lease_db *db);
 
+/* Hears of every lease that begins or ceases to be held, which is to be pending or active. */
+typedef void (*srv_lease_held_fn)(void *arg, const struct srv_lease *lease, bool is_held);
+void srv_lease_db_watch(struct srv_lease_db *db, srv_lease_held_fn held, void *arg);
+/* PENDING or ACTIVE. */
+bool srv_lease_is_held(const struct srv_lease *lease);
+
 /*
  * Adds a lease that is due never and goes through no TEP. id 0 gives it the next one; a higher id than any before (from the store)
  * moves the counter. user is copied. NULL + errno ENOMEM.

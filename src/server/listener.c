@@ -21,7 +21,9 @@ struct client {
 	struct tsp_conn *conn;
 	bool ready; /* authenticated: the engine knows the session */
 	bool left; /* the engine knows it no more, the connection is about to be gone */
+	struct srv_gate_pass pass;
 	TAILQ_ENTRY(client) link;
+	TAILQ_ENTRY(client) half_open; /* until it is ready, or left */
 };
 
 /* A socket that listens. */
@@ -37,10 +39,21 @@ struct srv_listener {
 	uint32_t n_doors;
 	struct event *resume; /* accepting again after an error */
 	uint32_t n_clients;
+	uint32_t n_half_open;
+	TAILQ_HEAD(, client) half_open; /* oldest first */
 	TAILQ_HEAD(, client) clients;
 };
 
 /* --- one connection ------------------------------------------------------------------------------ */
+
+/* Authenticated, or about to be gone. */
+static void be_no_stranger(struct client *client)
+{
+	struct srv_listener *listener = client->listener;
+
+	TAILQ_REMOVE(&listener->half_open, client, half_open);
+	listener->n_half_open--;
+}
 
 static void on_ready(struct tsp_conn *conn, void *arg)
 {
@@ -54,6 +67,8 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 	client->session.generation = tsp_conn_generation(conn);
 	/* Every user but the anonymous one is from the configuration, which keeps names short. */
 	strncpy(client->session.user, user, sizeof(client->session.user) - 1);
+	be_no_stranger(client);
+	srv_gate_authenticated(client->listener->params.gate, &client->pass);
 	client->ready = true;
 }
 
@@ -73,6 +88,9 @@ static void leave(struct client *client)
 	if (client->ready)
 		srv_engine_session_closed(
 			listener->params.engine, &client->session, clock_boot_ms());
+	else
+		be_no_stranger(client);
+	srv_gate_leave(listener->params.gate, &client->pass);
 	client->left = true;
 	listener->n_clients--;
 }
@@ -115,6 +133,41 @@ void srv_listener_answer(
 
 /* --- accepting ----------------------------------------------------------------------------------- */
 
+/* False, and counted, when the connection is not to be. */
+static bool is_welcome(
+	struct srv_listener *listener, const struct addr_endpoint *peer, struct srv_gate_pass *pass)
+{
+	static const enum srv_counter counters[] = {
+		[SRV_GATE_FORBIDDEN] = SRV_COUNT_CONNECTIONS_FORBIDDEN,
+		[SRV_GATE_FULL] = SRV_COUNT_CONNECTIONS_OF_PREFIX,
+		[SRV_GATE_FAST] = SRV_COUNT_CONNECTIONS_TOO_FAST,
+		[SRV_GATE_HALF_OPEN] = SRV_COUNT_CONNECTIONS_HALF_OPEN,
+	};
+	enum srv_gate_verdict verdict;
+
+	if (listener->n_clients >= listener->params.connections_max) {
+		listener->params.counters->n[SRV_COUNT_CONNECTIONS_REFUSED]++;
+		return false;
+	}
+	verdict = srv_gate_enter(listener->params.gate, &peer->addr, clock_boot_ms(), pass);
+	if (verdict != SRV_GATE_OPEN)
+		listener->params.counters->n[counters[verdict]]++;
+	return verdict == SRV_GATE_OPEN;
+}
+
+/* Who floods from many prefixes pushes out itself: an honest client is ready long before it is the oldest. */
+static void make_room(struct srv_listener *listener)
+{
+	struct client *oldest = TAILQ_FIRST(&listener->half_open);
+
+	if (listener->params.unauthenticated_max == 0 ||
+		listener->n_half_open < listener->params.unauthenticated_max)
+		return;
+	listener->params.counters->n[SRV_COUNT_CONNECTIONS_HALF_OPEN]++;
+	leave(oldest);
+	tsp_conn_close(oldest->conn);
+}
+
 static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *sa,
 	int sa_len, void *arg)
 {
@@ -122,6 +175,7 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 	struct srv_listener *listener = door->listener;
 	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
 	const struct addr_endpoint peer = {sin6->sin6_addr, ntohs(sin6->sin6_port)};
+	struct srv_gate_pass pass;
 	struct client *client = NULL;
 	struct tsp_conn_params params = {
 		.base = listener->params.base,
@@ -137,8 +191,7 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 		close(fd); /* a reload has taken the certificate away */
 		return;
 	}
-	if (listener->n_clients >= listener->params.connections_max) {
-		listener->params.counters->n[SRV_COUNT_CONNECTIONS_REFUSED]++;
+	if (!is_welcome(listener, &peer, &pass)) {
 		close(fd);
 		return;
 	}
@@ -147,11 +200,16 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 		client->conn = tsp_conn_accept(&params, fd, &peer);
 	if (client == NULL || client->conn == NULL) {
 		log_warn("client: cannot accept: %s", strerror(errno));
+		srv_gate_leave(listener->params.gate, &pass);
 		free(client);
 		close(fd);
 		return;
 	}
+	make_room(listener);
 	client->listener = listener;
+	client->pass = pass;
+	TAILQ_INSERT_TAIL(&listener->half_open, client, half_open);
+	listener->n_half_open++;
 	listener->n_clients++;
 	listener->params.counters->n[SRV_COUNT_CONNECTIONS]++;
 	TAILQ_INSERT_TAIL(&listener->clients, client, link);
@@ -217,6 +275,7 @@ struct srv_listener *srv_listener_create(const struct srv_listener_params *param
 		return NULL;
 	listener->params = *params;
 	TAILQ_INIT(&listener->clients);
+	TAILQ_INIT(&listener->half_open);
 	listener->resume = evtimer_new(params->base, on_resume, listener);
 	listener->doors = calloc(
 		params->n_endpoints + params->n_tls_endpoints, sizeof(*listener->doors));
@@ -272,9 +331,10 @@ void srv_listener_destroy(struct srv_listener *listener)
 }
 
 void srv_listener_set_limits(struct srv_listener *listener, const struct tsp_conn_limits *limits,
-	uint32_t connections_max)
+	uint32_t connections_max, uint32_t unauthenticated_max)
 {
 	listener->params.limits = *limits;
+	listener->params.unauthenticated_max = unauthenticated_max;
 	listener->params.connections_max = connections_max;
 }
 
@@ -291,6 +351,11 @@ uint32_t srv_listener_doors(const struct srv_listener *listener)
 bool srv_listener_is_tls(const struct srv_listener *listener, uint32_t i)
 {
 	return listener->doors[i].is_tls;
+}
+
+uint32_t srv_listener_unauthenticated(const struct srv_listener *listener)
+{
+	return listener->n_half_open;
 }
 
 struct addr_endpoint srv_listener_endpoint(const struct srv_listener *listener, uint32_t i)

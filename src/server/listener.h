@@ -9,6 +9,7 @@
 #include "server/auth.h"
 #include "server/counters.h"
 #include "server/engine.h"
+#include "server/gate.h"
 #include "tsp/tsp_conn.h"
 
 #include <stdint.h>
@@ -28,6 +29,8 @@ struct srv_listener_params {
 	struct srv_counters *counters;
 	struct tsp_conn_limits limits;
 	uint32_t connections_max;
+	uint32_t unauthenticated_max; /* one more, and the oldest is closed; 0: no limit */
+	struct srv_gate *gate; /* borrowed */
 };
 
 /* Listens on all endpoints, or none. NULL + errno, logged by endpoint. */
@@ -37,13 +40,15 @@ void srv_listener_destroy(struct srv_listener *listener);
 
 /* For connections from now on. */
 void srv_listener_set_limits(struct srv_listener *listener, const struct tsp_conn_limits *limits,
-	uint32_t connections_max);
+	uint32_t connections_max, uint32_t unauthenticated_max);
 
 /* Sends a message to a session of this listener (struct srv_engine_ops answer). */
 void srv_listener_answer(
 	struct srv_listener *listener, struct srv_session *session, const struct tsp_msg *msg);
 
 uint32_t srv_listener_connections(const struct srv_listener *listener);
+/* Those of them that have not authenticated. */
+uint32_t srv_listener_unauthenticated(const struct srv_listener *listener);
 /* Sockets that listen: their number, and whether there is TLS behind one. */
 uint32_t srv_listener_doors(const struct srv_listener *listener);
 bool srv_listener_is_tls(const struct srv_listener *listener, uint32_t i);

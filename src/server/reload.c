@@ -100,7 +100,9 @@ static void take_over(struct srv_server *server, struct change *change)
 	srv_engine_set_plan(server->engine, &params, change->pool_map);
 	srv_engine_set_limits(server->engine, &params);
 	limits = srv_server_conn_limits(&server->config);
-	srv_listener_set_limits(server->listener, &limits, server->config.limits.connections);
+	srv_listener_set_limits(server->listener, &limits, server->config.limits.connections,
+		server->config.limits.unauthenticated);
+	srv_server_set_limits(server);
 	srv_pool_set_free_old(&pools, change->pool_map);
 	srv_fleet_finish(&change->fleet);
 	free(change->pool_map);

@@ -42,13 +42,19 @@ static bool choose_v6(const struct tsp_msg *msg, const struct srv_policy *policy
 	return addr_v6_is_global(peer) && names_v6(client, peer);
 }
 
+static bool is_allowed(const struct config_list *allow, const struct in6_addr *v6)
+{
+	return allow == NULL || addr_v6_prefixes_contain(allow->items, allow->n, v6);
+}
+
 enum tsp_status srv_request_read(const struct tsp_msg *msg, const struct srv_policy *policy,
 	const struct in6_addr *peer, struct srv_wish *wish)
 {
 	const struct tsp_party *client = &msg->client;
 
 	memset(wish, 0, sizeof(*wish));
-	if (!choose_v6(msg, policy, peer, &wish->client_v6))
+	if (!choose_v6(msg, policy, peer, &wish->client_v6) ||
+		!is_allowed(policy->allow, &wish->client_v6))
 		return TSP_STATUS_BAD_V6;
 	wish->lifetime_s = grant_lifetime(msg, policy);
 	wish->shared = client->has_ports;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "common/config.h"
 #include "tsp/tsp_msg.h"
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@ struct srv_policy {
 	uint32_t lifetime_s; /* given to who asks for none or for more */
 	uint32_t lifetime_min_s;
 	bool require_peer_address; /* the tunnel end is the TCP peer */
+	const struct config_list *allow; /* struct addr_v6_prefix: tunnel ends (S36); NULL: all */
 };
 
 struct srv_wish {

@@ -173,7 +173,9 @@ struct srv_engine_params srv_server_engine_params(struct srv_server *server)
 	return (struct srv_engine_params){
 		.policy = {.lifetime_s = config->lease.lifetime_s,
 			.lifetime_min_s = config->lease.lifetime_min_s,
-			.require_peer_address = config->auth.require_peer_address},
+			.require_peer_address = config->auth.require_peer_address,
+			.allow = &config->clients.allow},
+		.quota = server->quota,
 		.quarantine_s = config->lease.quarantine_s,
 		.leases_per_client = config->limits.leases_per_client,
 		.confirm_s = CONFIRM_S,
@@ -366,6 +368,8 @@ static int start_listening(struct srv_server *server)
 		.counters = &server->counters,
 		.limits = srv_server_conn_limits(&server->config),
 		.connections_max = server->config.limits.connections,
+		.unauthenticated_max = server->config.limits.unauthenticated,
+		.gate = server->gate,
 	};
 
 	server->listener = srv_listener_create(&params);
@@ -395,8 +399,8 @@ struct srv_server *srv_server_create(struct event_base *base, const char *config
 	struct srv_config *config, int parser_control)
 {
 	static int (*const steps[])(struct srv_server * server) = {set_auth, create_plan,
-		create_engine, open_records, open_store, start_tick, start_parsing, start_listening,
-		open_ctl};
+		srv_server_create_limits, create_engine, open_records, open_store, start_tick,
+		start_parsing, start_listening, open_ctl};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -439,6 +443,8 @@ void srv_server_destroy(struct srv_server *server)
 	srv_records_destroy(server->records);
 	srv_engine_destroy(server->engine);
 	srv_pool_set_free(&server->pools);
+	srv_quota_destroy(server->quota);
+	srv_gate_destroy(server->gate);
 	srv_auth_free(&server->auth);
 	srv_config_free(&server->config);
 	free(server);

@@ -8,6 +8,7 @@
 #include "server/auth.h"
 #include "server/engine.h"
 #include "server/fleet.h"
+#include "server/gate.h"
 #include "server/listener.h"
 #include "server/pool_set.h"
 #include "server/records.h"
@@ -32,6 +33,8 @@ struct srv_server {
 
 	struct srv_fleet fleet;
 	struct srv_pool_set pools; /* in the order of config.pools */
+	struct srv_quota *quota;
+	struct srv_gate *gate;
 	struct srv_engine *engine;
 	struct srv_records *records; /* NULL: none are kept */
 	struct srv_writer *writer;

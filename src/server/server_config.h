@@ -83,7 +83,26 @@ struct srv_config_limits {
 	uint32_t auth_timeout_s;
 	uint32_t message_timeout_s;
 	uint32_t auth_attempts;
-	uint32_t leases_per_client;
+	uint32_t prefix_length; /* of sources that are counted together */
+	/* 0 from here: no limit */
+	uint32_t connections_per_prefix;
+	uint32_t connections_per_minute; /* of one prefix */
+	uint32_t unauthenticated; /* of all */
+	uint32_t unauthenticated_per_prefix;
+	uint32_t leases_per_client; /* at least 1 */
+	uint32_t leases_per_user;
+	uint32_t leases_per_prefix;
+	uint32_t ports_per_client;
+	uint32_t ports_per_user;
+	uint32_t ports_per_prefix;
+	uint32_t requests_per_client; /* a minute, as the next two */
+	uint32_t requests_per_user;
+	uint32_t requests_per_prefix;
+};
+
+struct srv_config_clients {
+	struct config_list allow; /* struct addr_v6_prefix: who may ask at all */
+	struct config_list exempt; /* the same: whom limits by source spare */
 };
 
 struct srv_config_records {
@@ -103,6 +122,7 @@ struct srv_config {
 	int sandbox; /* enum sandbox_mode */
 	struct srv_config_lease lease;
 	struct srv_config_auth auth;
+	struct srv_config_clients clients;
 	struct srv_config_limits limits;
 	struct srv_config_records records;
 	struct config_list teps; /* struct srv_config_tep */

@@ -114,6 +114,23 @@ static const struct config_key auth_keys[] = {
 };
 static const struct config_section auth_section = {auth_keys, sizeof(struct srv_config_auth)};
 
+static const struct config_key client_keys[] = {
+	{CONFIG_LIST, offsetof(struct srv_config_clients, allow), "allow", .value = "::/0",
+		.min = 1, .item = CONFIG_V6_PREFIX},
+	{CONFIG_LIST, offsetof(struct srv_config_clients, exempt), "exempt", .value = "::1/128",
+		.item = CONFIG_V6_PREFIX},
+	{CONFIG_END},
+};
+static const struct config_section client_section = {
+	client_keys, sizeof(struct srv_config_clients)};
+
+/* 0: no limit */
+#define COUNT(name, default_value)                                           \
+	{                                                                    \
+		CONFIG_U32, offsetof(struct srv_config_limits, name), #name, \
+			.value = default_value, .max = 1000000000            \
+	}
+
 static const struct config_key limit_keys[] = {
 	{CONFIG_U32, offsetof(struct srv_config_limits, connections), "connections",
 		.value = "10000", .min = 1, .max = 1000000},
@@ -123,8 +140,22 @@ static const struct config_key limit_keys[] = {
 		.value = "10", .min = 1, .max = 3600},
 	{CONFIG_U32, offsetof(struct srv_config_limits, auth_attempts), "auth_attempts",
 		.value = "3", .min = 1, .max = 100},
+	{CONFIG_U32, offsetof(struct srv_config_limits, prefix_length), "prefix_length",
+		.value = "64", .min = 16, .max = 128},
+	COUNT(connections_per_prefix, "256"),
+	COUNT(connections_per_minute, "600"),
+	COUNT(unauthenticated, "1024"),
+	COUNT(unauthenticated_per_prefix, "64"),
 	{CONFIG_U32, offsetof(struct srv_config_limits, leases_per_client), "leases_per_client",
 		.value = "4", .min = 1, .max = 65535},
+	COUNT(leases_per_user, "0"),
+	COUNT(leases_per_prefix, "0"),
+	COUNT(ports_per_client, "0"),
+	COUNT(ports_per_user, "0"),
+	COUNT(ports_per_prefix, "0"),
+	COUNT(requests_per_client, "600"),
+	COUNT(requests_per_user, "0"),
+	COUNT(requests_per_prefix, "0"),
 	{CONFIG_END},
 };
 static const struct config_section limit_section = {limit_keys, sizeof(struct srv_config_limits)};
@@ -158,6 +189,8 @@ static const struct config_key root_keys[] = {
 		.choices = sandbox_modes},
 	{CONFIG_SECTION, offsetof(struct srv_config, lease), "lease", .section = &lease_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, auth), "auth", .section = &auth_section},
+	{CONFIG_SECTION, offsetof(struct srv_config, clients), "clients",
+		.section = &client_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, limits), "limits", .section = &limit_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, records), "records",
 		.section = &record_section},
