@@ -83,6 +83,8 @@ class Connection:
 
 
 class TspServer:
+    connection_class = Connection
+
     def __init__(self, bench):
         self.supported = ("VERSION=1.0", "VERSION=2.0.0")
         self.refuse_auth = False
@@ -110,7 +112,7 @@ class TspServer:
             threading.Thread(target=self.run, args=(sock, peer), daemon=True).start()
 
     def run(self, sock, peer):
-        connection = Connection(self, sock, peer)
+        connection = self.connection_class(self, sock, peer)
         self.connections.append(connection)
         try:
             connection.serve()
