@@ -181,6 +181,19 @@ void ctl_print_pools(const json_t *result, const struct ctl_print_options *optio
 	ctl_print_list(items_of(result), fields, file);
 }
 
+void ctl_print_pushed(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field fields[] = {
+		{"leases ended", "ended", CTL_COUNT},
+		{},
+	};
+
+	if (json_object_get(result, "ended") != NULL)
+		ctl_print_form(result, fields, file);
+	else
+		fputs("begun; \"dstmctl server leases\" shows whether the client takes it\n", file);
+}
+
 void ctl_print_teps(const json_t *result, const struct ctl_print_options *options, FILE *file)
 {
 	static const struct ctl_field fields[] = {

@@ -21,6 +21,7 @@ static const struct command {
 	void (*print)(const json_t *result, const struct ctl_print_options *options, FILE *file);
 	const char *operand; /* what stands behind the command; NULL: nothing */
 	int (*run)(const struct ctl_packets_options *options); /* instead of a question and print */
+	const char *argument; /* of the question: the operand's name; NULL: it is none of it */
 	/* the same, with one operand or two */
 	int (*manage)(const char *verb, const char *name, const struct ctl_users_options *options);
 } commands[] = {
@@ -40,6 +41,10 @@ static const struct command {
 	{"server", "pools", "how full the pools are", false, ctl_print_pools},
 	{"server", "teps", "whether the TEPs are connected", false, ctl_print_teps},
 	{"server", "counters", "events of the server", false, ctl_print_counters},
+	{"server", "push-create", "a lease for a client with an open session, unasked", false,
+		ctl_print_pushed, .operand = "CLIENT", .argument = "client"},
+	{"server", "push-delete", "ends a client's leases; --v4 ADDR: of that address", false,
+		ctl_print_pushed, .operand = "CLIENT", .argument = "client"},
 	{"server", "user", "the file of users; VERB: add NAME, delete NAME or list",
 		.operand = "VERB", .manage = ctl_users_run},
 	{"client", "show", "the lease and its tunnel", false, ctl_print_client_show},
@@ -62,7 +67,7 @@ static void print_usage(FILE *file)
 {
 	fputs("usage: dstmctl DAEMON COMMAND [options]\n\n", file);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(file, "  %-6s %-8s %-6s  %s\n", commands[i].daemon, commands[i].name,
+		fprintf(file, "  %-6s %-11s %-6s  %s\n", commands[i].daemon, commands[i].name,
 			commands[i].operand != NULL ? commands[i].operand : "", commands[i].help);
 	fputs("\n"
 	      "  --json         the daemon's answer as it is, the pages of a list joined\n"
@@ -81,6 +86,9 @@ static void print_usage(FILE *file)
 	      "  --duration S   trace, capture: for S seconds\n"
 	      "  --snaplen N    trace, capture: N octets of a frame\n"
 	      "  --bytes N      capture: about N octets of file at most\n"
+	      "  --ports N      push-create: a range of about N ports; 0: of any size; without: "
+	      "an\n"
+	      "                 address\n"
 	      "  --file PATH    user: the file; default: " CTL_USERS_FILE "\n"
 	      "  --digest       user add: for DIGEST-MD5 too\n"
 	      "  --realm R      user add: realm of DIGEST-MD5; default: dstm\n"
@@ -121,6 +129,7 @@ enum option_id {
 	OPT_JSON,
 	OPT_LIMIT,
 	OPT_PORT,
+	OPT_PORTS,
 	OPT_REALM,
 	OPT_REASON,
 	OPT_SIDE,
@@ -146,6 +155,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"limit", required_argument, NULL, OPT_LIMIT},
 	{"port", required_argument, NULL, OPT_PORT},
+	{"ports", required_argument, NULL, OPT_PORTS},
 	{"realm", required_argument, NULL, OPT_REALM},
 	{"reason", required_argument, NULL, OPT_REASON},
 	{"side", required_argument, NULL, OPT_SIDE},
@@ -216,6 +226,9 @@ static bool take_option(struct options *options, int id, const char *value)
 		return true;
 	case OPT_LIMIT:
 		return parse_number(value, 1, &options->limit);
+	case OPT_PORTS:
+		return parse_number(value, 0, &number) &&
+		       json_object_set_new(options->arguments, "ports", json_integer(number)) == 0;
 	case OPT_SOCKET:
 		options->socket = value;
 		return true;
@@ -302,6 +315,9 @@ static int run(const struct command *command, const struct options *options, cha
 		users.json = options->json;
 		return command->manage(operands[0], operands[1], &users);
 	}
+	if (command->argument != NULL)
+		json_object_set_new(
+			options->arguments, command->argument, json_string(operands[0]));
 	if (command->run == NULL)
 		return ask(command, options, socket);
 	packets.socket = socket;

@@ -35,6 +35,7 @@ void ctl_print_server_show(
 	const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_leases(const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_pools(const json_t *result, const struct ctl_print_options *options, FILE *file);
+void ctl_print_pushed(const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_teps(const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_client_show(
 	const json_t *result, const struct ctl_print_options *options, FILE *file);

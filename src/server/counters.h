@@ -32,6 +32,9 @@
 		"Messages that no parser survived; their connections were closed.")                \
 	X(LEASES_CREATED, "leases-created", "New leases that were answered with success.")         \
 	X(LEASES_RENEWED, "leases-renewed", "Leases extended for their holder.")                   \
+	X(LEASES_PUSHED, "leases-pushed",                                                          \
+		"Leases that were sent to a client which had not asked (R32).")                    \
+	X(LEASES_GROWN, "leases-grown", "Leases that got more ports of their address (R58).")      \
 	X(LEASES_MOVED, "leases-moved",                                                            \
 		"Leases that were renewed through another TEP than before; part of "               \
 		"leases-renewed.")                                                                 \
@@ -47,6 +50,8 @@
 		"Leases that ended because policy or their TEP refused to go on.")                 \
 	X(REFUSED_EXHAUSTED, "refused-exhausted",                                                  \
 		"Requests refused because no pool for the client had room (306, 301).")            \
+	X(REDIRECTED, "redirected",                                                                \
+		"Requests refused with a list of other servers; part of the refused ones.")        \
 	X(REFUSED_TEP, "refused-tep",                                                              \
 		"Requests refused because the TEP refused or did not answer (307, 310).")          \
 	X(REFUSED_UNAVAILABLE, "refused-unavailable",                                              \

@@ -2,6 +2,7 @@
 #include "server/ctl_socket.h"
 
 #include "common/clock.h"
+#include "server/ctl_push.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,25 +42,35 @@ static json_t *items_json(json_t *items)
 	return json_pack("{s:o, s:n}", "items", items, "next");
 }
 
+/* The endpoints behind which one kind of thing is spoken. */
+static json_t *listen_json(const struct srv_server *server, enum srv_door_kind kind)
+{
+	const struct srv_doors *doors = srv_listener_doors(server->listener);
+	json_t *endpoints = json_array();
+
+	for (uint32_t i = 0; i < srv_doors_count(doors); i++) {
+		struct addr_endpoint endpoint = srv_doors_endpoint(doors, i);
+
+		if (srv_doors_kind(doors, i) == kind)
+			json_array_append_new(endpoints, endpoint_json(&endpoint));
+	}
+	return endpoints;
+}
+
 static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	const struct srv_server *server = arg;
 	const struct srv_lease_db *db = srv_engine_leases(server->engine);
-	json_t *listen = json_array(), *listen_tls = json_array();
 
-	for (uint32_t i = 0; i < srv_listener_doors(server->listener); i++) {
-		struct addr_endpoint endpoint = srv_listener_endpoint(server->listener, i);
-
-		json_array_append_new(
-			srv_listener_is_tls(server->listener, i) ? listen_tls : listen,
-			endpoint_json(&endpoint));
-	}
-	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:i, s:s?, s:o, s:i, s:i}", "version",
+	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:i, s:s?, s:i, s:i}", "version",
 		DSTM_VERSION, "uptime_s", (json_int_t)seconds_since(server->started_ms), "leases",
 		(int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
-		(int)srv_listener_connections(server->listener), "listen", listen, "users",
+		(int)srv_listener_connections(server->listener), "listen",
+		listen_json(server, SRV_DOOR_PLAIN), "listen_tls",
+		listen_json(server, SRV_DOOR_TLS), "listen_minutes",
+		listen_json(server, SRV_DOOR_MINUTES), "users",
 		(int)(server->config.auth.users.n + server->auth.users.n), "users_file",
-		server->config.auth.users_file, "listen_tls", listen_tls, "unauthenticated",
+		server->config.auth.users_file, "unauthenticated",
 		(int)srv_listener_unauthenticated(server->listener), "prefixes",
 		(int)srv_gate_prefixes(server->gate));
 }
@@ -99,9 +110,8 @@ static json_t *lease_json(const struct srv_server *server, const struct srv_leas
 		"seconds_left", (json_int_t)(left_s > 0 ? left_s : 0));
 }
 
-/* A whole number from min to max in arguments. False, with a sentence, when it is something else. */
-static bool number_argument(const json_t *arguments, const char *name, json_int_t min,
-	json_int_t max, json_int_t *value, char error[static CTL_ERROR_LEN])
+bool srv_ctl_number(const json_t *arguments, const char *name, json_int_t min, json_int_t max,
+	json_int_t *value, char error[static CTL_ERROR_LEN])
 {
 	const json_t *given = json_object_get(arguments, name);
 
@@ -125,8 +135,8 @@ static json_t *leases(void *arg, const json_t *arguments, char error[static CTL_
 	json_int_t limit = LIMIT_DEFAULT, slot = 0;
 	json_t *items;
 
-	if (!number_argument(arguments, "limit", 1, LIMIT_MAX, &limit, error) ||
-		!number_argument(arguments, "after", 0, UINT32_MAX, &slot, error))
+	if (!srv_ctl_number(arguments, "limit", 1, LIMIT_MAX, &limit, error) ||
+		!srv_ctl_number(arguments, "after", 0, UINT32_MAX, &slot, error))
 		return NULL;
 	items = json_array();
 	for (; slot < srv_lease_db_slots(db) && (json_int_t)json_array_size(items) < limit;
@@ -225,6 +235,8 @@ static json_t *reload_users(void *arg, const json_t *arguments, char error[stati
 }
 
 static const struct ctl_command commands[] = {
+	{"push-create", srv_ctl_push_create},
+	{"push-delete", srv_ctl_push_delete},
 	{"show", show},
 	{"leases", leases},
 	{"pools", pools},

@@ -75,6 +75,10 @@ void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_pa
 	engine->params.policy = params->policy;
 	engine->params.quarantine_s = params->quarantine_s;
 	engine->params.leases_per_client = params->leases_per_client;
+	engine->params.more_ports = params->more_ports;
+	engine->params.redirect = params->redirect;
+	engine->params.brokers = params->brokers;
+	engine->params.n_brokers = params->n_brokers;
 }
 
 const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine)
@@ -103,13 +107,51 @@ static enum srv_counter counter_of(enum tsp_status status)
 	}
 }
 
+/* Lifetimes are rounded up to the unit of the session's wire. */
+void srv_engine_send(
+	struct srv_engine *engine, struct srv_session *session, const struct tsp_msg *msg)
+{
+	uint32_t unit_s = session->lifetime_unit_s;
+	struct tsp_msg scaled;
+
+	if (unit_s > 1 && msg->has_lifetime) {
+		scaled = *msg;
+		scaled.lifetime_s = (msg->lifetime_s + unit_s - 1) / unit_s;
+		msg = &scaled;
+	}
+	engine->params.ops->answer(engine->params.arg, session, msg);
+}
+
+/* The other servers of the domain; their mere presence raises the code by 1000. */
+static void list_brokers(struct srv_engine *engine, struct tsp_msg *msg)
+{
+	srv_engine_count(engine, SRV_COUNT_REDIRECTED);
+	msg->action = TSP_ACTION_LIST;
+	msg->n_brokers = engine->params.n_brokers;
+	for (uint32_t i = 0; i < msg->n_brokers; i++)
+		msg->brokers[i].v6 = engine->params.brokers[i];
+}
+
+/* A client without a lease is sent on, whatever room there is. */
+static void redirect(struct srv_engine *engine, struct srv_session *session)
+{
+	struct tsp_msg msg = {.status = TSP_STATUS_BUSY};
+
+	srv_engine_count(engine, SRV_COUNT_REFUSED_BUSY);
+	list_brokers(engine, &msg);
+	srv_engine_send(engine, session, &msg);
+}
+
 void srv_engine_refuse(
 	struct srv_engine *engine, struct srv_session *session, enum tsp_status status)
 {
 	struct tsp_msg msg = {.status = status};
 
 	srv_engine_count(engine, counter_of(status));
-	engine->params.ops->answer(engine->params.arg, session, &msg);
+	if (status == TSP_STATUS_POOL_EXHAUSTED &&
+		engine->params.redirect >= SRV_REDIRECT_EXHAUSTED)
+		list_brokers(engine, &msg);
+	srv_engine_send(engine, session, &msg);
 }
 
 /* --- requests ------------------------------------------------------------------------------------ */
@@ -145,6 +187,17 @@ static bool is_better(const struct srv_lease *a, const struct srv_lease *b)
 	return a->id > b->id;
 }
 
+/* Of two current leases the one that the wish names, else the older one. */
+static bool is_meant(
+	const struct srv_lease *a, const struct srv_lease *b, const struct srv_wish *wish)
+{
+	bool is_named = srv_wish_names(wish, &a->lease);
+
+	if (b == NULL || is_named != srv_wish_names(wish, &b->lease))
+		return b == NULL || is_named;
+	return a->id < b->id;
+}
+
 static struct holdings look_up(const struct srv_engine *engine, const struct srv_session *session,
 	const struct srv_wish *wish)
 {
@@ -160,12 +213,20 @@ static struct holdings look_up(const struct srv_engine *engine, const struct srv
 			continue;
 		if (lease->job != NULL)
 			found.job = lease->job;
-		else if (alive)
+		else if (alive && is_meant(lease, found.current, wish))
 			found.current = lease;
 		else if (fits(engine, lease, wish) && is_better(lease, found.previous))
 			found.previous = lease;
 	}
 	return found;
+}
+
+/* A lifetime that its session can be told without a rest. */
+static uint32_t in_whole_units(const struct srv_session *session, uint32_t lifetime_s)
+{
+	uint32_t unit_s = session->lifetime_unit_s;
+
+	return unit_s > 1 ? (lifetime_s + unit_s - 1) / unit_s * unit_s : lifetime_s;
 }
 
 static enum progress refuse(
@@ -270,6 +331,39 @@ static enum progress renew(struct srv_engine *engine, struct srv_session *sessio
 	return begun(engine, session, srv_job_renew(engine, session, lease, wish, tep, now_ms));
 }
 
+/* More ports than it holds: of its address, or another lease where policy allows one (R58). */
+static enum progress create_more(struct srv_engine *engine, struct srv_session *session,
+	const struct srv_wish *wish, const struct holdings *has, int64_t now_ms)
+{
+	struct srv_wish another = *wish;
+	const struct srv_holdings ports = {.ports = wish->ports};
+	struct holdings none = {.held = has->held};
+	enum tsp_status why;
+
+	if (engine->params.quota != NULL && !srv_quota_allows(engine->params.quota, session->user,
+						    &wish->client_v6, &has->held, &ports))
+		return refuse_for_quota(engine, session, wish);
+	if (srv_job_more(engine, session, has->current, wish, &why, now_ms))
+		return BEGUN;
+	if (why != TSP_STATUS_POOL_EXHAUSTED ||
+		engine->params.more_ports != SRV_MORE_PORTS_ANOTHER_ADDRESS)
+		return refuse(engine, session, why);
+	if (has->held.leases >= engine->params.leases_per_client ||
+		!has_room(engine, session, wish, &none))
+		return refuse_for_quota(engine, session, wish);
+	another.names_v4 = false;
+	return create_new(engine, session, &another, &none, now_ms);
+}
+
+/* A lease that is renewed through another TEP than its own gets no more ports at the same time. */
+static bool wants_more(
+	const struct srv_engine *engine, const struct srv_lease *lease, const struct srv_wish *wish)
+{
+	return wish->more && engine->params.more_ports != SRV_MORE_PORTS_NEVER &&
+	       !lease_is_exclusive(&lease->lease) &&
+	       srv_tep_for_renewal(engine, lease) == lease->tep;
+}
+
 static enum progress create(struct srv_engine *engine, struct srv_session *session,
 	const struct srv_wish *wish, int64_t now_ms)
 {
@@ -279,6 +373,9 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 		return wait_for(session, has.job);
 	if (has.current != NULL && !srv_wish_names(wish, &has.current->lease))
 		return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
+	if (has.current != NULL && srv_lease_is_served(engine, has.current, wish) &&
+		wants_more(engine, has.current, wish))
+		return create_more(engine, session, wish, &has, now_ms);
 	if (has.current != NULL && srv_lease_is_served(engine, has.current, wish))
 		return renew(engine, session, has.current, wish, now_ms);
 	if (has.current != NULL) {
@@ -291,7 +388,26 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 	if (has.held.leases >= engine->params.leases_per_client ||
 		!has_room(engine, session, wish, &has))
 		return refuse_for_quota(engine, session, wish);
+	if (engine->params.redirect == SRV_REDIRECT_ALWAYS && has.held.leases == 0) {
+		redirect(engine, session);
+		return ANSWERED;
+	}
 	return create_new(engine, session, wish, &has, now_ms);
+}
+
+/* Who names no address gives back all that it has; one of them has a job, whose store waits for all. */
+static void release_others(struct srv_engine *engine, const struct srv_session *session,
+	const struct srv_lease *first, int64_t now_ms)
+{
+	struct srv_lease *lease = srv_lease_db_of_client(engine->db, &first->lease.client_v6);
+
+	for (; lease != NULL; lease = srv_lease_db_next_of_client(lease)) {
+		if (lease == first || lease->state != SRV_LEASE_ACTIVE ||
+			strcmp(lease->user, session->user) != 0)
+			continue;
+		srv_engine_count(engine, SRV_COUNT_LEASES_RELEASED);
+		srv_lease_end(engine, lease, SRV_REASON_BY_CLIENT, now_ms);
+	}
 }
 
 static enum progress release(struct srv_engine *engine, struct srv_session *session,
@@ -303,10 +419,15 @@ static enum progress release(struct srv_engine *engine, struct srv_session *sess
 		return wait_for(session, has.job);
 	if (has.current == NULL || !srv_wish_names(wish, &has.current->lease))
 		return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
+	if (!wish->names_v4)
+		release_others(engine, session, has.current, now_ms);
 	return begun(engine, session, srv_job_release(engine, session, has.current, now_ms));
 }
 
-/* A generation 2 client accepts its new lease, or takes it back; there is no answer to either. */
+/*
+ * A generation 2 client accepts its new lease, or takes it back; there is no answer to either. So does a
+ * generation 1 client to which one was pushed.
+ */
 static void confirm(
 	struct srv_engine *engine, struct srv_session *session, bool accepted, int64_t now_ms)
 {
@@ -318,13 +439,30 @@ static void confirm(
 			continue;
 		if (accepted) {
 			lease->unconfirmed = false;
-			srv_lease_attach(lease, NULL);
+			if (session->generation == TSP_GENERATION_2)
+				srv_lease_attach(lease, NULL);
 			if (lease->job == NULL)
 				srv_lease_set_active_due(engine, lease, now_ms);
 		} else if (lease->job == NULL) {
 			srv_engine_count(engine, SRV_COUNT_LEASES_UNDONE);
 			srv_lease_end(engine, lease, SRV_REASON_REJECTED, now_ms);
 		}
+	}
+}
+
+/* An answer to our own request: a delete, which nobody waits for (R98), or a create that was pushed. */
+static void on_answer(struct srv_engine *engine, struct srv_session *session,
+	const struct tsp_msg *msg, int64_t now_ms)
+{
+	bool is_good = msg->status == TSP_STATUS_OK || msg->status == TSP_STATUS_NONE;
+	const struct srv_lease *lease;
+
+	if (session->generation != TSP_GENERATION_1)
+		return;
+	LIST_FOREACH(lease, &session->leases, of_session) {
+		if (lease->unconfirmed &&
+			(!msg->client.has_v4 || msg->client.v4 == lease->lease.v4))
+			return confirm(engine, session, is_good, now_ms);
 	}
 }
 
@@ -340,6 +478,8 @@ static enum progress handle(struct srv_engine *engine, struct srv_session *sessi
 		status = srv_request_read(msg, &engine->params.policy, &session->peer, &wish);
 		if (status != TSP_STATUS_NONE)
 			return refuse(engine, session, status);
+		session->client_v6 = wish.client_v6;
+		wish.lifetime_s = in_whole_units(session, wish.lifetime_s);
 		return msg->action == TSP_ACTION_CREATE ? create(engine, session, &wish, now_ms)
 							: release(engine, session, &wish, now_ms);
 	case TSP_ACTION_ACCEPT:
@@ -348,7 +488,8 @@ static enum progress handle(struct srv_engine *engine, struct srv_session *sessi
 		return ANSWERED;
 	case TSP_ACTION_NONE:
 	case TSP_ACTION_INFO:
-		return ANSWERED; /* a generation 1 client confirms our delete (R98) */
+		on_answer(engine, session, msg, now_ms);
+		return ANSWERED;
 	case TSP_ACTION_QUERY:
 		return refuse(engine, session, TSP_STATUS_UNAVAILABLE); /* for TEPs only */
 	case TSP_ACTION_LIST:
@@ -421,6 +562,17 @@ static bool is_too_fast(struct srv_engine *engine, const struct srv_session *ses
 	return true;
 }
 
+/* From the unit of the session's wire to seconds; what is out of range is the longest there is. */
+static void scale_lifetime(const struct srv_session *session, struct tsp_msg *msg)
+{
+	uint32_t unit_s = session->lifetime_unit_s;
+
+	if (unit_s > 1)
+		msg->lifetime_s = msg->lifetime_s < TSP_LIFETIME_MAX_S / unit_s
+					  ? msg->lifetime_s * unit_s
+					  : TSP_LIFETIME_MAX_S;
+}
+
 void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 	const struct tsp_msg *msg, int64_t now_ms)
 {
@@ -434,6 +586,7 @@ void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 		return;
 	waiting->too_fast = is_too_fast(engine, session, msg, now_ms);
 	waiting->msg = *msg;
+	scale_lifetime(session, &waiting->msg);
 	STAILQ_INSERT_TAIL(&session->waiting, waiting, link);
 	session->n_waiting++;
 	work(engine, session, now_ms);
@@ -453,6 +606,8 @@ void srv_engine_session_closed(
 		TAILQ_REMOVE(&session->awaited->waiters, session, of_job);
 	if (session->job != NULL)
 		session->job->session = NULL;
+	if (session->pushing != NULL)
+		session->pushing->pushed_to = NULL;
 	while (!STAILQ_EMPTY(&session->waiting))
 		pop(session);
 	while ((lease = LIST_FIRST(&session->leases)) != NULL) {

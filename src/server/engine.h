@@ -51,14 +51,18 @@ struct srv_waiting;
 struct srv_session {
 	struct in6_addr peer;
 	enum tsp_generation generation;
+	uint32_t
+		lifetime_unit_s; /* what a lifetime counts on its wire: 60 for minutes; 0: seconds */
 	char user[SRV_USER_SIZE]; /* "" for ANONYMOUS */
 
 	/* the engine's own, zero at the start */
+	struct in6_addr client_v6; /* the tunnel end that it last spoke of */
 	bool busy; /* the first of waiting is being worked on */
 	uint32_t n_waiting;
 	STAILQ_HEAD(, srv_waiting) waiting;
 	LIST_HEAD(, srv_lease) leases; /* who hears of their end, or has to accept them */
 	struct srv_job *job; /* that works on its request */
+	struct srv_job *pushing; /* that makes a lease which it did not ask for */
 	struct srv_job *awaited; /* the job that it waits for, of somebody else */
 	TAILQ_ENTRY(srv_session) of_job;
 };
@@ -101,15 +105,32 @@ enum srv_tep_state {
 #define SRV_REASON_REQUESTED    "requested"
 #define SRV_REASON_RETURNED     "returned" /* the client had it before */
 #define SRV_REASON_RENEWED      "renewed"
+#define SRV_REASON_MORE_PORTS   "more-ports"
 #define SRV_REASON_TEP_CHANGED  "tep-changed"
 #define SRV_REASON_BY_CLIENT    "released-by-client"
 #define SRV_REASON_EXPIRED      "expired"
 #define SRV_REASON_REJECTED     "rejected-by-client"
 #define SRV_REASON_NOT_ACCEPTED "not-accepted"
+#define SRV_REASON_OPERATOR     "revoked-by-operator"
+#define SRV_REASON_PUSHED       "pushed-by-operator"
 #define SRV_REASON_POLICY       "revoked-by-policy"
 #define SRV_REASON_TEP_REFUSED  "refused-by-tep"
 #define SRV_REASON_NOT_STORED   "not-stored"
 #define SRV_REASON_RECOVERED    "recovered" /* found missing at a start */
+
+/* When a client is sent to other servers, instead of just being refused (R108). */
+enum srv_redirect {
+	SRV_REDIRECT_NEVER,
+	SRV_REDIRECT_EXHAUSTED, /* no pool has room for it */
+	SRV_REDIRECT_ALWAYS, /* that, and it has no lease here yet */
+};
+
+/* Where a client finds more ports when it asks for them (R58). */
+enum srv_more_ports {
+	SRV_MORE_PORTS_NEVER,
+	SRV_MORE_PORTS_SAME_ADDRESS,
+	SRV_MORE_PORTS_ANOTHER_ADDRESS, /* where its own has none left: a lease of its own */
+};
 
 enum srv_tep_result {
 	SRV_TEP_DONE,
@@ -143,6 +164,10 @@ struct srv_engine_params {
 	uint32_t quarantine_s;
 	uint32_t leases_per_client;
 	struct srv_quota *quota; /* borrowed; NULL: nothing else is limited */
+	enum srv_more_ports more_ports;
+	enum srv_redirect redirect;
+	const struct in6_addr *brokers; /* borrowed; the other servers */
+	uint32_t n_brokers; /* up to TSP_BROKERS_MAX */
 	uint32_t confirm_s; /* how long a generation 2 client may take to accept */
 	const struct srv_engine_pool *pools; /* borrowed, tried in this order */
 	uint32_t n_pools;
@@ -159,7 +184,7 @@ struct srv_engine *srv_engine_create(const struct srv_engine_params *params);
 void srv_engine_destroy(struct srv_engine *engine);
 /* Tells the quota of every lease that is held, after srv_quota_set_limits has asked for it. */
 void srv_engine_count_holdings(struct srv_engine *engine);
-/* After a reload: policy, quarantine and quota of params hold from now on, the rest is not looked at. */
+/* After a reload: policy, quarantine, quota and redirection of params; the rest is not looked at. */
 void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_params *params);
 
 /*
@@ -200,6 +225,20 @@ void srv_engine_tick(struct srv_engine *engine, int64_t now_ms);
 
 /* For those who show or announce leases. */
 const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine);
+
+/*
+ * Unsolicited, at the operator's word (R32): a lease for a generation 1 session, which is sent to it as a create;
+ * its answer is its acceptance, and none in confirm_s undoes the lease. Returns 0: begun; -EBUSY: not while
+ * it has a lease, a request under way, or too many leases; -ENOSPC: no pool has room; -ENOMEM.
+ */
+int srv_engine_push_create(struct srv_engine *engine, struct srv_session *session,
+	const struct srv_wish *wish, int64_t now_ms);
+/*
+ * Ends the active leases of a client, of any user; v4: only those of that address, 0: all. Those with a request under
+ * way stay. Returns how many ended.
+ */
+uint32_t srv_engine_push_delete(
+	struct srv_engine *engine, const struct in6_addr *client_v6, uint32_t v4, int64_t now_ms);
 
 /* The names of what a lease is from and goes through, for those who read them; "" for none. */
 const char *srv_engine_pool_name(const struct srv_engine *engine, const struct srv_lease *lease);

@@ -20,6 +20,7 @@ struct srv_engine {
 enum srv_job_kind {
 	SRV_JOB_CREATE,
 	SRV_JOB_RENEW,
+	SRV_JOB_MORE,
 	SRV_JOB_RELEASE,
 };
 
@@ -33,14 +34,17 @@ struct srv_job {
 	enum srv_job_kind kind;
 	enum srv_job_step step;
 	struct srv_lease *lease;
-	struct srv_session *session; /* NULL: it is gone */
+	struct srv_session *session; /* whose request it is; NULL: gone, or none's */
+	struct srv_session
+		*pushed_to; /* create: who did not ask for it; NULL: gone, or it is a request */
+	bool is_pushed;
 	struct srv_wish wish;
 	uint32_t tried[SRV_TEP_TRIES_MAX]; /* the TEPs asked so far, the last one is being asked */
 	uint32_t n_tried;
 	struct lease asked; /* what the TEP was asked for: the lease, once it agrees */
 	bool is_lost; /* create: one of the TEPs did not answer */
 	bool is_refused; /* renewal: by the TEP that the lease goes through */
-	struct lease before; /* renewal: what to go back to ... */
+	struct lease before; /* renewal, more: what to go back to ... */
 	uint32_t tep_before; /* ... and the TEP that the lease went through */
 	int64_t rest_ms; /* release: until when the range rests */
 	bool returned; /* create: the lease was this client's before */
@@ -58,20 +62,87 @@ static inline void srv_engine_count(struct srv_engine *engine, enum srv_counter 
 /* Answers the request that the session is at with an error. */
 void srv_engine_refuse(
 	struct srv_engine *engine, struct srv_session *session, enum tsp_status status);
+/* Sends a message to the session, with lifetimes as its wire has them. */
+void srv_engine_send(
+	struct srv_engine *engine, struct srv_session *session, const struct tsp_msg *msg);
 /* The request that the session is at has been answered: the next one. */
 void srv_engine_next(struct srv_engine *engine, struct srv_session *session, int64_t now_ms);
 /* The session looks at the request that it is at again. */
 void srv_engine_retry(struct srv_engine *engine, struct srv_session *session, int64_t now_ms);
 
+static inline const struct srv_engine_ops *srv_engine_ops_of(const struct srv_engine *engine)
+{
+	return engine->params.ops;
+}
+
 /* --- engine_job.c --- */
 
-/* Each returns false when there is no memory for a job; nothing has changed then. */
+/* A job for the lease; session: whose request it is, or NULL. NULL: out of memory. */
+struct srv_job *srv_job_begin(struct srv_engine *engine, enum srv_job_kind kind,
+	struct srv_session *session, struct srv_lease *lease);
+/* Nothing has come of it: lease and session are as they were. */
+void srv_job_forget(struct srv_engine *engine, struct srv_job *job);
+/* Frees the job, lets its session go on, and then those who waited for the lease. */
+void srv_job_finish(struct srv_engine *engine, struct srv_job *job, int64_t now_ms);
+/* The answer, if somebody waits for it. */
+void srv_job_fail(struct srv_engine *engine, struct srv_job *job, enum tsp_status status);
+void srv_job_succeed(struct srv_engine *engine, struct srv_job *job, int64_t now_ms);
+void srv_job_log(const struct srv_engine *engine, const struct srv_job *job, const char *what);
+void srv_job_record(struct srv_engine *engine, const struct srv_job *job,
+	enum srv_record_event event, const char *reason);
+
+/* Asks a TEP for the lease as it shall be, or the store to keep it; the job must not be used afterwards. */
+void srv_job_ask_tep(struct srv_engine *engine, struct srv_job *job, uint32_t tep, int64_t now_ms);
+void srv_job_store(
+	struct srv_engine *engine, struct srv_job *job, int64_t until_ms, int64_t now_ms);
+/* The TEP that was asked last. */
+uint32_t srv_job_tep(const struct srv_job *job);
+/* That one has failed: another one, where the pool allows it; SRV_TEP_NONE. */
+uint32_t srv_job_next_tep(const struct srv_engine *engine, const struct srv_job *job);
+
+/*
+ * What jobs begin with. Each returns false when there is no memory for a job; nothing has changed
+ * then. What they go on with has the answer of TEP or store.
+ */
+
+/* --- engine_create.c --- */
+
 bool srv_job_create(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
 	const struct srv_wish *wish, bool returned, int64_t now_ms);
+/* One that nobody asked for; the lease is the session's when it accepts it. */
+bool srv_job_push(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
+	const struct srv_wish *wish, int64_t now_ms);
+void srv_create_at_tep(
+	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms);
+void srv_create_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
+
+/* --- engine_renew.c --- */
+
 bool srv_job_renew(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
 	const struct srv_wish *wish, uint32_t tep, int64_t now_ms);
+void srv_renewal_at_tep(
+	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms);
+void srv_renewal_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
+
+/* --- engine_more.c --- */
+
+/*
+ * More ports of the lease's own address. False: there are none, or no TEP to ask or memory, and why says
+ * which; nothing has changed then.
+ */
+bool srv_job_more(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
+	const struct srv_wish *wish, enum tsp_status *why, int64_t now_ms);
+void srv_more_at_tep(
+	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms);
+void srv_more_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
+
+/* --- engine_release.c --- */
+
 bool srv_job_release(struct srv_engine *engine, struct srv_session *session,
 	struct srv_lease *lease, int64_t now_ms);
+/* told: the TEP has heard of it. */
+void srv_release_at_tep(struct srv_engine *engine, struct srv_job *job, bool told, int64_t now_ms);
+void srv_release_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
 
 /* --- engine_tep.c --- */
 
@@ -106,6 +177,8 @@ const struct srv_engine_pool *srv_lease_pool(
 /* True when its pool may give the lease to who wishes: it serves the client, and with that kind of address. */
 bool srv_lease_is_served(const struct srv_engine *engine, const struct srv_lease *lease,
 	const struct srv_wish *wish);
+/* Somebody else has the ranges now: whoever had them before is forgotten (S23). */
+void srv_lease_forget_former(struct srv_engine *engine, const struct lease *lease);
 /* True when the pool may serve the wish: its kind of address, and its clients. */
 bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *wish);
 
@@ -115,6 +188,8 @@ struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish
 /* A resting or former lease becomes pending again; false when its range is no longer free. */
 bool srv_lease_return(struct srv_engine *engine, struct srv_lease *lease);
 
+/* The session is told that the lease has ended, if it is one that is told (R78, R95). */
+void srv_lease_tell_end(struct srv_engine *engine, const struct srv_lease *lease);
 /* Says which session hears of the lease's end; NULL: none. */
 void srv_lease_attach(struct srv_lease *lease, struct srv_session *session);
 /* Into quarantine, in memory; the caller sees to TEP, store and due time. */

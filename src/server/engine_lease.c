@@ -52,8 +52,7 @@ static void forget(struct srv_engine *engine, struct srv_lease *lease)
 	srv_lease_db_remove(engine->db, lease);
 }
 
-/* Somebody else has the range now: whoever had it before is forgotten (S23). */
-static void forget_former(struct srv_engine *engine, const struct lease *lease)
+void srv_lease_forget_former(struct srv_engine *engine, const struct lease *lease)
 {
 	struct srv_lease *former;
 
@@ -70,7 +69,7 @@ static struct srv_lease *add_pending(struct srv_engine *engine, uint32_t pool_nu
 {
 	struct srv_lease *lease;
 
-	forget_former(engine, value);
+	srv_lease_forget_former(engine, value);
 	lease = srv_lease_db_add(engine->db, value, SRV_LEASE_PENDING, user, pool_number, 0);
 	if (lease == NULL)
 		srv_pool_give(engine->params.pools[pool_number].pool, value);
@@ -204,7 +203,7 @@ static void become_former(struct srv_engine *engine, struct srv_lease *lease)
 }
 
 /* A generation 1 client with an open session is told (R78, R95); nobody waits for it (R96). */
-static void tell_client(struct srv_engine *engine, const struct srv_lease *lease)
+void srv_lease_tell_end(struct srv_engine *engine, const struct srv_lease *lease)
 {
 	struct tsp_msg msg = {
 		.action = TSP_ACTION_DELETE,
@@ -214,7 +213,7 @@ static void tell_client(struct srv_engine *engine, const struct srv_lease *lease
 	if (lease->session == NULL || lease->session->generation != TSP_GENERATION_1)
 		return;
 	tsp_party_from_lease(&msg.client, &lease->lease);
-	engine->params.ops->answer(engine->params.arg, lease->session, &msg);
+	srv_engine_send(engine, lease->session, &msg);
 }
 
 static void expire(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms)
@@ -225,7 +224,7 @@ static void expire(struct srv_engine *engine, struct srv_lease *lease, int64_t n
 	log_debug("lease %s: %s", lease_format(&lease->lease, text),
 		undone ? "undone, its client did not accept it" : "expired");
 	srv_engine_count(engine, undone ? SRV_COUNT_LEASES_UNDONE : SRV_COUNT_LEASES_EXPIRED);
-	tell_client(engine, lease);
+	srv_lease_tell_end(engine, lease);
 	srv_lease_end(engine, lease, undone ? SRV_REASON_NOT_ACCEPTED : SRV_REASON_EXPIRED, now_ms);
 }
 

@@ -80,7 +80,10 @@ bool srv_engine_uses_tep(const struct srv_engine *engine, uint32_t tep)
 	if (engine->params.teps[tep].n_leases > 0)
 		return true;
 	TAILQ_FOREACH(job, &engine->jobs, of_engine) {
-		if (job->n_tried > 0 && job->tried[job->n_tried - 1] == tep)
+		if (job->n_tried > 0 && srv_job_tep(job) == tep)
+			return true;
+		/* A move that is not stored yet: it may be taken back, and else the TEP has to hear of it. */
+		if (job->kind == SRV_JOB_RENEW && job->tep_before == tep)
 			return true;
 	}
 	return false;

@@ -313,6 +313,56 @@ uint32_t srv_lease_db_bindings(const struct srv_lease_db *db, uint16_t tep)
 	return tep < db->n_teps ? db->bindings[tep] : 0;
 }
 
+static void set_ranges(struct srv_lease *lease, const struct lease *value)
+{
+	lease->lease.n_ranges = value->n_ranges;
+	memcpy(lease->lease.ranges, value->ranges, sizeof(value->ranges));
+}
+
+/* The same lease with room for more ranges, in no table. */
+static struct srv_lease *copy_lease(const struct srv_lease *lease, const struct lease *value)
+{
+	struct srv_lease *copy = new_lease(value, lease->user);
+	struct srv_lease_port *ports;
+	const char *user;
+
+	if (copy == NULL)
+		return NULL;
+	ports = copy->ports;
+	user = copy->user;
+	*copy = *lease;
+	copy->ports = ports;
+	copy->user = user;
+	set_ranges(copy, value);
+	return copy;
+}
+
+struct srv_lease *srv_lease_db_set_ranges(
+	struct srv_lease_db *db, struct srv_lease *lease, const struct lease *value)
+{
+	struct srv_lease *now = lease;
+
+	if (value->n_ranges > lease->lease.n_ranges)
+		now = copy_lease(lease, value);
+	if (now == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (db->held != NULL && srv_lease_is_held(lease))
+		db->held(db->held_arg, lease, false);
+	count_bindings(db, lease, -1);
+	unlink_lease(db, lease);
+	set_ranges(now, value);
+	link_lease(db, now); /* takes the slot that was just left */
+	count_bindings(db, now, 1);
+	tell(db, now, false);
+	if (now->heap_at != NOT_IN_HEAP)
+		db->heap[now->heap_at] = now;
+	if (now != lease)
+		free(lease);
+	return now;
+}
+
 void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease)
 {
 	srv_lease_db_set_due(db, lease, SRV_LEASE_NEVER);

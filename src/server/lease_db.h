@@ -38,7 +38,7 @@ struct srv_lease_port;
 struct srv_session;
 
 struct srv_lease {
-	struct lease lease; /* client, address and ranges never change */
+	struct lease lease; /* client and address never change; ranges by srv_lease_db_set_ranges */
 	enum srv_lease_state state; /* changed by srv_lease_db_set_state */
 	bool unconfirmed; /* a generation 2 client has not accepted it yet */
 	uint16_t pool; /* number of the pool that has its range, or SRV_POOL_NONE */
@@ -78,6 +78,13 @@ struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *
 	enum srv_lease_state state, const char *user, uint32_t pool, uint64_t id);
 /* No lease gets an id up to this one. */
 void srv_lease_db_skip_id(struct srv_lease_db *db, uint64_t id);
+/*
+ * Gives a lease the ranges of value. It may move: what is returned is the lease from now on, and the old pointer
+ * is no good. NULL + errno ENOMEM, and nothing has changed; never for a part of the ranges that it has. In no
+ * session's list meanwhile.
+ */
+struct srv_lease *srv_lease_db_set_ranges(
+	struct srv_lease_db *db, struct srv_lease *lease, const struct lease *value);
 /* Frees it; whoever had it in a list of a session has taken it out. */
 void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease);
 

@@ -6,11 +6,9 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define DRAIN_S 2 /* how long the end waits for closed connections to be gone */
@@ -19,6 +17,7 @@ struct client {
 	struct srv_session session; /* first */
 	struct srv_listener *listener; /* NULL: it is gone */
 	struct tsp_conn *conn;
+	uint32_t lifetime_unit_s; /* for the session */
 	bool ready; /* authenticated: the engine knows the session */
 	bool left; /* the engine knows it no more, the connection is about to be gone */
 	struct srv_gate_pass pass;
@@ -26,18 +25,9 @@ struct client {
 	TAILQ_ENTRY(client) half_open; /* until it is ready, or left */
 };
 
-/* A socket that listens. */
-struct door {
-	struct srv_listener *listener;
-	struct evconnlistener *socket;
-	bool is_tls;
-};
-
 struct srv_listener {
 	struct srv_listener_params params;
-	struct door *doors;
-	uint32_t n_doors;
-	struct event *resume; /* accepting again after an error */
+	struct srv_doors *doors;
 	uint32_t n_clients;
 	uint32_t n_half_open;
 	TAILQ_HEAD(, client) half_open; /* oldest first */
@@ -64,6 +54,8 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 		return;
 	srv_session_init(&client->session);
 	client->session.peer = tsp_conn_peer(conn)->addr;
+	client->session.client_v6 = client->session.peer;
+	client->session.lifetime_unit_s = client->lifetime_unit_s;
 	client->session.generation = tsp_conn_generation(conn);
 	/* Every user but the anonymous one is from the configuration, which keeps names short. */
 	strncpy(client->session.user, user, sizeof(client->session.user) - 1);
@@ -168,13 +160,10 @@ static void make_room(struct srv_listener *listener)
 	tsp_conn_close(oldest->conn);
 }
 
-static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *sa,
-	int sa_len, void *arg)
+static void on_come(void *arg, enum srv_door_kind kind, int fd, const struct addr_endpoint *peer)
 {
-	const struct door *door = arg;
-	struct srv_listener *listener = door->listener;
-	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
-	const struct addr_endpoint peer = {sin6->sin6_addr, ntohs(sin6->sin6_port)};
+	struct srv_listener *listener = arg;
+	bool is_tls = kind == SRV_DOOR_TLS;
 	struct srv_gate_pass pass;
 	struct client *client = NULL;
 	struct tsp_conn_params params = {
@@ -182,22 +171,23 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 		.ops = &conn_ops,
 		.auth = &listener->params.auth->tsp,
 		.limits = listener->params.limits,
+		.send_ok_to_v1 = listener->params.auth->config->auth.send_ok_to_v1,
 		.parser = listener->params.parser,
-		.tls = door->is_tls ? listener->params.auth->listen_tls : NULL,
-		.withheld = srv_auth_withheld(listener->params.auth, door->is_tls, &peer.addr),
+		.tls = is_tls ? listener->params.auth->listen_tls : NULL,
+		.withheld = srv_auth_withheld(listener->params.auth, is_tls, &peer->addr),
 	};
 
-	if (door->is_tls && params.tls == NULL) {
+	if (is_tls && params.tls == NULL) {
 		close(fd); /* a reload has taken the certificate away */
 		return;
 	}
-	if (!is_welcome(listener, &peer, &pass)) {
+	if (!is_welcome(listener, peer, &pass)) {
 		close(fd);
 		return;
 	}
 	params.arg = client = calloc(1, sizeof(*client));
 	if (client != NULL)
-		client->conn = tsp_conn_accept(&params, fd, &peer);
+		client->conn = tsp_conn_accept(&params, fd, peer);
 	if (client == NULL || client->conn == NULL) {
 		log_warn("client: cannot accept: %s", strerror(errno));
 		srv_gate_leave(listener->params.gate, &pass);
@@ -210,86 +200,33 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
 	client->pass = pass;
 	TAILQ_INSERT_TAIL(&listener->half_open, client, half_open);
 	listener->n_half_open++;
+	client->lifetime_unit_s = kind == SRV_DOOR_MINUTES ? 60 : 1;
 	listener->n_clients++;
 	listener->params.counters->n[SRV_COUNT_CONNECTIONS]++;
 	TAILQ_INSERT_TAIL(&listener->clients, client, link);
 }
 
-static void enable(struct srv_listener *listener, bool on)
-{
-	for (uint32_t i = 0; i < listener->n_doors; i++) {
-		if (on)
-			evconnlistener_enable(listener->doors[i].socket);
-		else
-			evconnlistener_disable(listener->doors[i].socket);
-	}
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	enable(arg, true);
-}
-
-/* Out of descriptors or memory: the next ones wait in the kernel for a second. */
-static void on_accept_error(struct evconnlistener *socket, void *arg)
-{
-	static const struct timeval pause = {.tv_sec = 1};
-	struct srv_listener *listener = ((struct door *)arg)->listener;
-
-	log_warn("client: cannot accept: %s", strerror(errno));
-	enable(listener, false);
-	evtimer_add(listener->resume, &pause);
-}
-
-/* Returns 0 or -errno, logged. */
-static int open_door(
-	struct srv_listener *listener, const struct addr_endpoint *endpoint, bool is_tls)
-{
-	struct door *door = &listener->doors[listener->n_doors];
-	char text[ADDR_ENDPOINT_STRLEN];
-	struct sockaddr_in6 sa;
-
-	addr_endpoint_to_sockaddr(endpoint, &sa);
-	*door = (struct door){.listener = listener, .is_tls = is_tls};
-	door->socket = evconnlistener_new_bind(listener->params.base, on_accept, door,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
-			LEV_OPT_BIND_IPV6ONLY,
-		SOMAXCONN, (const struct sockaddr *)&sa, sizeof(sa));
-	if (door->socket == NULL) {
-		int error = errno;
-
-		log_err("listen %s: %s", addr_endpoint_format(endpoint, text), strerror(error));
-		return -error;
-	}
-	evconnlistener_set_error_cb(door->socket, on_accept_error);
-	listener->n_doors++;
-	return 0;
-}
-
 struct srv_listener *srv_listener_create(const struct srv_listener_params *params)
 {
 	struct srv_listener *listener = calloc(1, sizeof(*listener));
-	int error = -ENOMEM;
 
 	if (listener == NULL)
 		return NULL;
 	listener->params = *params;
 	TAILQ_INIT(&listener->clients);
 	TAILQ_INIT(&listener->half_open);
-	listener->resume = evtimer_new(params->base, on_resume, listener);
-	listener->doors = calloc(
-		params->n_endpoints + params->n_tls_endpoints, sizeof(*listener->doors));
-	if (listener->resume != NULL && listener->doors != NULL)
-		error = 0;
-	for (uint32_t i = 0; error == 0 && i < params->n_endpoints; i++)
-		error = open_door(listener, &params->endpoints[i], false);
-	for (uint32_t i = 0; error == 0 && i < params->n_tls_endpoints; i++)
-		error = open_door(listener, &params->tls_endpoints[i], true);
-	if (error == 0)
-		return listener;
-	srv_listener_destroy(listener);
-	errno = -error;
-	return NULL;
+	listener->doors = srv_doors_create(params->base, on_come, listener);
+	if (listener->doors == NULL) {
+		free(listener);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return listener;
+}
+
+struct srv_doors *srv_listener_doors(const struct srv_listener *listener)
+{
+	return listener->doors;
 }
 
 /*
@@ -314,11 +251,7 @@ void srv_listener_destroy(struct srv_listener *listener)
 
 	if (listener == NULL)
 		return;
-	for (uint32_t i = 0; i < listener->n_doors; i++)
-		evconnlistener_free(listener->doors[i].socket);
-	free(listener->doors);
-	if (listener->resume != NULL)
-		event_free(listener->resume);
+	srv_doors_destroy(listener->doors);
 	TAILQ_FOREACH(client, &listener->clients, link) {
 		if (client->left)
 			continue;
@@ -338,31 +271,27 @@ void srv_listener_set_limits(struct srv_listener *listener, const struct tsp_con
 	listener->params.connections_max = connections_max;
 }
 
+struct srv_session *srv_listener_find(
+	struct srv_listener *listener, const struct in6_addr *client_v6)
+{
+	struct client *client;
+
+	TAILQ_FOREACH(client, &listener->clients, link) {
+		struct srv_session *session = &client->session;
+
+		if (client->ready && !client->left && session->generation == TSP_GENERATION_1 &&
+			addr_v6_equal(&session->client_v6, client_v6))
+			return session;
+	}
+	return NULL;
+}
+
 uint32_t srv_listener_connections(const struct srv_listener *listener)
 {
 	return listener->n_clients;
 }
 
-uint32_t srv_listener_doors(const struct srv_listener *listener)
-{
-	return listener->n_doors;
-}
-
-bool srv_listener_is_tls(const struct srv_listener *listener, uint32_t i)
-{
-	return listener->doors[i].is_tls;
-}
-
 uint32_t srv_listener_unauthenticated(const struct srv_listener *listener)
 {
 	return listener->n_half_open;
-}
-
-struct addr_endpoint srv_listener_endpoint(const struct srv_listener *listener, uint32_t i)
-{
-	struct sockaddr_in6 sa = {0};
-	socklen_t len = sizeof(sa);
-
-	getsockname(evconnlistener_get_fd(listener->doors[i].socket), (struct sockaddr *)&sa, &len);
-	return (struct addr_endpoint){sa.sin6_addr, ntohs(sa.sin6_port)};
 }

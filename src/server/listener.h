@@ -8,6 +8,7 @@
 #include "common/addr.h"
 #include "server/auth.h"
 #include "server/counters.h"
+#include "server/doors.h"
 #include "server/engine.h"
 #include "server/gate.h"
 #include "tsp/tsp_conn.h"
@@ -19,10 +20,6 @@ struct srv_listener;
 
 struct srv_listener_params {
 	struct event_base *base;
-	const struct addr_endpoint *endpoints; /* borrowed */
-	uint32_t n_endpoints;
-	const struct addr_endpoint *tls_endpoints; /* borrowed; behind these is TLS */
-	uint32_t n_tls_endpoints;
 	const struct srv_auth *auth; /* borrowed; may change between connections */
 	struct tsp_parser *parser; /* who reads clients' messages */
 	struct srv_engine *engine;
@@ -33,7 +30,7 @@ struct srv_listener_params {
 	struct srv_gate *gate; /* borrowed */
 };
 
-/* Listens on all endpoints, or none. NULL + errno, logged by endpoint. */
+/* With no doors yet. NULL + errno. */
 struct srv_listener *srv_listener_create(const struct srv_listener_params *params);
 /* Closes every connection. The engine must still be there. NULL is allowed. */
 void srv_listener_destroy(struct srv_listener *listener);
@@ -46,11 +43,12 @@ void srv_listener_set_limits(struct srv_listener *listener, const struct tsp_con
 void srv_listener_answer(
 	struct srv_listener *listener, struct srv_session *session, const struct tsp_msg *msg);
 
+/* A generation 1 session for what is to be told unasked: of the client that it last spoke of, or NULL. */
+struct srv_session *srv_listener_find(
+	struct srv_listener *listener, const struct in6_addr *client_v6);
+
 uint32_t srv_listener_connections(const struct srv_listener *listener);
 /* Those of them that have not authenticated. */
 uint32_t srv_listener_unauthenticated(const struct srv_listener *listener);
-/* Sockets that listen: their number, and whether there is TLS behind one. */
-uint32_t srv_listener_doors(const struct srv_listener *listener);
-bool srv_listener_is_tls(const struct srv_listener *listener, uint32_t i);
-/* The endpoint that a listening socket has, those with TLS behind the others; also when the kernel chose the port. */
-struct addr_endpoint srv_listener_endpoint(const struct srv_listener *listener, uint32_t i);
+/* Where its clients come in; for who opens and closes them. */
+struct srv_doors *srv_listener_doors(const struct srv_listener *listener);

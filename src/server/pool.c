@@ -269,6 +269,17 @@ int srv_pool_take(struct srv_pool *pool, uint32_t n_units, struct lease *lease)
 	return 0;
 }
 
+int srv_pool_take_at(struct srv_pool *pool, uint32_t v4, uint32_t n_units, struct lease *lease)
+{
+	uint32_t address = v4 - pool->prefix.addr;
+
+	if (!srv_pool_contains(pool, v4) || n_units == 0 || n_units > LEASE_RANGES_MAX ||
+		n_units > pool->address_free[address])
+		return -ENOSPC;
+	take_of_address(pool, address, n_units, lease);
+	return 0;
+}
+
 int srv_pool_take_again(struct srv_pool *pool, const struct lease *lease)
 {
 	uint32_t first, last;

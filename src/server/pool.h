@@ -57,6 +57,9 @@ uint32_t srv_pool_units_for(const struct srv_pool *pool, uint32_t ports);
  */
 int srv_pool_take(struct srv_pool *pool, uint32_t n_units, struct lease *lease);
 
+/* The same, of one address alone. */
+int srv_pool_take_at(struct srv_pool *pool, uint32_t v4, uint32_t n_units, struct lease *lease);
+
 /* Takes exactly the units of lease again. Returns 0, or -EBUSY: not all of them are free or ours. */
 int srv_pool_take_again(struct srv_pool *pool, const struct lease *lease);
 

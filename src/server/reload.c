@@ -19,6 +19,7 @@
 struct change {
 	struct srv_config config;
 	struct srv_auth_files files;
+	struct srv_doors_change doors;
 	struct srv_fleet_change fleet;
 	struct srv_pool_set pools;
 	uint16_t *pool_map; /* [pools before] */
@@ -49,16 +50,22 @@ static int prepare(
 	ret = srv_auth_load(&change->config, &change->files, error);
 	if (ret < 0)
 		goto free_config;
-	ret = srv_fleet_prepare(&server->fleet, &change->config, &change->fleet);
+	ret = srv_doors_prepare(
+		srv_listener_doors(server->listener), &change->config, &change->doors, error);
 	if (ret < 0)
 		goto free_files;
+	snprintf(error->text, sizeof(error->text), "out of memory");
+	ret = srv_fleet_prepare(&server->fleet, &change->config, &change->fleet);
+	if (ret < 0)
+		goto close_doors;
 	ret = make_pools(server, change);
 	if (ret == 0)
 		return 0;
 	srv_fleet_abandon(&change->fleet);
+close_doors:
+	srv_doors_abandon(srv_listener_doors(server->listener), &change->doors);
 free_files:
 	srv_auth_free_files(&change->files);
-	snprintf(error->text, sizeof(error->text), "%s", strerror(-ret));
 free_config:
 	srv_config_free(&change->config);
 	return ret;
@@ -103,6 +110,7 @@ static void take_over(struct srv_server *server, struct change *change)
 	srv_listener_set_limits(server->listener, &limits, server->config.limits.connections,
 		server->config.limits.unauthenticated);
 	srv_server_set_limits(server);
+	srv_doors_commit(srv_listener_doors(server->listener), &change->doors);
 	srv_pool_set_free_old(&pools, change->pool_map);
 	srv_fleet_finish(&change->fleet);
 	free(change->pool_map);

@@ -61,6 +61,8 @@ enum tsp_status srv_request_read(const struct tsp_msg *msg, const struct srv_pol
 	wish->ports = client->ports_count;
 	wish->wants_keepalive = msg->wants_keepalive;
 	wish->names_v4 = client->has_v4;
+	wish->more = client->has_v4 && client->n_ranges > 0 && client->ports_count > 0 &&
+		     msg->action == TSP_ACTION_CREATE;
 	if (client->has_v4) {
 		wish->v4 = client->v4;
 		wish->n_ranges = client->n_ranges;

@@ -23,6 +23,7 @@ struct srv_wish {
 	uint32_t lifetime_s; /* what policy makes of the wish */
 	bool shared; /* the client can live in a port range (D1) */
 	uint32_t ports; /* how many it asks for; 0: any size */
+	bool more; /* that many besides what it holds and names (R58) */
 	bool names_v4; /* a renewal: the address, and the ranges if any, that it holds (R92) */
 	uint32_t v4;
 	uint32_t n_ranges;

@@ -178,6 +178,10 @@ struct srv_engine_params srv_server_engine_params(struct srv_server *server)
 		.quota = server->quota,
 		.quarantine_s = config->lease.quarantine_s,
 		.leases_per_client = config->limits.leases_per_client,
+		.more_ports = config->lease.more_ports,
+		.redirect = config->redirect.when,
+		.brokers = config->redirect.brokers.items,
+		.n_brokers = config->redirect.brokers.n,
 		.confirm_s = CONFIRM_S,
 		.pools = server->pools.items,
 		.n_pools = server->pools.n,
@@ -358,10 +362,6 @@ static int start_listening(struct srv_server *server)
 {
 	const struct srv_listener_params params = {
 		.base = server->base,
-		.endpoints = server->config.listen.items,
-		.n_endpoints = server->config.listen.n,
-		.tls_endpoints = server->config.listen_tls.items,
-		.n_tls_endpoints = server->config.listen_tls.n,
 		.auth = &server->auth,
 		.parser = server->parser,
 		.engine = server->engine,
@@ -372,8 +372,20 @@ static int start_listening(struct srv_server *server)
 		.gate = server->gate,
 	};
 
+	struct srv_doors_change change;
+	struct config_error error;
+	int ret;
+
 	server->listener = srv_listener_create(&params);
-	return server->listener != NULL ? 0 : -errno;
+	if (server->listener == NULL)
+		return -errno;
+	ret = srv_doors_prepare(
+		srv_listener_doors(server->listener), &server->config, &change, &error);
+	if (ret < 0)
+		log_err("%s", error.text);
+	else
+		srv_doors_commit(srv_listener_doors(server->listener), &change);
+	return ret;
 }
 
 static int start_tick(struct srv_server *server)

@@ -61,6 +61,13 @@ struct srv_config_lease {
 	uint32_t lifetime_min_s;
 	uint32_t quarantine_s;
 	uint32_t tep_timeout_s;
+	int more_ports; /* enum srv_more_ports */
+};
+
+struct srv_config_redirect {
+	struct config_pos pos;
+	int when; /* enum srv_redirect */
+	struct config_list brokers; /* struct in6_addr */
 };
 
 struct srv_config_auth {
@@ -76,6 +83,7 @@ struct srv_config_auth {
 	struct config_list users; /* struct srv_config_user */
 	char *users_file; /* NULL: none */
 	bool require_peer_address;
+	bool send_ok_to_v1; /* "OK ..." instead of "200 ..." after the authentication of generation 1 */
 };
 
 struct srv_config_limits {
@@ -116,6 +124,7 @@ struct srv_config {
 	struct config_list listen; /* struct addr_endpoint */
 	struct config_list listen_tls; /* the same */
 	struct tsp_tls_config tls;
+	struct config_list listen_minutes; /* the same; lifetimes are in minutes there */
 	char *socket; /* NULL: none */
 	char *store;
 	char *user; /* NULL: whoever started it */
@@ -125,6 +134,7 @@ struct srv_config {
 	struct srv_config_clients clients;
 	struct srv_config_limits limits;
 	struct srv_config_records records;
+	struct srv_config_redirect redirect;
 	struct config_list teps; /* struct srv_config_tep */
 	struct config_list pools; /* struct srv_config_pool */
 };

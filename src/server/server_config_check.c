@@ -76,6 +76,16 @@ static int check_tls(const struct check *check)
 	return 0;
 }
 
+static int check_redirect(const struct check *check)
+{
+	const struct srv_config_redirect *redirect = &check->config->redirect;
+
+	if (redirect->when != 0 && redirect->brokers.n == 0)
+		return config_fail(check->error, check->path, redirect->pos,
+			"redirect: clients cannot be sent on without brokers");
+	return 0;
+}
+
 static int check_tep(const struct check *check, uint32_t i)
 {
 	const struct srv_config_tep *teps = check->config->teps.items;
@@ -174,6 +184,8 @@ int srv_config_check(const char *path, const struct srv_config *config, struct c
 		ret = check_auth(check);
 	if (ret == 0)
 		ret = check_tls(check);
+	if (ret == 0)
+		ret = check_redirect(check);
 	for (uint32_t i = 0; ret == 0 && i < check->config->teps.n; i++)
 		ret = check_tep(check, i);
 	for (uint32_t i = 0; ret == 0 && i < check->config->pools.n; i++)

@@ -2,6 +2,8 @@
 /* The keys of server.yaml: name, type, range, default and place of each. */
 #include "server/server_config_impl.h"
 
+#include "tsp/tsp_msg.h"
+
 #define NAME_MAX_LEN     63
 #define PASSWORD_MAX_LEN 255
 #define PATH_MAX_LEN     4095
@@ -73,6 +75,10 @@ static const struct config_key pool_keys[] = {
 };
 static const struct config_section pool_section = {pool_keys, sizeof(struct srv_config_pool)};
 
+/* In the order of enum srv_more_ports and enum srv_redirect. */
+static const char *const more_ports[] = {"never", "same-address", "another-address", NULL};
+static const char *const redirects[] = {"never", "when-exhausted", "always", NULL};
+
 static const struct config_key lease_keys[] = {
 	{CONFIG_POS, offsetof(struct srv_config_lease, pos)},
 	{CONFIG_U32, offsetof(struct srv_config_lease, lifetime_s), "lifetime_s", .value = "3600",
@@ -83,6 +89,8 @@ static const struct config_key lease_keys[] = {
 		.value = "120", .min = 0, .max = YEAR_S},
 	{CONFIG_U32, offsetof(struct srv_config_lease, tep_timeout_s), "tep_timeout_s",
 		.value = "5", .min = 1, .max = 60},
+	{CONFIG_CHOICE, offsetof(struct srv_config_lease, more_ports), "more_ports",
+		.value = "same-address", .choices = more_ports},
 	{CONFIG_END},
 };
 static const struct config_section lease_section = {lease_keys, sizeof(struct srv_config_lease)};
@@ -110,6 +118,8 @@ static const struct config_key auth_keys[] = {
 		.max = PATH_MAX_LEN},
 	{CONFIG_BOOL, offsetof(struct srv_config_auth, require_peer_address),
 		"require_peer_address", .value = "true"},
+	{CONFIG_BOOL, offsetof(struct srv_config_auth, send_ok_to_v1), "send_ok_to_v1",
+		.value = "false"},
 	{CONFIG_END},
 };
 static const struct config_section auth_section = {auth_keys, sizeof(struct srv_config_auth)};
@@ -174,12 +184,25 @@ static const struct config_section record_section = {
 static const char *const sandbox_modes[] = {
 	[SANDBOX_ON] = "on", [SANDBOX_LOG] = "log", [SANDBOX_OFF] = "off", NULL};
 
+static const struct config_key redirect_keys[] = {
+	{CONFIG_POS, offsetof(struct srv_config_redirect, pos)},
+	{CONFIG_CHOICE, offsetof(struct srv_config_redirect, when), "when", .value = "never",
+		.choices = redirects},
+	{CONFIG_LIST, offsetof(struct srv_config_redirect, brokers), "brokers",
+		.max = TSP_BROKERS_MAX, .item = CONFIG_V6},
+	{CONFIG_END},
+};
+static const struct config_section redirect_section = {
+	redirect_keys, sizeof(struct srv_config_redirect)};
+
 static const struct config_key root_keys[] = {
 	{CONFIG_LIST, offsetof(struct srv_config, listen), "listen", .value = "[::]:3653", .min = 1,
 		.max = 16, .item = CONFIG_ENDPOINT},
 	{CONFIG_LIST, offsetof(struct srv_config, listen_tls), "listen_tls", .max = 16,
 		.item = CONFIG_ENDPOINT},
 	{CONFIG_SECTION, offsetof(struct srv_config, tls), "tls", .section = &tsp_tls_section},
+	{CONFIG_LIST, offsetof(struct srv_config, listen_minutes), "listen_minutes", .max = 16,
+		.item = CONFIG_ENDPOINT},
 	{CONFIG_STRING, offsetof(struct srv_config, socket), "socket", .min = 1,
 		.max = SOCKET_MAX_LEN},
 	{CONFIG_STRING, offsetof(struct srv_config, store), "store",
@@ -194,6 +217,8 @@ static const struct config_key root_keys[] = {
 	{CONFIG_SECTION, offsetof(struct srv_config, limits), "limits", .section = &limit_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, records), "records",
 		.section = &record_section},
+	{CONFIG_SECTION, offsetof(struct srv_config, redirect), "redirect",
+		.section = &redirect_section},
 	{CONFIG_LIST, offsetof(struct srv_config, teps), "teps", .required = true, .min = 1,
 		.max = 1024, .section = &tep_section},
 	{CONFIG_LIST, offsetof(struct srv_config, pools), "pools", .required = true, .min = 1,

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DELIVERED_AT_ONCE 256 /* answers, before the event loop turns */
+#define RETRY_S 1 /* after a failure, where nobody else has anything to write */
 
 /* One change on its way to the store and back. */
 struct change {
@@ -46,6 +48,8 @@ struct srv_writer {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work;
 	struct change_list queued;
+	struct change_list
+		unwritten; /* nobody waits for them, and they must not be lost: once more */
 	struct change_list finished;
 	struct srv_writer_counts counts;
 	char error[SRV_STORE_ERROR_SIZE];
@@ -95,10 +99,31 @@ static void record_group(struct srv_recorder *recorder, struct change_list *grou
 		change->unrecorded = unwritten && begins_lease(change);
 }
 
+/*
+ * Who waits for a change is told that it failed, and gives up what it was for. What nobody waits for, the end of a
+ * lease, is a fact that the store has to learn: it stays in front of all that comes later.
+ */
+static void keep_unwritten(struct srv_writer *writer, struct change_list *group)
+{
+	struct change_list told = STAILQ_HEAD_INITIALIZER(told);
+	struct change *change;
+
+	while ((change = STAILQ_FIRST(group)) != NULL) {
+		STAILQ_REMOVE_HEAD(group, link);
+		if (change->token == NULL && change->kind != NOTE)
+			STAILQ_INSERT_TAIL(&writer->unwritten, change, link);
+		else
+			STAILQ_INSERT_TAIL(&told, change, link);
+	}
+	STAILQ_CONCAT(group, &told);
+}
+
 static void finish_group(struct srv_writer *writer, struct change_list *group, int error)
 {
 	struct change *change;
 
+	if (error < 0)
+		keep_unwritten(writer, group);
 	STAILQ_FOREACH(change, group, link) {
 		change->error = error;
 		writer->counts.changes += error == 0;
@@ -111,6 +136,21 @@ static void finish_group(struct srv_writer *writer, struct change_list *group, i
 	STAILQ_CONCAT(&writer->finished, group);
 }
 
+/* Until there is something to write, or to try again, or the end. */
+static void wait_for_work(struct srv_writer *writer)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += RETRY_S;
+	while (STAILQ_EMPTY(&writer->queued) && !writer->stop) {
+		if (STAILQ_EMPTY(&writer->unwritten))
+			pthread_cond_wait(&writer->work, &writer->lock);
+		else if (pthread_cond_timedwait(&writer->work, &writer->lock, &until) == ETIMEDOUT)
+			return;
+	}
+}
+
 static void *write_loop(void *arg)
 {
 	struct srv_writer *writer = arg;
@@ -118,12 +158,13 @@ static void *write_loop(void *arg)
 
 	pthread_setname_np(pthread_self(), "dstm-store");
 	pthread_mutex_lock(&writer->lock);
-	for (;;) {
-		while (STAILQ_EMPTY(&writer->queued) && !writer->stop)
-			pthread_cond_wait(&writer->work, &writer->lock);
-		if (STAILQ_EMPTY(&writer->queued))
-			break;
+	for (bool is_last = false; !is_last;) {
+		wait_for_work(writer);
+		is_last = writer->stop && STAILQ_EMPTY(&writer->queued);
+		STAILQ_CONCAT(&group, &writer->unwritten);
 		STAILQ_CONCAT(&group, &writer->queued);
+		if (STAILQ_EMPTY(&group))
+			break;
 		pthread_mutex_unlock(&writer->lock);
 
 		int error = write_group(writer->store, &group);
@@ -217,6 +258,7 @@ static void release(struct srv_writer *writer)
 		close(writer->wake_fd);
 	pthread_mutex_destroy(&writer->lock);
 	pthread_cond_destroy(&writer->work);
+	free_changes(&writer->unwritten);
 	free_changes(&writer->finished);
 	free_changes(&writer->arrived);
 	free(writer);
@@ -235,6 +277,7 @@ struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *
 	writer->done = done;
 	writer->arg = arg;
 	STAILQ_INIT(&writer->queued);
+	STAILQ_INIT(&writer->unwritten);
 	STAILQ_INIT(&writer->finished);
 	STAILQ_INIT(&writer->arrived);
 	pthread_mutex_init(&writer->lock, NULL);

@@ -41,7 +41,10 @@ struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *
 /* Writes what is left, without calling done, and closes the store. */
 void srv_writer_destroy(struct srv_writer *writer);
 
-/* Queue a change. Return 0 or -ENOMEM. note: its record, or NULL. */
+/*
+ * Queue a change. Return 0 or -ENOMEM. note: its record, or NULL. One without a token that the store refuses
+ * is tried again, in front of all later ones, until the store takes it.
+ */
 int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record,
 	const struct srv_record *note, void *token);
 int srv_writer_remove(struct srv_writer *writer, uint64_t id, void *token);

@@ -342,7 +342,9 @@ static void a_renewal_leaves_a_tep_that_its_pool_no_longer_names(void **state)
 	world->pool_teps[0].tep = 2;
 	ask_again(world, &session, &lease);
 	expect_asked(world, 2, SRV_TEP_DONE);
+	assert_true(srv_engine_uses_tep(world->engine, 0)); /* until it has heard of the move */
 	expect_stored(world, SRV_LEASE_ACTIVE, 0);
+	assert_false(srv_engine_uses_tep(world->engine, 0));
 	expect_deleted(world, 0);
 	expect_answer(world, &session, TSP_STATUS_OK);
 	close_session(world, &session);

@@ -28,6 +28,15 @@ static const struct {
 		"\"198.51.100.1/28\""},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: x}\n",
 		"f:4:5: pool \"a\": there is no tep \"x\""},
+	{"redirect: {when: always}\n" TEPS POOLS,
+		"f:1:11: redirect: clients cannot be sent on without brokers"},
+	{"redirect: {when: sometimes}\n" TEPS POOLS,
+		"f:1:18: redirect.when: \"sometimes\" is not one of never, when-exhausted, always"},
+	{"redirect: {brokers: [192.0.2.1]}\n" TEPS POOLS,
+		"f:1:22: redirect.brokers[0]: expected an IPv6 address, not \"192.0.2.1\""},
+	{"lease: {more_ports: yes}\n" TEPS POOLS,
+		"f:1:21: lease.more_ports: \"yes\" is not one of never, same-address, "
+		"another-address"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28}\n",
 		"f:4:5: pool \"a\": tep or teps is required"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: []}\n",
@@ -135,6 +144,9 @@ static void the_example_shows_every_default(void **state)
 	assert_memory_equal(
 		&example.lease.lifetime_s, &least.lease.lifetime_s, 4 * sizeof(uint32_t));
 	assert_memory_equal(&example.limits, &least.limits, sizeof(least.limits));
+	assert_int_equal(example.lease.more_ports, least.lease.more_ports);
+	assert_int_equal(example.auth.send_ok_to_v1, least.auth.send_ok_to_v1);
+	assert_int_equal(example.redirect.when, least.redirect.when);
 	assert_int_equal(example.auth.anonymous, least.auth.anonymous);
 	assert_int_equal(example.auth.digest_md5, least.auth.digest_md5);
 	assert_int_equal(example.auth.require_peer_address, least.auth.require_peer_address);

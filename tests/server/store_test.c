@@ -355,9 +355,13 @@ static int write_one(struct answers *answers, struct srv_writer *writer, uint64_
 	return answers->errors - before;
 }
 
-/* A disk that takes no more: the change is refused, and the store works again when there is room. */
+/*
+ * A disk that takes no more: the change is refused, and the store works again when there is room. What nobody
+ * waits for is not lost.
+ */
 static void a_full_disk_is_an_answer_and_not_the_end(void **state)
 {
+	const struct srv_store_record unasked = record(9);
 	struct answers answers = {.base = event_base_new()};
 	struct srv_writer *writer = srv_writer_create(
 		answers.base, open_store(*state), NULL, answered, &answers);
@@ -373,10 +377,12 @@ static void a_full_disk_is_an_answer_and_not_the_end(void **state)
 	none.rlim_cur = 1024;
 	setrlimit(RLIMIT_FSIZE, &none);
 	assert_int_equal(write_one(&answers, writer, 2), 1);
+	assert_int_equal(srv_writer_put(writer, &unasked, NULL, NULL), 0);
+	assert_int_equal(srv_writer_remove(writer, 1, NULL), 0);
 	assert_int_equal(write_one(&answers, writer, 3), 1);
 	setrlimit(RLIMIT_FSIZE, &before);
 	assert_int_equal(write_one(&answers, writer, 4), 0);
-	assert_int_equal(srv_writer_count(writer).failures, 2);
+	assert_true(srv_writer_count(writer).failures >= 2);
 	srv_writer_destroy(writer);
 	event_free(timeout);
 	event_base_free(answers.base);
@@ -387,8 +393,8 @@ static void a_full_disk_is_an_answer_and_not_the_end(void **state)
 
 	assert_int_equal(store->ops->load(store, keep, &loaded), 0);
 	assert_int_equal(loaded.n, 2);
-	assert_int_equal(loaded.records[0].id, 1);
-	assert_int_equal(loaded.records[1].id, 4);
+	assert_int_equal(loaded.records[0].id, 4);
+	assert_int_equal(loaded.records[1].id, 9);
 	store->ops->close(store);
 }
 

@@ -3,6 +3,7 @@
 
 import random
 import signal
+import socket
 import threading
 
 import pytest
@@ -145,6 +146,32 @@ def test_a_session_begins_anew_only_when_it_is_reached_otherwise(fleet, teps):
     fleet.reload()
     fleet.wait_level()
     assert teps[0].sessions == sessions + 1 and len(teps[0].table) == 2
+
+
+def test_listeners_are_moved_and_added_and_sessions_go_on(fleet):
+    """An endpoint that stays is not touched, and one that cannot be had changes nothing."""
+    fleet.start().wait_level()
+    client, info = fleet.lease(A, "1.0")
+    before = fleet.port
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::1", 0))
+        taken.listen()
+        busy, minutes = f"[::1]:{taken.getsockname()[1]}", fleet.config["listen"]
+        fleet.config["listen"] = ["[::1]:0", busy]
+        said = fleet.reload()
+    assert f"nothing changed: listen {busy}: Address already in use" in said
+    assert fleet.listen_port() == before
+    fleet.config.update(listen=[busy], listen_minutes=minutes)
+    assert "all is as" in fleet.reload()
+    assert fleet.ctl("show")["listen"] == [busy]
+    assert fleet.ctl("show")["listen_minutes"] == [f"[::1]:{before}"]
+    fleet.port = fleet.listen_port()
+    assert fleet.lease(B, lifetime=60).lifetime == 60
+    del fleet.config["listen_minutes"]
+    fleet.reload()
+    with pytest.raises(ConnectionRefusedError):
+        Client(before)
+    assert client.create(A, v4="198.51.100.7", ports=info.ports).code == 200
 
 
 class Load(threading.Thread):

@@ -188,8 +188,8 @@ def test_many_leases_that_end_together_do_not_cost_the_session_with_the_tep(serv
 def test_leases_of_a_pool_that_is_gone_live_to_their_ends(server, tep):
     """Also over a restart: the TEP is told of them; they are not renewed, and come back with their pool."""
     server.start().wait_level()
-    info = server.lease(A)
-    other = server.lease(B)
+    _, info = server.lease(A, "1.0")
+    _, other = server.lease(B, "1.0")
     server.stop()
     was = server.config["pools"][0]["prefix"]
     server.config["pools"][0]["prefix"] = "203.0.113.1/32"

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* A renewal: created again at its TEP, or at another, stored, answered. */
+#include "server/engine_impl.h"
+
+bool srv_job_renew(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
+	const struct srv_wish *wish, uint32_t tep, int64_t now_ms)
+{
+	struct srv_job *job = srv_job_begin(engine, SRV_JOB_RENEW, session, lease);
+
+	if (job == NULL)
+		return false;
+	job->wish = *wish;
+	job->before = lease->lease;
+	job->tep_before = lease->tep;
+	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
+	srv_job_ask_tep(engine, job, tep, now_ms);
+	return true;
+}
+
+/* The lease stays as it was. Its binding may end later at the TEP, which our delete takes care of. */
+static void renewal_fails(
+	struct srv_engine *engine, struct srv_job *job, enum tsp_status status, int64_t now_ms)
+{
+	struct srv_lease *lease = job->lease;
+
+	lease->job = NULL;
+	if (lease->tep != job->tep_before)
+		srv_lease_leave_tep(engine, lease, lease->tep, job->asked.end_ms);
+	srv_lease_set_tep(engine, lease, job->tep_before);
+	lease->lease = job->before;
+	srv_lease_set_active_due(engine, lease, now_ms);
+	srv_job_fail(engine, job, status);
+	srv_job_finish(engine, job, now_ms);
+}
+
+/* The TEP will not have it: the lease cannot go on, and nothing may be left there (R88, R94). */
+static void renewal_refused_by_tep(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
+{
+	struct srv_lease *lease = job->lease;
+
+	lease->job = NULL;
+	srv_job_log(engine, job, "ended, its TEP refused the renewal");
+	srv_engine_count(engine, SRV_COUNT_LEASES_REVOKED);
+	srv_lease_end(engine, lease, SRV_REASON_TEP_REFUSED, now_ms);
+	srv_job_fail(engine, job, TSP_STATUS_TEP_ERROR);
+	srv_job_finish(engine, job, now_ms);
+}
+
+static void renewal_done(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
+{
+	struct srv_lease *lease = job->lease;
+	bool is_generation_1 = job->session != NULL && job->session->generation == TSP_GENERATION_1;
+
+	lease->job = NULL;
+	if (lease->tep != job->tep_before) {
+		srv_job_log(engine, job, "moved");
+		srv_engine_count(engine, SRV_COUNT_LEASES_MOVED);
+		srv_lease_leave_tep(engine, lease, job->tep_before, job->before.end_ms);
+	}
+	if (is_generation_1) {
+		lease->unconfirmed = false;
+		srv_lease_attach(lease, job->session);
+	} else if (lease->unconfirmed) {
+		srv_lease_attach(lease, job->session);
+	}
+	srv_lease_set_active_due(engine, lease, now_ms);
+	srv_engine_count(engine, SRV_COUNT_LEASES_RENEWED);
+	srv_job_succeed(engine, job, now_ms);
+	srv_job_finish(engine, job, now_ms);
+}
+
+/*
+ * The TEP has failed: on to the next one. The lease's own TEP may have the new end already; any other may
+ * have the binding, which it must not keep.
+ */
+static void renewal_failed_at_tep(
+	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms)
+{
+	struct srv_lease *lease = job->lease;
+	bool is_own = srv_job_tep(job) == lease->tep;
+	uint32_t tep = srv_job_next_tep(engine, job);
+
+	if (is_own && result == SRV_TEP_REFUSED)
+		job->is_refused = true;
+	else if (!is_own && result == SRV_TEP_LOST)
+		srv_lease_leave_tep(engine, lease, srv_job_tep(job), job->asked.end_ms);
+	else if (is_own && srv_lease_pool(engine, lease)->n_teps > 1)
+		lease->stray_s = (job->asked.end_ms + 999) / 1000;
+	if (tep != SRV_TEP_NONE)
+		return srv_job_ask_tep(engine, job, tep, now_ms);
+	if (job->is_refused)
+		return renewal_refused_by_tep(engine, job, now_ms);
+	renewal_fails(engine, job, TSP_STATUS_TEP_ERROR, now_ms);
+}
+
+void srv_renewal_at_tep(
+	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms)
+{
+	if (result != SRV_TEP_DONE)
+		return renewal_failed_at_tep(engine, job, result, now_ms);
+	if (addr_v6_equal(&job->lease->lease.tep_v6, &job->before.tep_v6))
+		srv_job_record(engine, job, SRV_RECORD_RENEWED, SRV_REASON_RENEWED);
+	else
+		srv_job_record(engine, job, SRV_RECORD_CHANGED, SRV_REASON_TEP_CHANGED);
+	srv_job_store(engine, job, job->lease->lease.end_ms, now_ms);
+}
+
+void srv_renewal_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms)
+{
+	if (error < 0)
+		return renewal_fails(engine, job, TSP_STATUS_BUSY, now_ms);
+	renewal_done(engine, job, now_ms);
+}
