@@ -8,6 +8,7 @@
 #include "ctl/print.h"
 #include "ctl/query.h"
 #include "ctl/users.h"
+#include "ctl/who.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static const struct command {
 	const char *argument; /* of the question: the operand's name; NULL: it is none of it */
 	/* the same, with one operand or two */
 	int (*manage)(const char *verb, const char *name, const struct ctl_users_options *options);
+	int (*offline)(const struct ctl_who_options *options); /* no daemon is asked */
 } commands[] = {
 	{"tep", "show", "state, ports and servers of the TEP", false, ctl_print_tep_show},
 	{"tep", "status", "figures of the border router (RFC 8676)", false, ctl_print_tep_status},
@@ -40,6 +42,8 @@ static const struct command {
 	{"server", "leases", "who holds what, for how long", true, ctl_print_leases},
 	{"server", "pools", "how full the pools are", false, ctl_print_pools},
 	{"server", "teps", "whether the TEPs are connected", false, ctl_print_teps},
+	{"server", "who", "who held an address and port, from the records",
+		.operand = "ADDR[:PORT]", .offline = ctl_who},
 	{"server", "counters", "events of the server", false, ctl_print_counters},
 	{"server", "push-create", "a lease for a client with an open session, unasked", false,
 		ctl_print_pushed, .operand = "CLIENT", .argument = "client"},
@@ -61,18 +65,21 @@ struct options {
 	json_t *arguments;
 	struct ctl_packets_options packets;
 	struct ctl_users_options users;
+	struct ctl_who_options who;
 };
 
 static void print_usage(FILE *file)
 {
 	fputs("usage: dstmctl DAEMON COMMAND [options]\n\n", file);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(file, "  %-6s %-11s %-6s  %s\n", commands[i].daemon, commands[i].name,
+		fprintf(file, "  %-6s %-11s %-11s  %s\n", commands[i].daemon, commands[i].name,
 			commands[i].operand != NULL ? commands[i].operand : "", commands[i].help);
 	fputs("\n"
 	      "  --json         the daemon's answer as it is, the pages of a list joined\n"
 	      "  --explain      counters: a sentence on each\n"
-	      "  --all          counters: those at zero too\n"
+	      "  --all          counters: those at zero too; who: all holders that are known\n"
+	      "  --at TIME      who: then; UTC (Z), with an offset, or local. Default: now\n"
+	      "  --config FILE  who: the server's configuration. Default: /etc/dstm/server.yaml\n"
 	      "  --limit N      lists: at most N items\n"
 	      "  --side v6|v4   explain: where the packet arrives; trace, capture: only from "
 	      "there\n"
@@ -90,6 +97,7 @@ static void print_usage(FILE *file)
 	      "an\n"
 	      "                 address\n"
 	      "  --file PATH    user: the file; default: " CTL_USERS_FILE "\n"
+	      "                 who: from these records alone; may be given often\n"
 	      "  --digest       user add: for DIGEST-MD5 too\n"
 	      "  --realm R      user add: realm of DIGEST-MD5; default: dstm\n"
 	      "  --socket PATH  default: /run/dstm/DAEMON.sock\n"
@@ -119,7 +127,9 @@ static bool parse_number(const char *text, uint64_t min, uint64_t *number)
 enum option_id {
 	OPT_ADDRESS = 1,
 	OPT_ALL,
+	OPT_AT,
 	OPT_BYTES,
+	OPT_CONFIG,
 	OPT_COUNT,
 	OPT_DIGEST,
 	OPT_DURATION,
@@ -145,7 +155,9 @@ enum option_id {
 static const struct option long_options[] = {
 	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"all", no_argument, NULL, OPT_ALL},
+	{"at", required_argument, NULL, OPT_AT},
 	{"bytes", required_argument, NULL, OPT_BYTES},
+	{"config", required_argument, NULL, OPT_CONFIG},
 	{"count", required_argument, NULL, OPT_COUNT},
 	{"digest", no_argument, NULL, OPT_DIGEST},
 	{"duration", required_argument, NULL, OPT_DURATION},
@@ -199,6 +211,25 @@ static bool take_packet_option(struct ctl_packets_options *options, int id, cons
 	return false;
 }
 
+/* Of who. */
+static bool take_who_option(struct ctl_who_options *options, int id, const char *value)
+{
+	switch (id) {
+	case OPT_AT:
+		options->at = value;
+		return true;
+	case OPT_CONFIG:
+		options->config = value;
+		return true;
+	case OPT_FILE:
+		if (options->n_files == CTL_WHO_FILES_MAX)
+			return false;
+		options->files[options->n_files++] = value;
+		return true;
+	}
+	return false;
+}
+
 /* Returns false where the option's value is not what it takes. */
 static bool take_option(struct options *options, int id, const char *value)
 {
@@ -214,7 +245,7 @@ static bool take_option(struct options *options, int id, const char *value)
 		return true;
 	case OPT_FILE:
 		options->users.file = value;
-		return true;
+		return take_who_option(&options->who, id, value);
 	case OPT_REALM:
 		options->users.realm = value;
 		return true;
@@ -240,6 +271,9 @@ static bool take_option(struct options *options, int id, const char *value)
 		       json_object_set_new(options->arguments, "worker", json_integer(number)) == 0;
 	case OPT_WORKERS:
 		return json_object_set_new(options->arguments, "by_worker", json_true()) == 0;
+	case OPT_AT:
+	case OPT_CONFIG:
+		return take_who_option(&options->who, id, value);
 	default:
 		return take_packet_option(&options->packets, id, value);
 	}
@@ -302,6 +336,18 @@ static int ask(const struct command *command, const struct options *options, con
 	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int run_offline(
+	const struct command *command, const struct options *options, const char *operand)
+{
+	struct ctl_who_options who = options->who;
+
+	who.operand = operand;
+	who.ever = options->print.all;
+	who.limit = options->limit;
+	who.json = options->json;
+	return command->offline(&who);
+}
+
 static int run(const struct command *command, const struct options *options, char **operands)
 {
 	struct ctl_packets_options packets = options->packets;
@@ -309,6 +355,8 @@ static int run(const struct command *command, const struct options *options, cha
 	char of_daemon[64];
 	const char *socket = options->socket != NULL ? options->socket : of_daemon;
 
+	if (command->offline != NULL)
+		return run_offline(command, options, operands[0]);
 	snprintf(of_daemon, sizeof(of_daemon), "/run/dstm/%s.sock", command->daemon);
 	if (command->manage != NULL) {
 		users.socket = socket;

@@ -3,12 +3,10 @@
 
 #include "common/addr.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const char *const event_names[] = {
 	[SRV_RECORD_ALLOCATED] = "allocated",
@@ -45,108 +43,6 @@ uint32_t srv_record_nat_event(const struct srv_record *record)
 	default:
 		return 0;
 	}
-}
-
-/* --- times --------------------------------------------------------------------------------------- */
-
-const char *srv_record_time_format(int64_t utc_ms, char buf[static SRV_RECORD_TIME_STRLEN])
-{
-	time_t seconds = utc_ms / 1000;
-	struct tm tm;
-
-	if (utc_ms < 0 || gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 9999 - 1900) {
-		strcpy(buf, "-");
-		return buf;
-	}
-	snprintf(buf, SRV_RECORD_TIME_STRLEN, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		(unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
-		(unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
-		(unsigned)tm.tm_sec % 100, (unsigned)(utc_ms % 1000));
-	return buf;
-}
-
-/* Exactly n digits at *text, which moves behind them; false: others, or above max. */
-static bool digits(const char **text, int n, int min, int max, int *value)
-{
-	*value = 0;
-	for (; n > 0; n--, (*text)++) {
-		if (!isdigit((unsigned char)**text))
-			return false;
-		*value = *value * 10 + **text - '0';
-	}
-	return *value >= min && *value <= max;
-}
-
-static bool one_of(const char **text, const char *characters)
-{
-	return **text != '\0' && strchr(characters, *(*text)++) != NULL;
-}
-
-static bool date_and_time(const char **text, struct tm *tm)
-{
-	return digits(text, 4, 1970, 9999, &tm->tm_year) && one_of(text, "-") &&
-	       digits(text, 2, 1, 12, &tm->tm_mon) && one_of(text, "-") &&
-	       digits(text, 2, 1, 31, &tm->tm_mday) && one_of(text, "Tt ") &&
-	       digits(text, 2, 0, 23, &tm->tm_hour) && one_of(text, ":") &&
-	       digits(text, 2, 0, 59, &tm->tm_min) && one_of(text, ":") &&
-	       digits(text, 2, 0, 60, &tm->tm_sec);
-}
-
-/* Up to nine decimals; what is beyond milliseconds is cut. */
-static bool decimals(const char **text, int *ms)
-{
-	int n = 0, scale = 100;
-
-	*ms = 0;
-	if (**text != '.')
-		return true;
-	for ((*text)++; isdigit((unsigned char)**text); (*text)++, n++) {
-		*ms += (**text - '0') * scale;
-		scale /= 10;
-	}
-	return n >= 1 && n <= 9;
-}
-
-static bool offset(const char **text, int *minutes)
-{
-	int hours, rest, sign;
-
-	*minutes = 0;
-	if (**text == 'Z' || **text == 'z') {
-		(*text)++;
-		return true;
-	}
-	sign = **text == '-' ? -1 : 1;
-	if (!one_of(text, "+-") || !digits(text, 2, 0, 23, &hours) || !one_of(text, ":") ||
-		!digits(text, 2, 0, 59, &rest))
-		return false;
-	*minutes = sign * (hours * 60 + rest);
-	return true;
-}
-
-int srv_record_time_parse(const char *text, int64_t *utc_ms)
-{
-	struct tm tm = {0};
-	int ms, minutes, day;
-	int64_t result;
-	bool leap;
-	time_t seconds;
-
-	if (!date_and_time(&text, &tm) || !decimals(&text, &ms) || !offset(&text, &minutes) ||
-		*text != '\0')
-		return -EINVAL;
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
-	day = tm.tm_mday;
-	leap = tm.tm_sec == 60;
-	seconds = timegm(&tm);
-	if (tm.tm_mday != day && !leap)
-		return -EINVAL; /* the 31st of a shorter month */
-	result = (int64_t)seconds * 1000 + ms - (int64_t)minutes * 60000;
-	if (result < 0)
-		return -EINVAL;
-	*utc_ms = result;
-	return 0;
 }
 
 /* --- to a line ----------------------------------------------------------------------------------- */

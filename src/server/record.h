@@ -14,6 +14,7 @@
 #pragma once
 
 #include "common/lease.h"
+#include "server/record_time.h"
 #include "server/store.h"
 
 #include <stdbool.h>
@@ -67,9 +68,3 @@ uint32_t srv_record_nat_event(const struct srv_record *record);
 size_t srv_record_format(const struct srv_record *record, char line[static SRV_RECORD_LINE_SIZE]);
 /* Reads a line of len octets, without its newline. Returns 0, or -EINVAL; unknown members are skipped. */
 int srv_record_parse(const char *line, size_t len, struct srv_record *record);
-
-/* "2026-01-31T12:00:00.123Z" */
-#define SRV_RECORD_TIME_STRLEN 32
-const char *srv_record_time_format(int64_t utc_ms, char buf[static SRV_RECORD_TIME_STRLEN]);
-/* Of RFC 3339: date, "T" or blank, time, up to nine decimals, "Z" or an offset. -EINVAL. */
-int srv_record_time_parse(const char *text, int64_t *utc_ms);

@@ -48,10 +48,10 @@ static const struct sandbox_call calls[] = {
 	{"brk"}, {"munmap"}, {"mremap"}, {"madvise"}, {"mmap", 2, PROT_EXEC, 0},
 	{"mprotect", 2, PROT_EXEC, 0},
 
-	/* the store's thread. The flags of clone3 cannot be seen, so glibc has to use clone */
+	/* the threads of store and index. The flags of clone3 cannot be seen, so glibc has to use clone */
 	{"clone", 0, CLONE_THREAD, CLONE_THREAD}, {"clone3", .error = ENOSYS}, {"futex"},
 	{"set_robust_list"}, {"rseq"}, {"gettid"}, {"exit"}, {"exit_group"}, {"sched_yield"},
-	{"sched_getaffinity"}, {"prctl", 0, ALL_BITS, PR_SET_NAME},
+	{"sched_getaffinity"}, {"setpriority", 1, ALL_BITS, 0}, {"prctl", 0, ALL_BITS, PR_SET_NAME},
 
 	/* time, chance, and who we are */
 	{"clock_gettime"}, {"clock_getres"}, {"clock_nanosleep"}, {"nanosleep"}, {"gettimeofday"},
@@ -95,6 +95,7 @@ static int confine_files(const struct srv_config *config, const char *config_pat
 		{config->store, SANDBOX_WRITE},
 		{config->socket, SANDBOX_SOCKET},
 		{config->records.file, SANDBOX_WRITE},
+		{config->records.index, SANDBOX_WRITE},
 		{config->auth.users_file, SANDBOX_READ},
 		{config->tls.certificate, SANDBOX_READ},
 		{config->tls.key, SANDBOX_READ},

@@ -254,6 +254,8 @@ static void resume(void *arg, const struct srv_store_record *record)
 	int ret = srv_engine_resume(
 		resumption->server->engine, record, until_ms, resumption->now_ms);
 
+	srv_records_resume(resumption->server->records, resumption->server->engine, record,
+		resumption->server->config.lease.quarantine_s);
 	if (ret == 0)
 		resumption->taken++;
 	else
@@ -296,6 +298,8 @@ static int open_store(struct srv_server *server)
 		log_err("store: %s", store->error);
 		resumption.error = -EIO;
 	}
+	if (resumption.error == 0)
+		srv_records_start(server->records);
 	if (resumption.error == 0) {
 		server->writer = srv_writer_create(server->base, store,
 			srv_records_recorder(server->records), on_stored, server);

@@ -4,6 +4,7 @@
 #include "server/server_config_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,15 @@ uint32_t srv_config_find_tep(const struct srv_config *config, const char *name)
 			return i;
 	}
 	return config->teps.n;
+}
+
+char *srv_config_index_path(const struct srv_config_records *records)
+{
+	char *path;
+
+	if (records->index != NULL)
+		return strdup(records->index);
+	return asprintf(&path, "%s.index", records->file) >= 0 ? path : NULL;
 }
 
 const char *srv_config_find_password(const struct srv_config *config, const char *user)

@@ -118,6 +118,8 @@ struct srv_config_records {
 	bool syslog;
 	bool required;
 	bool renewals;
+	char *index; /* NULL: beside the file */
+	uint32_t keep_days; /* in the index; 0: all */
 };
 
 struct srv_config {
@@ -150,6 +152,8 @@ void srv_config_free(struct srv_config *config);
 uint32_t srv_config_find_tep(const struct srv_config *config, const char *name);
 /* The user's password, or NULL. */
 const char *srv_config_find_password(const struct srv_config *config, const char *user);
+/* Where the index of the records is, to be freed; NULL: no memory. */
+char *srv_config_index_path(const struct srv_config_records *records);
 /* True when the two differ only in what a reload can change. */
 bool srv_config_same_fixtures(const struct srv_config *a, const struct srv_config *b);
 /* True when a session with the one TEP is one with the other: all but the tunnel address. */

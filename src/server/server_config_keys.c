@@ -176,6 +176,10 @@ static const struct config_key record_keys[] = {
 	{CONFIG_BOOL, offsetof(struct srv_config_records, syslog), "syslog", .value = "false"},
 	{CONFIG_BOOL, offsetof(struct srv_config_records, required), "required", .value = "false"},
 	{CONFIG_BOOL, offsetof(struct srv_config_records, renewals), "renewals", .value = "false"},
+	{CONFIG_STRING, offsetof(struct srv_config_records, index), "index", .min = 1,
+		.max = PATH_MAX_LEN},
+	{CONFIG_U32, offsetof(struct srv_config_records, keep_days), "keep_days", .value = "366",
+		.min = 0, .max = 36500},
 	{CONFIG_END},
 };
 static const struct config_section record_section = {

@@ -24,7 +24,8 @@ bool srv_config_same_session(const struct srv_config_tep *a, const struct srv_co
 static bool same_records(const struct srv_config_records *a, const struct srv_config_records *b)
 {
 	return same_text(a->file, b->file) && a->syslog == b->syslog &&
-	       a->required == b->required && a->renewals == b->renewals;
+	       a->required == b->required && a->renewals == b->renewals &&
+	       same_text(a->index, b->index) && a->keep_days == b->keep_days;
 }
 
 bool srv_config_same_fixtures(const struct srv_config *a, const struct srv_config *b)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Records as lines and back (S26, S28), and their times. */
+/* Records as lines and back (S26, S28). */
 #include "server/record.h"
 
 #include "common/addr.h"
@@ -151,58 +151,6 @@ static void a_line_that_is_no_record_is_refused(void **state)
 	assert_int_equal(record.id, 42);
 }
 
-static void times_are_those_of_rfc_3339(void **state)
-{
-	static const struct {
-		const char *text;
-		int64_t utc_ms; /* -1: refused */
-	} cases[] = {
-		{"2026-01-31T12:00:00.123Z", NOON},
-		{"2026-01-31 12:00:00.123Z", NOON},
-		{"2026-01-31t12:00:00.123999999z", NOON},
-		{"2026-01-31T13:30:00.123+01:30", NOON},
-		{"2026-01-31T07:00:00.123-05:00", NOON},
-		{"2026-01-31T12:00:00Z", NOON - 123},
-		{"1970-01-01T00:00:00Z", 0},
-		{"2016-12-31T23:59:60Z", 1483228800000},
-		{"2024-02-29T00:00:00Z", 1709164800000},
-		{"2026-01-31T12:00:00", -1},
-		{"2026-02-29T00:00:00Z", -1},
-		{"2026-04-31T12:30:00Z", -1},
-		{"2026-13-01T00:00:00Z", -1},
-		{"2026-00-01T00:00:00Z", -1},
-		{"2026-01-01T24:00:00Z", -1},
-		{"2026-01-01T00:60:00Z", -1},
-		{"2026-01-01T00:00:00.Z", -1},
-		{"2026-01-01T00:00:00.1234567890Z", -1},
-		{"2026-01-01T00:00:00+25:00", -1},
-		{"2026-01-01T00:00:00Zjunk", -1},
-		{"1969-12-31T23:59:59Z", -1},
-		{"1970-01-01T00:00:00+00:01", -1},
-		{"26-01-01T00:00:00Z", -1},
-		{"", -1},
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int64_t utc_ms = -1;
-		int ret = srv_record_time_parse(cases[i].text, &utc_ms);
-
-		if (ret != (cases[i].utc_ms < 0 ? -EINVAL : 0) || utc_ms != cases[i].utc_ms)
-			fail_msg("%s: %lld", cases[i].text, (long long)utc_ms);
-	}
-}
-
-static void a_time_that_no_year_holds_is_not_written(void **state)
-{
-	char text[SRV_RECORD_TIME_STRLEN];
-
-	assert_string_equal(srv_record_time_format(-1, text), "-");
-	assert_string_equal(srv_record_time_format(INT64_MAX, text), "-");
-	assert_string_equal(
-		srv_record_time_format(253402300799999, text), "9999-12-31T23:59:59.999Z");
-	assert_string_equal(srv_record_time_format(253402300800000, text), "-");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,8 +159,6 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read_back),
 		cmocka_unit_test(the_longest_line_fits_and_odd_names_do_no_harm),
 		cmocka_unit_test(a_line_that_is_no_record_is_refused),
-		cmocka_unit_test(times_are_those_of_rfc_3339),
-		cmocka_unit_test(a_time_that_no_year_holds_is_not_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
