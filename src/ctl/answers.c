@@ -175,6 +175,8 @@ void ctl_print_pools(const json_t *result, const struct ctl_print_options *optio
 		{"LEASED", "leased", CTL_COUNT},
 		{"QUARANTINED", "quarantined", CTL_COUNT},
 		{"FREE", "free", CTL_COUNT},
+		{"% USED", "percent", CTL_NUMBER},
+		{"LEVEL", "level", CTL_TEXT},
 		{},
 	};
 

@@ -22,6 +22,7 @@ struct question {
 	bool has_port;
 	int64_t utc_ms;
 	json_t *items;
+	json_t *planned; /* whose the port is by a deterministic pool; NULL: nobody's */
 	uint64_t pages; /* of the index that were looked at */
 };
 
@@ -111,19 +112,29 @@ static int print(const struct ctl_who_options *options, const struct question *q
 		{"ENDED", "ended", CTL_TEXT},
 		{},
 	};
+	static const struct ctl_field planned[] = {
+		{"subscriber", "subscriber", CTL_TEXT},
+		{"address", "v4", CTL_TEXT},
+		{"ports", "ports", CTL_PORTS},
+		{"by pool", "pool", CTL_TEXT},
+		{},
+	};
 	json_t *result;
 
 	if (options->json) {
-		result = json_pack("{s:O, s:o, s:I}", "items", question->items, "at",
-			options->ever ? json_null() : time_json(question->utc_ms), "pages",
-			(json_int_t)question->pages);
+		result = json_pack("{s:O, s:o, s:O?, s:I}", "items", question->items, "at",
+			options->ever ? json_null() : time_json(question->utc_ms), "planned",
+			question->planned, "pages", (json_int_t)question->pages);
 		json_dumpf(result, stdout, JSON_INDENT(2));
 		fputc('\n', stdout);
 		json_decref(result);
-	} else if (json_array_size(question->items) > 0) {
-		ctl_print_list(question->items, fields, stdout);
 	} else {
-		puts("nobody");
+		if (question->planned != NULL)
+			ctl_print_form(question->planned, planned, stdout);
+		if (json_array_size(question->items) > 0)
+			ctl_print_list(question->items, fields, stdout);
+		else if (question->planned == NULL)
+			puts("nobody");
 	}
 	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -201,6 +212,28 @@ static int ask_index(const struct ctl_who_options *options, const char *index_pa
 	return ret;
 }
 
+/* RFC 7422: from the configuration alone. */
+static void ask_plan(const struct srv_config *config, struct question *question)
+{
+	const struct srv_config_pool *pools = config->pools.items;
+	char v4[ADDR_V4_STRLEN], text[ADDR_PREFIX_STRLEN];
+	struct addr_v6_prefix subscriber;
+	struct port_range range;
+
+	for (uint32_t i = 0; question->has_port && i < config->pools.n; i++) {
+		struct srv_deterministic plan = srv_config_plan(&pools[i]);
+
+		if (pools[i].assign != SRV_ASSIGN_DETERMINISTIC ||
+			!srv_deterministic_subscriber(
+				&plan, question->v4, question->port, &subscriber, &range))
+			continue;
+		question->planned = json_pack("{s:s, s:s, s:[[i, i]], s:s}", "subscriber",
+			addr_v6_prefix_format(&subscriber, text), "v4",
+			addr_v4_format(question->v4, v4), "ports", (int)range.first,
+			(int)range.last, "pool", pools[i].name);
+	}
+}
+
 static int ask_config(const struct ctl_who_options *options, struct question *question)
 {
 	const char *path = options->config != NULL ? options->config : CONFIG_DEFAULT;
@@ -211,6 +244,11 @@ static int ask_config(const struct ctl_who_options *options, struct question *qu
 
 	if (srv_config_load(path, &config, &error) < 0)
 		return complain(error.text);
+	ask_plan(&config, question);
+	if (config.records.file == NULL && question->planned != NULL) {
+		srv_config_free(&config);
+		return 0;
+	}
 	if (config.records.file == NULL) {
 		fprintf(stderr, "dstmctl: %s: keeps no records (records.file)\n", path);
 		srv_config_free(&config);
@@ -236,5 +274,6 @@ int ctl_who(const struct ctl_who_options *options)
 	if (ret == 0)
 		exit_code = print(options, &question);
 	json_decref(question.items);
+	json_decref(question.planned);
 	return exit_code;
 }

@@ -66,6 +66,8 @@
 	X(OVER_RATE, "over-rate",                                                                  \
 		"Requests refused because a user, address or prefix sent too many within a "       \
 		"minute; part of refused-busy.")                                                   \
+	X(POOLS_FILLING, "pools-filling", "Times that a pool became fuller than a threshold.")     \
+	X(POOLS_EXHAUSTED, "pools-exhausted", "Times that nothing was free in a pool any more.")   \
 	X(REFUSED_OTHER, "refused-other", "Requests refused for what they say (500 and others).")  \
 	X(TEP_REQUESTS, "tep-requests", "Creates and deletes sent to TEPs, levelling aside.")      \
 	X(TEP_LEVELLED, "tep-levelled", "Leases announced to TEPs after a connection.")            \

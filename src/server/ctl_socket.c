@@ -57,12 +57,24 @@ static json_t *listen_json(const struct srv_server *server, enum srv_door_kind k
 	return endpoints;
 }
 
+/* null where none are kept. */
+static json_t *records_json(const struct srv_server *server)
+{
+	struct srv_recorder_counts counts;
+
+	if (server->records == NULL)
+		return json_null();
+	counts = srv_recorder_count(srv_records_recorder(server->records));
+	return json_pack("{s:I, s:I, s:I}", "written", (json_int_t)counts.written, "lost",
+		(json_int_t)counts.lost, "failures", (json_int_t)counts.failures);
+}
+
 static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	const struct srv_server *server = arg;
 	const struct srv_lease_db *db = srv_engine_leases(server->engine);
 
-	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:i, s:s?, s:i, s:i}", "version",
+	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:i, s:s?, s:i, s:i, s:o}", "version",
 		DSTM_VERSION, "uptime_s", (json_int_t)seconds_since(server->started_ms), "leases",
 		(int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
 		(int)srv_listener_connections(server->listener), "listen",
@@ -72,7 +84,8 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 		(int)(server->config.auth.users.n + server->auth.users.n), "users_file",
 		server->config.auth.users_file, "unauthenticated",
 		(int)srv_listener_unauthenticated(server->listener), "prefixes",
-		(int)srv_gate_prefixes(server->gate));
+		(int)srv_gate_prefixes(server->gate), "records",
+		records_json(server));
 }
 
 /* --- leases -------------------------------------------------------------------------------------- */
@@ -159,18 +172,22 @@ static json_t *pools(void *arg, const json_t *arguments, char error[static CTL_E
 	json_t *items = json_array();
 
 	for (uint32_t i = 0; i < server->config.pools.n; i++) {
-		struct srv_pool_counts counts = srv_pool_count(server->pools.items[i].pool);
+		const struct srv_engine_pool *pool = &server->pools.items[i];
+		struct srv_pool_counts counts = srv_pool_count(pool->pool);
 		bool is_shared = configs[i].mode == SRV_POOL_SHARED;
 		char prefix[ADDR_PREFIX_STRLEN];
 
-		json_array_append_new(items,
-			json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "name",
-				configs[i].name, "prefix",
-				addr_v4_prefix_format(&configs[i].prefix, prefix), "mode",
-				is_shared ? "shared" : "exclusive", "block_size",
-				is_shared ? (int)configs[i].block_size : 65536, "total",
-				(int)counts.total, "leased", (int)counts.leased, "quarantined",
-				(int)counts.resting, "free", (int)counts.free));
+		json_array_append_new(
+			items, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s}",
+				       "name", configs[i].name, "prefix",
+				       addr_v4_prefix_format(&configs[i].prefix, prefix), "mode",
+				       is_shared ? "shared" : "exclusive", "assign",
+				       pool->is_deterministic ? "deterministic" : "random",
+				       "block_size", is_shared ? (int)configs[i].block_size : 65536,
+				       "total", (int)counts.total, "leased", (int)counts.leased,
+				       "quarantined", (int)counts.resting, "free", (int)counts.free,
+				       "percent", (int)srv_pool_percent(&counts), "level",
+				       srv_pool_level_name(pool->level)));
 	}
 	return items_json(items);
 }

@@ -27,8 +27,9 @@
 #pragma once
 
 #include "server/counters.h"
+#include "server/deterministic.h"
 #include "server/lease_db.h"
-#include "server/pool.h"
+#include "server/pool_level.h"
 #include "server/quota.h"
 #include "server/record.h"
 #include "server/request.h"
@@ -76,6 +77,9 @@ struct srv_pool_tep {
 
 struct srv_engine_pool {
 	struct srv_pool *pool;
+	bool is_deterministic; /* plan says who gets what; else it is by lot */
+	struct srv_deterministic plan;
+	enum srv_pool_level level; /* how full it was said to be */
 	const char *name;
 	const struct srv_pool_tep *teps;
 	uint32_t n_teps;

@@ -38,11 +38,43 @@ bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *
 	return false;
 }
 
+/* The one unit that is the client's; false: it has none here. */
+static bool plan_for(const struct srv_engine_pool *pool, struct lease *lease)
+{
+	lease->n_ranges = 1;
+	return srv_deterministic_unit(
+		&pool->plan, &lease->client_v6, &lease->v4, &lease->ranges[0]);
+}
+
+/* A lease that was made before the pool was deterministic may not be what the plan says. */
+static bool is_as_planned(const struct srv_engine_pool *pool, const struct lease *lease)
+{
+	struct lease planned = *lease;
+
+	return !pool->is_deterministic ||
+	       (plan_for(pool, &planned) && lease->n_ranges == 1 && lease->v4 == planned.v4 &&
+		       port_range_equal(lease->ranges[0], planned.ranges[0]));
+}
+
+/* Units for lease, whose client is set. Returns 0 or less. */
+static int take_units(
+	const struct srv_engine_pool *pool, const struct srv_wish *wish, struct lease *lease)
+{
+	uint32_t n_units = srv_pool_units_for(pool->pool, wish->ports);
+
+	if (!pool->is_deterministic)
+		return srv_pool_take(pool->pool, n_units, lease);
+	if (n_units != 1 || !plan_for(pool, lease))
+		return -ENOSPC;
+	return srv_pool_take_again(pool->pool, lease);
+}
+
 bool srv_lease_is_served(
 	const struct srv_engine *engine, const struct srv_lease *lease, const struct srv_wish *wish)
 {
 	return lease->pool != SRV_POOL_NONE && lease_is_exclusive(&lease->lease) != wish->shared &&
-	       srv_pool_serves(srv_lease_pool(engine, lease), wish);
+	       srv_pool_serves(srv_lease_pool(engine, lease), wish) &&
+	       is_as_planned(srv_lease_pool(engine, lease), &lease->lease);
 }
 
 static void forget(struct srv_engine *engine, struct srv_lease *lease)
@@ -101,8 +133,7 @@ struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish
 		tep = srv_tep_choose(engine, pool, &wish->client_v6, NULL, 0);
 		if (tep == SRV_TEP_NONE ||
 			!has_turn(engine, pool, tep, turn / engine->params.n_pools) ||
-			srv_pool_take(pool->pool, srv_pool_units_for(pool->pool, wish->ports),
-				&value) < 0)
+			take_units(pool, wish, &value) < 0)
 			continue;
 		value.tep_v6 = engine->params.teps[tep].v6;
 		lease = add_pending(engine, i, &value, user);

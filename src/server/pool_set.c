@@ -44,6 +44,8 @@ static int make_one(struct srv_engine_pool *pool, const struct srv_config *confi
 	if (pool->pool == NULL)
 		return -ENOMEM;
 	pool->name = from->name;
+	pool->is_deterministic = from->assign == SRV_ASSIGN_DETERMINISTIC;
+	pool->plan = srv_config_plan(from);
 	pool->teps = number_teps(config, from, tep_numbers);
 	pool->n_teps = from->teps.n;
 	pool->another_tep = from->tep_failure == SRV_TEP_FAILURE_ANOTHER;
@@ -69,6 +71,7 @@ int srv_pool_set_make(struct srv_pool_set *set, const struct srv_config *config,
 
 		if (same < old->n) {
 			set->items[i].pool = old->items[same].pool;
+			set->items[i].level = old->items[same].level;
 			map[same] = i;
 		}
 		ret = make_one(&set->items[i], config, &from[i], tep_numbers);

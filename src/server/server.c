@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/ctl_socket.h"
+#include "server/notices.h"
 #include "server/server_impl.h"
 
 #include <errno.h>
@@ -62,6 +63,7 @@ static void act_record(
 
 static void act_over_quota(void *arg, const struct in6_addr *client_v6, const char *user)
 {
+	srv_notices_quota(arg, client_v6, user);
 }
 
 static enum srv_tep_state act_tep_state(void *arg, uint32_t tep)
@@ -160,6 +162,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (has_room(server))
 		srv_engine_tick(server->engine, now_ms);
 	srv_fleet_sweep(&server->fleet, server->engine);
+	srv_notices_look(server);
 	evtimer_add(
 		server->tick, srv_engine_next_ms(server->engine) <= now_ms ? &soon : &tick_period);
 }

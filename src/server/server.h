@@ -43,6 +43,8 @@ struct srv_server {
 	struct srv_listener *listener;
 	struct ctl_server *ctl;
 	struct event *tick;
+	int64_t quota_since_ms; /* the time in which clients over their quota are told about ... */
+	uint32_t quota_told; /* and how many were */
 };
 
 /*

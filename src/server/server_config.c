@@ -77,6 +77,16 @@ uint32_t srv_config_find_tep(const struct srv_config *config, const char *name)
 	return config->teps.n;
 }
 
+struct srv_deterministic srv_config_plan(const struct srv_config_pool *pool)
+{
+	return (struct srv_deterministic){
+		.subscribers = pool->subscribers,
+		.subscriber_len = (uint8_t)pool->subscriber_length,
+		.pool = pool->prefix,
+		.block_size = pool->mode == SRV_POOL_SHARED ? pool->block_size : 0,
+	};
+}
+
 char *srv_config_index_path(const struct srv_config_records *records)
 {
 	char *path;

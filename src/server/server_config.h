@@ -4,6 +4,7 @@
 
 #include "common/config.h"
 #include "common/sandbox.h"
+#include "server/deterministic.h"
 #include "server/store.h"
 #include "tsp/tsp_tls.h"
 
@@ -43,6 +44,11 @@ enum srv_tep_failure {
 	SRV_TEP_FAILURE_REFUSE,
 };
 
+enum srv_assign {
+	SRV_ASSIGN_RANDOM,
+	SRV_ASSIGN_DETERMINISTIC,
+};
+
 struct srv_config_pool {
 	struct config_pos pos;
 	char *name;
@@ -53,6 +59,10 @@ struct srv_config_pool {
 	struct config_list teps; /* struct srv_config_pool_tep; at least one */
 	int tep_failure; /* enum srv_tep_failure */
 	struct config_list clients; /* struct addr_v6_prefix */
+	int assign; /* enum srv_assign; of a deterministic one: */
+	struct addr_v6_prefix subscribers;
+	uint32_t subscriber_length;
+	bool overflow; /* later pools serve those who have no unit */
 };
 
 struct srv_config_lease {
@@ -106,6 +116,8 @@ struct srv_config_limits {
 	uint32_t requests_per_client; /* a minute, as the next two */
 	uint32_t requests_per_user;
 	uint32_t requests_per_prefix;
+	uint32_t pool_warning_percent; /* 0: none */
+	uint32_t pool_alarm_percent;
 };
 
 struct srv_config_clients {
@@ -152,6 +164,8 @@ void srv_config_free(struct srv_config *config);
 uint32_t srv_config_find_tep(const struct srv_config *config, const char *name);
 /* The user's password, or NULL. */
 const char *srv_config_find_password(const struct srv_config *config, const char *user);
+/* How a deterministic pool assigns. */
+struct srv_deterministic srv_config_plan(const struct srv_config_pool *pool);
 /* Where the index of the records is, to be freed; NULL: no memory. */
 char *srv_config_index_path(const struct srv_config_records *records);
 /* True when the two differ only in what a reload can change. */

@@ -157,6 +157,34 @@ static int check_pool_alone(const struct check *check, const struct srv_config_p
 	return 0;
 }
 
+/* RFC 7422: who has no unit is known from the configuration, so it is said there. */
+static int check_plan(const struct check *check, const struct srv_config_pool *pool)
+{
+	struct srv_deterministic plan = srv_config_plan(pool);
+	uint64_t units = srv_pool_size(&plan.pool, plan.block_size);
+	char text[ADDR_PREFIX_STRLEN];
+
+	if (pool->assign != SRV_ASSIGN_DETERMINISTIC)
+		return 0;
+	if (pool->subscribers.len == 0)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": assign: deterministic needs subscribers, the prefix of all "
+			"of them",
+			pool->name);
+	if (pool->subscriber_length < pool->subscribers.len)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": subscriber_length %u is shorter than %s", pool->name,
+			pool->subscriber_length, addr_v6_prefix_format(&pool->subscribers, text));
+	if (!pool->overflow && srv_deterministic_subscribers(&plan) > units)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": %s has more subscribers with a /%u each than the pool has "
+			"%s (%llu): set overflow: true to serve the rest from later pools",
+			pool->name, addr_v6_prefix_format(&pool->subscribers, text),
+			pool->subscriber_length, plan.block_size != 0 ? "blocks" : "addresses",
+			(unsigned long long)units);
+	return 0;
+}
+
 static int check_pool(const struct check *check, uint32_t i)
 {
 	const struct srv_config_pool *pools = check->config->pools.items;
@@ -170,9 +198,9 @@ static int check_pool(const struct check *check, uint32_t i)
 			return config_fail(check->error, check->path, pool->pos,
 				"pools \"%s\" and \"%s\" overlap", pools[j].name, pool->name);
 	}
-	if (check_pool_teps(check, pool) < 0)
+	if (check_pool_teps(check, pool) < 0 || check_pool_alone(check, pool) < 0)
 		return -EINVAL;
-	return check_pool_alone(check, pool);
+	return check_plan(check, pool);
 }
 
 int srv_config_check(const char *path, const struct srv_config *config, struct config_error *error)

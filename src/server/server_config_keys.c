@@ -54,6 +54,9 @@ static const struct config_section pool_tep_section = {
 static const char *const tep_failures[] = {
 	[SRV_TEP_FAILURE_ANOTHER] = "another", [SRV_TEP_FAILURE_REFUSE] = "refuse", NULL};
 
+static const char *const assigns[] = {
+	[SRV_ASSIGN_RANDOM] = "random", [SRV_ASSIGN_DETERMINISTIC] = "deterministic", NULL};
+
 static const struct config_key pool_keys[] = {
 	{CONFIG_POS, offsetof(struct srv_config_pool, pos)},
 	{CONFIG_STRING, offsetof(struct srv_config_pool, name), "name", .required = true, .min = 1,
@@ -71,6 +74,12 @@ static const struct config_key pool_keys[] = {
 		.value = "another", .choices = tep_failures},
 	{CONFIG_LIST, offsetof(struct srv_config_pool, clients), "clients", .value = "::/0",
 		.min = 1, .item = CONFIG_V6_PREFIX},
+	{CONFIG_CHOICE, offsetof(struct srv_config_pool, assign), "assign", .value = "random",
+		.choices = assigns},
+	{CONFIG_V6_PREFIX, offsetof(struct srv_config_pool, subscribers), "subscribers"},
+	{CONFIG_U32, offsetof(struct srv_config_pool, subscriber_length), "subscriber_length",
+		.value = "64", .min = 1, .max = 128},
+	{CONFIG_BOOL, offsetof(struct srv_config_pool, overflow), "overflow", .value = "false"},
 	{CONFIG_END},
 };
 static const struct config_section pool_section = {pool_keys, sizeof(struct srv_config_pool)};
@@ -166,6 +175,10 @@ static const struct config_key limit_keys[] = {
 	COUNT(requests_per_client, "600"),
 	COUNT(requests_per_user, "0"),
 	COUNT(requests_per_prefix, "0"),
+	{CONFIG_U32, offsetof(struct srv_config_limits, pool_warning_percent),
+		"pool_warning_percent", .value = "80", .min = 0, .max = 100},
+	{CONFIG_U32, offsetof(struct srv_config_limits, pool_alarm_percent), "pool_alarm_percent",
+		.value = "95", .min = 0, .max = 100},
 	{CONFIG_END},
 };
 static const struct config_section limit_section = {limit_keys, sizeof(struct srv_config_limits)};

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from dstm_server import A, B, ROOT, wait_for
-from tsp_peers import address_xml
+from tsp_peers import Client, address_xml
 
 
 @pytest.fixture(name="records")
@@ -33,7 +33,7 @@ def seconds(text):
 
 
 def test_each_change_of_a_lease_is_one_line(records, tep):
-    """S26: and no line names a destination, or more than who had what when."""
+    """S26, S31: and no line names a destination, or more than who had what when."""
     records.start().wait_level()
     client, info = records.lease(A, version="1.0")
     assert client.create(A).code == 200  # a plain renewal
@@ -162,3 +162,52 @@ def test_no_lease_without_a_record_where_that_is_policy(records, tep):
     made = [r for r in lines(records, "nowhere/records.jsonl") if r["event"] == "allocated"]
     ended = [r for r in lines(records, "nowhere/records.jsonl") if r["event"] == "released"]
     assert len(made) == len(ended) + 1
+
+
+# --- notices ------------------------------------------------------------------------------------
+
+
+def notices(server):
+    return [(r["event"], r.get("nat_event"), r["percent"]) for r in lines(server)
+            if r["event"] in ("threshold", "exhausted", "relaxed")]
+
+
+def test_a_pool_that_runs_full_is_told_step_by_step(records, tep):
+    """S32, RFC 7422 section 2.2: in the log, the counters, the records and dstmctl server pools."""
+    records.config["pools"][0]["block_size"] = 4096  # 15 blocks
+    records.config["lease"]["quarantine_s"] = 0
+    records.start().wait_level()
+
+    def level():
+        return records.ctl("pools")["items"][0]["level"]
+
+    clients = []
+    for i in range(1, 16):
+        clients.append((records.lease(f"2001:db8:1::{i:x}", version="1.0")[0], i))
+        expected = {12: "warning", 15: "exhausted"}.get(i)
+        if expected:
+            wait_for(lambda want=expected: level() == want, expected)
+    assert records.anonymous("1.0").create("2001:db8:2::1").code == 306
+    for client, i in clients:
+        assert client.ask("delete", address_xml(v6=f"2001:db8:1::{i:x}")).code == 200
+    wait_for(lambda: level() == "normal", "room")
+    told = notices(records)
+    assert told[0] == ("threshold", 18, 80) and told[-1][0] == "relaxed"
+    assert ("exhausted", 12, 100) in told
+    assert records.counter("pools-exhausted") == 1
+    assert records.counter("pools-filling") >= 1
+    assert "pool shared: exhausted: 100 % in use, 0 of 15 free" in records.log()
+
+
+def test_who_is_over_its_quota_is_told_and_does_not_fill_the_log(records, tep):
+    records.config["limits"]["leases_per_client"] = 1
+    records.start().wait_level()
+    records.lease(A, version="1.0")
+    other = Client(records.port, "1.0")
+    assert other.scram("bob", "builder").startswith("200")
+    for _ in range(30):
+        assert other.create(A).code == 530
+    wait_for(lambda: len([r for r in lines(records) if r["event"] == "quota"]) == 10, "ten records")
+    told = [r for r in lines(records) if r["event"] == "quota"]
+    assert told[0]["client"] == A and told[0]["user"] == "bob" and told[0]["nat_event"] == 13
+    assert records.counter("over-quota") == 30
