@@ -17,6 +17,7 @@ static int become(const char *user)
 	int ret;
 
 	errno = 0;
+	/* cppcheck-suppress getpwnamCalled ; there are no threads yet */
 	entry = getpwnam(user);
 	if (entry == NULL) {
 		log_err("user %s: %s", user, errno != 0 ? strerror(errno) : "there is none");

@@ -72,24 +72,29 @@ static uint64_t rights_of(unsigned int access)
 	return rights;
 }
 
+static int add_open_path(int ruleset, int fd, uint64_t rights)
+{
+	struct landlock_path_beneath_attr rule = {.parent_fd = fd, .allowed_access = rights};
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return -errno;
+	if (!S_ISDIR(info.st_mode))
+		rule.allowed_access &= FILE_RIGHTS;
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+		return -errno;
+	return 0;
+}
+
 static int add_path(int ruleset, const struct sandbox_path *path, uint64_t known)
 {
-	struct landlock_path_beneath_attr rule = {
-		.allowed_access = rights_of(path->access) & known};
-	struct stat info;
-	int ret = 0;
+	int fd = open(path->path, O_PATH | O_CLOEXEC);
+	int ret;
 
-	rule.parent_fd = open(path->path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (fstat(rule.parent_fd, &info) < 0)
-		ret = -errno;
-	if (ret == 0 && !S_ISDIR(info.st_mode))
-		rule.allowed_access &= FILE_RIGHTS;
-	if (ret == 0 &&
-		syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		ret = -errno;
-	close(rule.parent_fd);
+	ret = add_open_path(ruleset, fd, rights_of(path->access) & known);
+	close(fd);
 	return ret;
 }
 

@@ -16,9 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PATHS_MAX  32
-#define ALL_BITS   UINT32_MAX
-#define N_CALLS(a) (sizeof(a) / sizeof((a)[0]))
+#define ALL_BITS UINT32_MAX
+#define LEN(a)   (sizeof(a) / sizeof((a)[0]))
 
 /* Sorted by what they are for. open(2) and its kin are Landlock's to judge. */
 /* clang-format off */
@@ -60,37 +59,21 @@ static const struct sandbox_call calls[] = {
 };
 /* clang-format on */
 
-/* The folder that a file stands in: an editor, SQLite or dstmctl put other files beside it. */
-static int add_folder(struct sandbox_path *paths, size_t *n, const char *file, unsigned int access)
-{
-	char *copy;
+static const struct sandbox_path fixed_paths[] = {
+	{"/dev/null", SANDBOX_WRITE},
+	{"/dev/urandom", SANDBOX_READ},
+	{"/etc/localtime", SANDBOX_READ},
+	{"/usr/share/zoneinfo", SANDBOX_READ},
+	{"/etc/ssl/openssl.cnf", SANDBOX_READ},
+};
 
-	if (file == NULL)
-		return 0;
-	if (*n == PATHS_MAX)
-		return -E2BIG;
-	copy = strdup(file);
-	if (copy == NULL)
-		return -ENOMEM;
-	paths[*n] = (struct sandbox_path){strdup(dirname(copy)), access};
-	free(copy);
-	return paths[(*n)++].path != NULL ? 0 : -ENOMEM;
-}
-
-/* Folders from the configuration first: those are ours to free. */
+/*
+ * The folders that the configuration's files stand in, not the files: an editor, SQLite or dstmctl put others
+ * beside them.
+ */
 static int confine_files(const struct srv_config *config, const char *config_path)
 {
-	static const struct sandbox_path fixed[] = {
-		{"/dev/null", SANDBOX_WRITE},
-		{"/dev/urandom", SANDBOX_READ},
-		{"/etc/localtime", SANDBOX_READ},
-		{"/usr/share/zoneinfo", SANDBOX_READ},
-		{"/etc/ssl/openssl.cnf", SANDBOX_READ},
-	};
-	const struct {
-		const char *file;
-		unsigned int access;
-	} wanted[] = {
+	const struct sandbox_path files[] = {
 		{config_path, SANDBOX_READ},
 		{config->store, SANDBOX_WRITE},
 		{config->socket, SANDBOX_SOCKET},
@@ -101,32 +84,40 @@ static int confine_files(const struct srv_config *config, const char *config_pat
 		{config->tls.key, SANDBOX_READ},
 		{config->tls.ca, SANDBOX_READ},
 	};
-	struct sandbox_path paths[PATHS_MAX + N_CALLS(fixed)];
-	size_t n = 0;
+	struct sandbox_path paths[LEN(fixed_paths) + LEN(files)];
+	char *copies[LEN(files)] = {NULL};
+	size_t n = LEN(fixed_paths);
 	int ret = 0;
 
 	/* Later nobody may make a folder. */
 	if (config->socket != NULL)
 		ctl_make_folder(config->socket);
-	for (size_t i = 0; ret == 0 && i < N_CALLS(wanted); i++)
-		ret = add_folder(paths, &n, wanted[i].file, wanted[i].access);
-	memcpy(&paths[n], fixed, sizeof(fixed));
+	memcpy(paths, fixed_paths, sizeof(fixed_paths));
+	for (size_t i = 0; i < LEN(files); i++) {
+		if (files[i].path == NULL)
+			continue;
+		copies[i] = strdup(files[i].path);
+		if (copies[i] == NULL)
+			ret = -ENOMEM;
+		else
+			paths[n++] = (struct sandbox_path){dirname(copies[i]), files[i].access};
+	}
 	if (ret == 0)
-		ret = sandbox_confine_files(paths, n + N_CALLS(fixed));
-	while (n > 0)
-		free((char *)paths[--n].path);
+		ret = sandbox_confine_files(paths, n);
+	for (size_t i = 0; i < LEN(files); i++)
+		free(copies[i]);
 	return ret;
 }
 
 /* abort(3) and raise(3) may signal this process, and no other. */
 static int confine_calls(enum sandbox_mode mode)
 {
-	struct sandbox_call all[N_CALLS(calls) + 2];
+	struct sandbox_call all[LEN(calls) + 2];
 
 	memcpy(all, calls, sizeof(calls));
-	all[N_CALLS(calls)] = (struct sandbox_call){"tgkill", 0, ALL_BITS, getpid()};
-	all[N_CALLS(calls) + 1] = (struct sandbox_call){"prlimit64", 0, ALL_BITS, 0};
-	return sandbox_confine_calls(all, N_CALLS(all), mode);
+	all[LEN(calls)] = (struct sandbox_call){"tgkill", 0, ALL_BITS, getpid()};
+	all[LEN(calls) + 1] = (struct sandbox_call){"prlimit64", 0, ALL_BITS, 0};
+	return sandbox_confine_calls(all, LEN(all), mode);
 }
 
 int srv_sandbox_enter(const struct srv_config *config, const char *config_path)

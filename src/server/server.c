@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PARSER_FINISH_MS   1000 /* how long the end waits for messages that the parser has */
 #define PARSER_PATIENCE_MS 5000 /* how long a parser may read one batch of messages */
 #define TICK_MS            100 /* how late a lease may end */
 #define LIST_SLICE         4096 /* leases looked at in one go for a TEP's list */
@@ -218,6 +219,7 @@ static int create_plan(struct srv_server *server)
 
 	server->fleet.link = (struct srv_tep_link_params){
 		.base = server->base,
+		.parser = server->parser,
 		.ops = &link_ops,
 		.arg = server,
 		.counters = &server->counters,
@@ -417,9 +419,9 @@ static int open_ctl(struct srv_server *server)
 struct srv_server *srv_server_create(struct event_base *base, const char *config_path,
 	struct srv_config *config, int parser_control)
 {
-	static int (*const steps[])(struct srv_server * server) = {set_auth, create_plan,
-		srv_server_create_limits, create_engine, open_records, open_store, start_tick,
-		start_parsing, start_listening, open_ctl};
+	static int (*const steps[])(struct srv_server * server) = {set_auth, start_parsing,
+		create_plan, srv_server_create_limits, create_engine, open_records, open_store,
+		start_tick, start_listening, open_ctl};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -443,11 +445,22 @@ struct srv_server *srv_server_create(struct event_base *base, const char *config
 	return NULL;
 }
 
+/* What had been received by then still counts: an accept, say, of a client that hung up. The tick ends each turn. */
+static void finish_parsing(struct srv_server *server)
+{
+	int64_t end_ms = clock_boot_ms() + PARSER_FINISH_MS;
+
+	while (server->parser != NULL && server->tick != NULL && !server->has_failed &&
+		tsp_parser_is_busy(server->parser) && clock_boot_ms() < end_ms)
+		event_base_loop(server->base, EVLOOP_ONCE);
+}
+
 /* Sessions first, because their end may undo leases; the writer last, because it writes that down. */
 void srv_server_destroy(struct srv_server *server)
 {
 	if (server == NULL)
 		return;
+	finish_parsing(server);
 	ctl_server_destroy(server->ctl);
 	if (server->engine != NULL)
 		srv_engine_stop(server->engine);

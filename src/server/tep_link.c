@@ -420,6 +420,7 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 		.generation = TSP_GENERATION_2,
 		.tls = link->params.tls_name != NULL ? *link->params.tls : NULL,
 		.tls_name = link->params.tls_name,
+		.parser = link->params.parser,
 	};
 
 	/* A reload may have taken away what an old TEP was reached with. */

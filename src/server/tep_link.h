@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 struct event_base;
+struct tsp_parser;
 struct srv_tep_link;
 
 /* What the next step through the list has come to. */
@@ -51,6 +52,7 @@ struct srv_tep_link_ops {
 
 struct srv_tep_link_params {
 	struct event_base *base;
+	struct tsp_parser *parser; /* who reads its answers */
 	const char *name; /* strings are borrowed */
 	struct addr_endpoint control;
 	const char *user;

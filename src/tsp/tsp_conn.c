@@ -63,8 +63,8 @@ static void finish(struct tsp_conn *conn)
 	end_tls(conn);
 	bufferevent_free(conn->bev);
 	event_free(conn->timer);
-	if (conn->parse != NULL)
-		tsp_parse_cancel(conn->parse);
+	if (conn->n_parsing > 0)
+		tsp_parser_cancel(conn->params.parser, conn);
 	if (conn->pause != NULL)
 		event_free(conn->pause);
 	tsp_sasl_destroy(conn->sasl);
@@ -184,8 +184,7 @@ static void on_end_of_stream(struct tsp_conn *conn)
 	/* A TLS stream ends both ways at once. */
 	if (conn->params.tls != NULL)
 		return tsp_conn_drop(conn, TSP_CLOSE_PEER, "end of stream");
-	if (conn->is_responder && conn->state == TSP_CONN_READY &&
-		(conn->owed > 0 || conn->parse != NULL)) {
+	if (conn->state == TSP_CONN_READY && (conn->owed > 0 || conn->n_parsing > 0)) {
 		conn->is_half_closed = true;
 		return tsp_conn_arm(conn, conn->params.limits.message_timeout_s);
 	}

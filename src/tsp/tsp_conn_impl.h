@@ -43,18 +43,18 @@ struct tsp_conn {
 	struct event *pause; /* responder: between the last token and the success line */
 	struct tsp_frame frame;
 	struct tsp_sasl *sasl;
-	struct tsp_parse *parse; /* the body that the parser has; nothing is read meanwhile */
 	enum tsp_conn_state state;
 	enum tsp_step step;
 	enum tsp_generation generation;
 	enum tsp_close_reason reason;
 	const char *why;
 	bool is_responder;
-	bool is_half_closed; /* the peer sent its last octet, we still owe it answers */
+	bool is_half_closed; /* the peer sent its last octet; some of what it sent is still under way */
 	bool is_draining; /* CLOSING: our end is shut, the peer's is awaited */
 	bool is_message_timed; /* the timer runs for a message under way */
 	bool is_consuming; /* inside tsp_conn_consume */
 	bool is_throttled; /* responder: not reading until the output has drained */
+	uint32_t n_parsing; /* bodies that the parser has */
 	uint32_t failures; /* of authentication */
 	uint32_t owed; /* responder: requests without an answer yet */
 	enum tsp_status deferred; /* responder: our answer to a bad body, due after those */

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define PARSING_MAX 256 /* answers of a responder that the parser may have at once */
 #define HEADER_ROOM 32 /* "Content-length: 4096" and its end */
 
 static struct evbuffer *output(const struct tsp_conn *conn)
@@ -51,7 +52,7 @@ static void end_if_settled(struct tsp_conn *conn)
 {
 	struct evbuffer *input = bufferevent_get_input(conn->bev);
 
-	if (conn->is_half_closed && conn->owed == 0 && conn->parse == NULL &&
+	if (conn->is_half_closed && conn->owed == 0 && conn->n_parsing == 0 &&
 		evbuffer_get_length(input) == 0)
 		tsp_conn_end(conn, TSP_CLOSE_PEER, "end of stream");
 }
@@ -175,7 +176,7 @@ static void on_parser_answer(void *arg, const struct tsp_parsed *parsed)
 {
 	struct tsp_conn *conn = arg;
 
-	conn->parse = NULL;
+	conn->n_parsing--;
 	if (conn->state != TSP_CONN_READY)
 		return;
 	if (parsed->is_deadly) {
@@ -190,16 +191,18 @@ static void on_parser_answer(void *arg, const struct tsp_parsed *parsed)
 static void on_body(struct tsp_conn *conn)
 {
 	struct tsp_parsed parsed;
+	size_t len;
 
 	if (conn->params.parser == NULL) {
 		parsed.status = tsp_xml_parse(conn->frame.buf, conn->frame.len, conn->generation,
 			&parsed.msg, &parsed.why);
 		return on_parsed(conn, &parsed);
 	}
-	conn->parse = tsp_parser_submit(conn->params.parser, conn->frame.buf, conn->frame.len,
-		conn->generation, on_parser_answer, conn);
-	if (conn->parse == NULL)
-		tsp_conn_drop(conn, TSP_CLOSE_ERROR, "out of memory");
+	len = conn->frame.len;
+	if (tsp_parser_submit(conn->params.parser, tsp_frame_take(&conn->frame), len,
+		    conn->generation, on_parser_answer, conn) < 0)
+		return tsp_conn_drop(conn, TSP_CLOSE_ERROR, "out of memory");
+	conn->n_parsing++;
 }
 
 static void on_frame(struct tsp_conn *conn, enum tsp_frame_event event)
@@ -236,8 +239,9 @@ void tsp_conn_unthrottle(struct tsp_conn *conn)
 static bool is_listening(const struct tsp_conn *conn)
 {
 	return (conn->state == TSP_CONN_HANDSHAKE || conn->state == TSP_CONN_READY) &&
-	       !conn->is_throttled && conn->deferred == TSP_STATUS_NONE && conn->parse == NULL &&
-	       conn->owed < TSP_CONN_OWED_MAX;
+	       !conn->is_throttled && conn->deferred == TSP_STATUS_NONE &&
+	       conn->owed < TSP_CONN_OWED_MAX &&
+	       conn->n_parsing < (conn->is_responder ? 1 : PARSING_MAX);
 }
 
 /*

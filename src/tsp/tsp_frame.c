@@ -25,6 +25,15 @@ void tsp_frame_free(struct tsp_frame *frame)
 	frame->done = false;
 }
 
+char *tsp_frame_take(struct tsp_frame *frame)
+{
+	char *buf = frame->buf;
+
+	frame->buf = NULL;
+	tsp_frame_free(frame);
+	return buf;
+}
+
 void tsp_frame_begin_messages(struct tsp_frame *frame, bool swallow_token)
 {
 	frame->mode = TSP_FRAME_MESSAGES;

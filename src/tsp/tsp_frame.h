@@ -54,5 +54,8 @@ void tsp_frame_begin_messages(struct tsp_frame *frame, bool swallow_token);
 size_t tsp_frame_push(
 	struct tsp_frame *frame, const char *data, size_t len, enum tsp_frame_event *event);
 
+/* The buf of the line or body that was handed out last, for the caller to free. */
+char *tsp_frame_take(struct tsp_frame *frame);
+
 /* True between the first and the last octet of a line or message. */
 bool tsp_frame_is_partial(const struct tsp_frame *frame);

@@ -18,12 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct tsp_parse {
-	TAILQ_ENTRY(tsp_parse) link;
-	struct tsp_parser *parser;
+/* A body on its way. */
+struct parse {
+	STAILQ_ENTRY(parse) link;
 	void (*done)(void *arg, const struct tsp_parsed *parsed); /* NULL: cancelled */
 	void *arg;
-	const char *body;
+	char *body; /* owned; NULL: cancelled */
 	struct tsp_parser_request request;
 	bool is_sent;
 };
@@ -37,14 +37,48 @@ struct tsp_parser {
 	uint32_t serial; /* of the stream's parser */
 	uint32_t last_id;
 	uint32_t n_suspects; /* the first ones of the queue: sent to a parser that died */
-	TAILQ_HEAD(, tsp_parse) queue;
+	STAILQ_HEAD(, parse) queue;
 };
+
+static void send_body(struct tsp_parser *parser, struct parse *parse)
+{
+	struct evbuffer *output = bufferevent_get_output(parser->stream);
+
+	parse->request.id = ++parser->last_id;
+	parse->is_sent = true;
+	evbuffer_add(output, &parse->request, sizeof(parse->request));
+	evbuffer_add(output, parse->body, parse->request.len);
+}
+
+static void drop_oldest(struct tsp_parser *parser)
+{
+	struct parse *oldest = STAILQ_FIRST(&parser->queue);
+
+	if (parser->n_suspects > 0)
+		parser->n_suspects--;
+	STAILQ_REMOVE_HEAD(&parser->queue, link);
+	free(oldest->body);
+	free(oldest);
+}
+
+/* The oldest that is not cancelled, unless the parser has it still: its answer will come. */
+static struct parse *find_oldest(struct tsp_parser *parser)
+{
+	struct parse *oldest;
+
+	while ((oldest = STAILQ_FIRST(&parser->queue)) != NULL) {
+		if (oldest->is_sent || oldest->done != NULL)
+			break;
+		drop_oldest(parser);
+	}
+	return oldest;
+}
 
 static void arm(struct tsp_parser *parser)
 {
 	const struct timeval delay = {.tv_sec = parser->params.patience_ms / 1000,
 		.tv_usec = parser->params.patience_ms % 1000 * 1000};
-	const struct tsp_parse *oldest = TAILQ_FIRST(&parser->queue);
+	const struct parse *oldest = find_oldest(parser);
 
 	if (parser->stream != NULL && oldest != NULL && oldest->is_sent)
 		evtimer_add(parser->patience, &delay);
@@ -52,55 +86,29 @@ static void arm(struct tsp_parser *parser)
 		evtimer_del(parser->patience);
 }
 
-static void send_body(struct tsp_parse *parse)
-{
-	struct evbuffer *output = bufferevent_get_output(parse->parser->stream);
-
-	parse->request.id = ++parse->parser->last_id;
-	parse->is_sent = true;
-	evbuffer_add(output, &parse->request, sizeof(parse->request));
-	evbuffer_add(output, parse->body, parse->request.len);
-}
-
-static void drop(struct tsp_parse *parse)
-{
-	struct tsp_parser *parser = parse->parser;
-
-	if (parser->n_suspects > 0)
-		parser->n_suspects--;
-	TAILQ_REMOVE(&parser->queue, parse, link);
-	free(parse);
-}
-
 /* Sends what may be sent now. */
 static void go_on(struct tsp_parser *parser)
 {
-	struct tsp_parse *parse, *next;
+	struct parse *parse = find_oldest(parser);
 
 	if (parser->stream == NULL)
 		return;
-	for (parse = TAILQ_FIRST(&parser->queue); parse != NULL; parse = next) {
-		next = TAILQ_NEXT(parse, link);
-		if (!parse->is_sent && parse->done == NULL) {
-			drop(parse);
-			continue;
-		}
-		if (!parse->is_sent)
-			send_body(parse);
+	for (; parse != NULL; parse = STAILQ_NEXT(parse, link)) {
+		if (!parse->is_sent && parse->done != NULL)
+			send_body(parser, parse);
 		if (parser->n_suspects > 0)
 			break;
 	}
 	arm(parser);
 }
 
-static void finish(struct tsp_parse *parse, const struct tsp_parsed *parsed)
+static void finish_oldest(struct tsp_parser *parser, const struct tsp_parsed *parsed)
 {
-	void (*done)(void *arg, const struct tsp_parsed *parsed) = parse->done;
-	void *arg = parse->arg;
+	struct parse oldest = *STAILQ_FIRST(&parser->queue);
 
-	drop(parse);
-	if (done != NULL)
-		done(arg, parsed);
+	drop_oldest(parser);
+	if (oldest.done != NULL)
+		oldest.done(oldest.arg, parsed);
 }
 
 static void kill_parser(struct tsp_parser *parser)
@@ -127,7 +135,7 @@ static bool read_answer(
 /* Takes one answer off. Returns 1, 0 when it is not whole yet, -EPROTO when it makes no sense. */
 static int take_answer(struct tsp_parser *parser, struct evbuffer *input)
 {
-	struct tsp_parse *oldest = TAILQ_FIRST(&parser->queue);
+	const struct parse *oldest = find_oldest(parser);
 	struct tsp_parsed parsed = {0};
 	struct tsp_parser_answer answer;
 	uint8_t octets[TSP_PACK_MAX];
@@ -148,38 +156,48 @@ static int take_answer(struct tsp_parser *parser, struct evbuffer *input)
 		memcpy(why, octets, answer.len < sizeof(why) ? answer.len : sizeof(why) - 1);
 		parsed.why = why;
 	}
-	finish(oldest, &parsed);
+	finish_oldest(parser, &parsed);
 	return 1;
 }
 
 static void adopt(struct tsp_parser *parser, int fd);
 
+/* One of those that the parser had was its end, or several were. */
+static void suspect_all(struct tsp_parser *parser)
+{
+	struct parse *parse;
+	uint32_t place = 0;
+
+	parser->n_suspects = 0;
+	STAILQ_FOREACH(parse, &parser->queue, link) {
+		place++;
+		if (parse->is_sent)
+			parser->n_suspects = place;
+		parse->is_sent = false;
+	}
+}
+
 /* The parser is gone, or is not to be listened to any more. */
 static void lose_parser(struct tsp_parser *parser)
 {
-	struct tsp_parse *oldest = TAILQ_FIRST(&parser->queue);
+	static const struct tsp_parsed deadly = {.status = TSP_STATUS_MALFORMED,
+		.is_deadly = true,
+		.why = "nobody survives reading this"};
+	const struct parse *oldest = STAILQ_FIRST(&parser->queue);
 	bool was_alone = parser->n_suspects > 0 && oldest != NULL && oldest->is_sent;
-	struct tsp_parse *parse;
 	int next = parser->next;
 
 	bufferevent_free(parser->stream);
 	parser->stream = NULL;
 	parser->next = -1;
-	if (!was_alone)
-		parser->n_suspects = 0;
-	TAILQ_FOREACH(parse, &parser->queue, link) {
-		if (!was_alone && parse->is_sent)
-			parser->n_suspects++;
-		parse->is_sent = false;
-	}
-	arm(parser);
 	parser->params.event(parser->params.arg, TSP_PARSER_DIED);
 	if (was_alone) {
 		parser->params.event(parser->params.arg, TSP_PARSER_DEADLY);
-		finish(oldest, &(struct tsp_parsed){.status = TSP_STATUS_MALFORMED,
-				       .is_deadly = true,
-				       .why = "nobody survives reading this"});
+		finish_oldest(parser, &deadly);
+	} else {
+		suspect_all(parser);
 	}
+	arm(parser);
 	if (next >= 0)
 		adopt(parser, next);
 }
@@ -288,7 +306,7 @@ struct tsp_parser *tsp_parser_create(const struct tsp_parser_params *params)
 		return NULL;
 	parser->params = *params;
 	parser->next = -1;
-	TAILQ_INIT(&parser->queue);
+	STAILQ_INIT(&parser->queue);
 	parser->patience = evtimer_new(params->base, on_impatience, parser);
 	parser->control = event_new(
 		params->base, params->control, EV_READ | EV_PERSIST, on_control, parser);
@@ -303,12 +321,10 @@ struct tsp_parser *tsp_parser_create(const struct tsp_parser_params *params)
 
 void tsp_parser_destroy(struct tsp_parser *parser)
 {
-	struct tsp_parse *parse;
-
 	if (parser == NULL)
 		return;
-	while ((parse = TAILQ_FIRST(&parser->queue)) != NULL)
-		drop(parse);
+	while (!STAILQ_EMPTY(&parser->queue))
+		drop_oldest(parser);
 	if (parser->stream != NULL)
 		bufferevent_free(parser->stream);
 	if (parser->patience != NULL)
@@ -322,40 +338,48 @@ void tsp_parser_destroy(struct tsp_parser *parser)
 	free(parser);
 }
 
-struct tsp_parse *tsp_parser_submit(struct tsp_parser *parser, const char *body, size_t len,
+int tsp_parser_submit(struct tsp_parser *parser, char *body, size_t len,
 	enum tsp_generation generation, void (*done)(void *arg, const struct tsp_parsed *parsed),
 	void *arg)
 {
-	struct tsp_parse *parse;
+	struct parse *parse = NULL;
 
-	if (len == 0 || len > TSP_MESSAGE_MAX) {
-		errno = EMSGSIZE;
-		return NULL;
+	if (len > 0 && len <= TSP_MESSAGE_MAX)
+		parse = calloc(1, sizeof(*parse));
+	if (parse == NULL) {
+		free(body);
+		return len > 0 && len <= TSP_MESSAGE_MAX ? -ENOMEM : -EMSGSIZE;
 	}
-	parse = calloc(1, sizeof(*parse));
-	if (parse == NULL)
-		return NULL;
-	*parse = (struct tsp_parse){
-		.parser = parser,
+	*parse = (struct parse){
 		.done = done,
 		.arg = arg,
 		.body = body,
 		.request = {.len = len, .generation = generation},
 	};
-	TAILQ_INSERT_TAIL(&parser->queue, parse, link);
+	STAILQ_INSERT_TAIL(&parser->queue, parse, link);
 	if (parser->stream != NULL && parser->n_suspects == 0) {
-		send_body(parse);
-		if (TAILQ_FIRST(&parser->queue) == parse)
+		send_body(parser, parse);
+		if (STAILQ_FIRST(&parser->queue) == parse)
 			arm(parser);
 	}
-	return parse;
+	return 0;
 }
 
-/* It keeps its place, so that the answers after its own find theirs. */
-void tsp_parse_cancel(struct tsp_parse *parse)
+bool tsp_parser_is_busy(const struct tsp_parser *parser)
 {
-	parse->done = NULL;
-	parse->body = NULL;
-	if (!parse->is_sent && parse->parser->n_suspects == 0)
-		drop(parse);
+	return !STAILQ_EMPTY(&parser->queue);
+}
+
+/* What was cancelled keeps its place, so that the answers behind its own find theirs. */
+void tsp_parser_cancel(struct tsp_parser *parser, const void *arg)
+{
+	struct parse *parse;
+
+	STAILQ_FOREACH(parse, &parser->queue, link) {
+		if (parse->arg != arg)
+			continue;
+		parse->done = NULL;
+		free(parse->body);
+		parse->body = NULL;
+	}
 }

@@ -23,7 +23,6 @@
 #include <stdint.h>
 
 struct event_base;
-struct tsp_parse; /* a body on its way */
 struct tsp_parser;
 
 struct tsp_parsed {
@@ -60,15 +59,17 @@ int tsp_parser_main(int argc, char **argv);
 
 /* NULL + errno, and the control socket is still the caller's. */
 struct tsp_parser *tsp_parser_create(const struct tsp_parser_params *params);
-/* Ends both processes. No parse may be under way. NULL is allowed. */
+/* Ends both processes; what is under way is never answered. NULL is allowed. */
 void tsp_parser_destroy(struct tsp_parser *parser);
 
 /*
- * Sends a body of len octets, which must stay where it is until done is called from the event loop or the
- * parse is cancelled. NULL + errno.
+ * Sends a body of len octets, which is malloc'ed and the parser's from now on, also on failure. done is called
+ * from the event loop, in the order of the bodies. Returns 0 or -errno.
  */
-struct tsp_parse *tsp_parser_submit(struct tsp_parser *parser, const char *body, size_t len,
+int tsp_parser_submit(struct tsp_parser *parser, char *body, size_t len,
 	enum tsp_generation generation, void (*done)(void *arg, const struct tsp_parsed *parsed),
 	void *arg);
-/* done will not be called. */
-void tsp_parse_cancel(struct tsp_parse *parse);
+/* True while there is something to answer. */
+bool tsp_parser_is_busy(const struct tsp_parser *parser);
+/* done will not be called with this arg any more. */
+void tsp_parser_cancel(struct tsp_parser *parser, const void *arg);

@@ -91,8 +91,8 @@ def test_the_parser_holds_nothing(owned):
     if not is_sanitized():
         assert len(list(Path(f"/proc/{parser}/fd").iterdir())) == 1
         assert memory_has(owned.process.pid, b"wonderland")
-    assert not memory_has(nursery, b"wonderland")
-    assert not memory_has(parser, b"wonderland")
+        assert not memory_has(nursery, b"wonderland")
+        assert not memory_has(parser, b"wonderland")
 
 
 def test_requests_survive_the_parser(owned):
