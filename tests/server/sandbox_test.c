@@ -7,6 +7,7 @@
 
 #include "common/privileges.h"
 #include "common/sandbox.h"
+#include "server/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -229,6 +230,59 @@ static void a_sandbox_that_is_off_refuses_nothing(void **state)
 	assert_int_equal(result_of(read_elsewhere, SANDBOX_OFF), 0);
 }
 
+/* --- a store that is too large to sort in a little memory ---------------------------------------- */
+
+#define MANY 60000
+
+static int fill_store(void)
+{
+	char error[SRV_STORE_ERROR_SIZE];
+	struct srv_store *big = srv_store_sqlite_open(store, error);
+	struct srv_store_record record = {.state = SRV_LEASE_ACTIVE};
+	int ret = big != NULL ? big->ops->begin(big) : -1;
+
+	record.lease = (struct lease){.n_ranges = 1, .ranges = {{1024, 2047}}};
+	for (record.id = 1; ret == 0 && record.id <= MANY; record.id++) {
+		record.until_utc_ms = record.id * 7919 % MANY;
+		ret = big->ops->put(big, &record);
+	}
+	if (ret == 0)
+		ret = big->ops->commit(big);
+	if (big != NULL)
+		big->ops->close(big);
+	return ret;
+}
+
+static void count_record(void *arg, const struct srv_store_record *record)
+{
+	(*(uint32_t *)arg)++;
+}
+
+static int load_store(void)
+{
+	char error[SRV_STORE_ERROR_SIZE];
+	struct srv_store *big = srv_store_sqlite_open(store, error);
+	uint32_t n = 0;
+
+	errno = EIO;
+	return big != NULL && big->ops->load(big, count_record, &n) == 0 && n == MANY ? 0 : -1;
+}
+
+static void a_large_store_needs_no_file_elsewhere(void **state)
+{
+	static const char *const tails[] = {"", "-wal", "-shm"};
+	char path[80];
+
+	if (!sandbox_is_possible())
+		skip();
+	assert_int_equal(fill_store(), 0);
+	assert_int_equal(result_of(load_store, SANDBOX_ON), 0);
+	for (size_t i = 0; i < LEN(tails); i++) {
+		snprintf(path, sizeof(path), "%s%s", store, tails[i]);
+		unlink(path);
+	}
+}
+
 /* --- who the process is -------------------------------------------------------------------------- */
 
 static int drop_to(const char *user)
@@ -305,6 +359,7 @@ int main(void)
 		cmocka_unit_test(what_leasing_does_not_need_is_refused),
 		cmocka_unit_test(the_sandbox_that_only_logs_kills_nobody),
 		cmocka_unit_test(a_sandbox_that_is_off_refuses_nothing),
+		cmocka_unit_test(a_large_store_needs_no_file_elsewhere),
 		cmocka_unit_test(root_becomes_another_for_good),
 		cmocka_unit_test(a_user_that_is_not_there_is_refused),
 	};
