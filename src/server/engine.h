@@ -248,5 +248,11 @@ uint32_t srv_engine_push_delete(
 const char *srv_engine_pool_name(const struct srv_engine *engine, const struct srv_lease *lease);
 const char *srv_engine_tep_name(const struct srv_engine *engine, const struct srv_lease *lease);
 
+/*
+ * What a list for the lease's TEP says of it: what that TEP is being asked for at the moment, if it is, so that
+ * the list does not take a renewal back.
+ */
+const struct lease *srv_engine_announced(const struct srv_lease *lease);
+
 /* Seconds to the end of a lease, begun ones counted: what clients and TEPs are told. */
 uint32_t srv_lifetime_s(const struct lease *lease, int64_t now_ms);

@@ -119,6 +119,15 @@ uint32_t srv_job_tep(const struct srv_job *job)
 	return job->tried[job->n_tried - 1];
 }
 
+const struct lease *srv_engine_announced(const struct srv_lease *lease)
+{
+	const struct srv_job *job = lease->job;
+	bool is_asked = job != NULL && job->kind != SRV_JOB_RELEASE && job->step == SRV_STEP_TEP &&
+			job->n_tried > 0 && srv_job_tep(job) == lease->tep;
+
+	return is_asked ? &job->asked : &lease->lease;
+}
+
 /* The TEP that was asked has failed: another one, where the pool allows it. */
 uint32_t srv_job_next_tep(const struct srv_engine *engine, const struct srv_job *job)
 {

@@ -17,7 +17,16 @@ bool srv_job_renew(struct srv_engine *engine, struct srv_session *session, struc
 	return true;
 }
 
-/* The lease stays as it was. Its binding may end later at the TEP, which our delete takes care of. */
+static bool was_asked(const struct srv_job *job, uint32_t tep)
+{
+	for (uint32_t i = 0; i < job->n_tried; i++) {
+		if (job->tried[i] == tep)
+			return true;
+	}
+	return false;
+}
+
+/* The lease stays as it was. The TEP may have heard of another end, sooner or later: it hears of the old one. */
 static void renewal_fails(
 	struct srv_engine *engine, struct srv_job *job, enum tsp_status status, int64_t now_ms)
 {
@@ -28,6 +37,9 @@ static void renewal_fails(
 		srv_lease_leave_tep(engine, lease, lease->tep, job->asked.end_ms);
 	srv_lease_set_tep(engine, lease, job->tep_before);
 	lease->lease = job->before;
+	if (was_asked(job, lease->tep))
+		srv_engine_ops_of(engine)->tep_create(
+			engine->params.arg, lease->tep, &lease->lease, NULL);
 	srv_lease_set_active_due(engine, lease, now_ms);
 	srv_job_fail(engine, job, status);
 	srv_job_finish(engine, job, now_ms);

@@ -129,7 +129,7 @@ static enum srv_tep_list next_lease(void *arg, uint32_t tep, uint32_t *cursor, s
 
 		if (next == NULL || next->state != SRV_LEASE_ACTIVE || next->tep != tep)
 			continue;
-		*lease = next->lease;
+		*lease = *srv_engine_announced(next);
 		return SRV_TEP_LIST_LEASE;
 	}
 	return SRV_TEP_LIST_END;

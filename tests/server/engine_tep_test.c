@@ -325,6 +325,7 @@ static void a_renewal_waits_for_its_tep_where_policy_says_so(void **state)
 	world->tep_states[0] = SRV_TEP_DOWN;
 	ask_again(world, &session, &lease);
 	expect_asked(world, 0, SRV_TEP_LOST);
+	expect_end_at_tep(world, lease.end_ms);
 	expect_refusal(world, &session, TSP_STATUS_TEP_ERROR);
 	assert_int_equal(leases_in(world, SRV_LEASE_ACTIVE), 1); /* to its old end */
 	close_session(world, &session);

@@ -255,19 +255,24 @@ static void too_many_waiting_requests_are_refused(void **state)
 
 /* --- renewal ------------------------------------------------------------------------------------- */
 
-/* S1, R93: the TEP has the new end before the client. */
+/* S1, R93: the TEP has the new end before the client, and a list in between does not take it back. */
 static void a_renewal_reaches_the_tep_and_the_store_before_the_client(void **state)
 {
 	struct world *world = *state;
 	struct srv_session session;
+	const struct srv_lease *stored;
 	struct lease lease, renewed;
 
 	begin_session(&session, TSP_GENERATION_1, "");
 	lease = make_lease(world, &session, "2001:db8:1::a");
 	pass_ms(world, LIFETIME_MS / 2);
 	ask_renewal(world, &session, "2001:db8:1::a", &lease);
+	stored = srv_lease_db_at(srv_engine_leases(world->engine), 0);
+	assert_int_equal(srv_engine_announced(stored)->end_ms, world->now_ms + LIFETIME_MS);
+	assert_int_equal(stored->lease.end_ms, lease.end_ms);
 	renewed = expect_tep_create(world, SRV_TEP_DONE);
 	assert_int_equal(renewed.end_ms, world->now_ms + LIFETIME_MS);
+	assert_int_equal(srv_engine_announced(stored)->end_ms, renewed.end_ms);
 	expect_stored(world, SRV_LEASE_ACTIVE, 0);
 	assert_int_equal(
 		expect_answer(world, &session, TSP_STATUS_OK)->lifetime_s, LIFETIME_MS / 1000);
@@ -277,6 +282,7 @@ static void a_renewal_reaches_the_tep_and_the_store_before_the_client(void **sta
 	close_session(world, &session);
 }
 
+/* The TEP may have the new end, and its answer is lost, or the store fails: it is told the old one. */
 static void a_renewal_that_is_lost_leaves_the_old_end(void **state)
 {
 	struct world *world = *state;
@@ -289,10 +295,12 @@ static void a_renewal_that_is_lost_leaves_the_old_end(void **state)
 	pass_ms(world, LIFETIME_MS / 2);
 	ask_renewal(world, &session, "2001:db8:1::a", &lease);
 	expect_tep_create(world, SRV_TEP_LOST);
+	expect_end_at_tep(world, lease.end_ms);
 	expect_refusal(world, &session, TSP_STATUS_TEP_ERROR);
 	ask_renewal(world, &session, "2001:db8:1::a", &lease);
 	expect_tep_create(world, SRV_TEP_DONE);
 	expect_stored(world, SRV_LEASE_ACTIVE, -EIO);
+	expect_end_at_tep(world, lease.end_ms);
 	expect_refusal(world, &session, TSP_STATUS_BUSY);
 	pass_ms(world, LIFETIME_MS / 2 - 1);
 	expect_nothing(world);

@@ -234,6 +234,14 @@ struct lease expect_tep_create(struct world *world, enum srv_tep_result result)
 	return lease;
 }
 
+void expect_end_at_tep(struct world *world, int64_t end_ms)
+{
+	const struct action *create = expect(world, TEP_CREATE);
+
+	assert_null(create->job);
+	assert_int_equal(create->lease.end_ms, end_ms);
+}
+
 void expect_end(struct world *world)
 {
 	struct action *put;

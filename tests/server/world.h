@@ -67,6 +67,8 @@ void expect_refusal(struct world *world, struct srv_session *session, enum tsp_s
 void expect_stored(struct world *world, enum srv_lease_state state, int error);
 /* A job waits for the TEP, which then answers. */
 struct lease expect_tep_create(struct world *world, enum srv_tep_result result);
+/* A create that nobody waits for: the TEP hears of an end again. */
+void expect_end_at_tep(struct world *world, int64_t end_ms);
 /* The lease ended: gone from the TEP, resting in the store, nobody waiting. */
 void expect_end(struct world *world);
 
