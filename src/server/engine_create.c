@@ -2,6 +2,8 @@
 /* A new lease: stored as pending, created at a TEP, stored as active, answered or pushed. */
 #include "server/engine_impl.h"
 
+#include <errno.h>
+
 /* Stores the lease as pending. False: out of memory, and there is no job any more. */
 static bool begin_create(
 	struct srv_engine *engine, struct srv_job *job, const struct srv_wish *wish, int64_t now_ms)
@@ -57,6 +59,16 @@ static void create_fails(struct srv_engine *engine, struct srv_job *job, enum ts
 		srv_lease_drop(engine, lease);
 	job->lease = NULL;
 	srv_job_fail(engine, job, status);
+	srv_job_finish(engine, job, now_ms);
+}
+
+/* Nothing was written, so nothing is: while a disk is full, a thousand clients may try again every second. */
+static void create_not_begun(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
+{
+	job->lease->job = NULL;
+	srv_lease_unbegin(engine, job->lease, job->returned, now_ms);
+	job->lease = NULL;
+	srv_job_fail(engine, job, TSP_STATUS_BUSY);
 	srv_job_finish(engine, job, now_ms);
 }
 
@@ -137,7 +149,9 @@ void srv_create_at_tep(
 
 void srv_create_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms)
 {
-	if (error < 0)
+	if (error < 0 && job->step == SRV_STEP_STORE_PENDING && error != -ECANCELED)
+		create_not_begun(engine, job, now_ms);
+	else if (error < 0)
 		create_fails(engine, job, TSP_STATUS_BUSY, job->step == SRV_STEP_STORE, now_ms);
 	else if (job->step == SRV_STEP_STORE_PENDING)
 		srv_job_ask_tep(engine, job, job->lease->tep, now_ms);

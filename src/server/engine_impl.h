@@ -202,5 +202,8 @@ void srv_lease_end(
 	struct srv_engine *engine, struct srv_lease *lease, const char *reason, int64_t now_ms);
 /* Out of memory and store, its range free: it never came into being. */
 void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease);
+/* What had been taken for a create that the store refused: the range is free or, where it was returned, rests again. */
+void srv_lease_unbegin(
+	struct srv_engine *engine, struct srv_lease *lease, bool returned, int64_t now_ms);
 /* When an active lease is due: at its end, or when it should have been accepted. */
 void srv_lease_set_active_due(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms);

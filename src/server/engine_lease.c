@@ -208,6 +208,22 @@ void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease)
 	forget(engine, lease);
 }
 
+/* In memory alone: of a lease that returned the store knows an older quarantine, which is enough. */
+void srv_lease_unbegin(
+	struct srv_engine *engine, struct srv_lease *lease, bool returned, int64_t now_ms)
+{
+	srv_lease_set_tep(engine, lease, SRV_TEP_NONE);
+	if (returned) {
+		srv_lease_rest(engine, lease);
+		srv_lease_db_set_due(
+			engine->db, lease, now_ms + (int64_t)engine->params.quarantine_s * 1000);
+		return;
+	}
+	if (lease->pool != SRV_POOL_NONE)
+		srv_pool_give(srv_lease_pool(engine, lease)->pool, &lease->lease);
+	srv_lease_db_remove(engine->db, lease);
+}
+
 void srv_lease_set_active_due(struct srv_engine *engine, struct srv_lease *lease, int64_t now_ms)
 {
 	int64_t confirm_ms = now_ms + (int64_t)engine->params.confirm_s * 1000;

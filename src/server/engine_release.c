@@ -24,7 +24,10 @@ bool srv_job_release(struct srv_engine *engine, struct srv_session *session,
 	return true;
 }
 
-/* Whatever the TEP said: without a session it gets level later, and the binding ends by itself. */
+/*
+ * Whatever the TEP said: without a session it gets level later, and the binding ends by itself. A store that
+ * cannot write does not keep a client from giving back: the range rests, and nobody gets it before that is written.
+ */
 void srv_release_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms)
 {
 	struct srv_lease *lease = job->lease;
@@ -32,11 +35,11 @@ void srv_release_stored(struct srv_engine *engine, struct srv_job *job, int erro
 	lease->job = NULL;
 	srv_lease_db_set_due(engine->db, lease, job->rest_ms);
 	if (error < 0) {
-		srv_job_fail(engine, job, TSP_STATUS_BUSY);
-	} else {
-		srv_job_log(engine, job, "released");
-		srv_engine_count(engine, SRV_COUNT_LEASES_RELEASED);
-		srv_job_succeed(engine, job, now_ms);
+		srv_job_record(engine, job, SRV_RECORD_RELEASED, SRV_REASON_BY_CLIENT);
+		srv_engine_ops_of(engine)->put(engine->params.arg, lease, job->rest_ms, NULL);
 	}
+	srv_job_log(engine, job, "released");
+	srv_engine_count(engine, SRV_COUNT_LEASES_RELEASED);
+	srv_job_succeed(engine, job, now_ms);
 	srv_job_finish(engine, job, now_ms);
 }

@@ -200,7 +200,7 @@ static void deliver_one(struct srv_writer *writer, struct change *change, const 
 	writer->n_open--;
 	report(writer, change->error, error);
 	if (change->token != NULL)
-		writer->done(writer->arg, change->token, change->unrecorded ? -EIO : change->error);
+		writer->done(writer->arg, change->token, change->unrecorded ? -ECANCELED : change->error);
 	free_change(change);
 }
 

@@ -9,7 +9,7 @@
  *
  * A change may carry a record. It goes to the recorder when its change is durable and before anybody
  * hears of that, a group's records in one write. Where the recorder is required and cannot write, changes
- * that begin a lease are answered with -EIO.
+ * that begin a lease are answered with -ECANCELED; the store has them.
  */
 #pragma once
 

@@ -52,9 +52,44 @@ static void a_store_that_fails_leaves_nothing(void **state)
 	begin_session(&session, TSP_GENERATION_1, "");
 	ask_create(world, &session, "2001:db8:1::a");
 	expect_stored(world, SRV_LEASE_PENDING, -ENOSPC);
+	expect_refusal(world, &session, TSP_STATUS_BUSY);
+	assert_int_equal(srv_pool_count(world->pools[0].pool).free, 3);
+	ask_create(world, &session, "2001:db8:1::a");
+	expect_stored(world, SRV_LEASE_PENDING, -ECANCELED); /* stored, but not recorded */
 	expect(world, REMOVE);
 	expect_refusal(world, &session, TSP_STATUS_BUSY);
 	assert_int_equal(srv_pool_count(world->pools[0].pool).free, 3);
+	close_session(world, &session);
+}
+
+/* It can give back what it has, and what it had is still its own afterwards. */
+static void a_store_that_fails_keeps_no_client_from_releasing(void **state)
+{
+	struct world *world = *state;
+	struct srv_session session;
+	struct tsp_msg release = make_request(TSP_ACTION_DELETE, "2001:db8:1::a", false);
+	struct lease lease;
+
+	begin_session(&session, TSP_GENERATION_1, "");
+	lease = make_lease(world, &session, "2001:db8:1::a");
+	ask(world, &session, &release);
+	srv_engine_tep_answered(
+		world->engine, expect(world, TEP_DELETE)->job, SRV_TEP_DONE, NULL, world->now_ms);
+	expect_stored(world, SRV_LEASE_RESTING, -ENOSPC);
+	assert_null(expect(world, PUT)->job);
+	expect_answer(world, &session, TSP_STATUS_OK);
+	for (int i = 0; i < 2; i++) {
+		ask_create(world, &session, "2001:db8:1::a");
+		expect_stored(world, SRV_LEASE_PENDING, -ENOSPC);
+		expect_refusal(world, &session, TSP_STATUS_BUSY);
+		assert_int_equal(srv_pool_count(world->pools[0].pool).resting, 1);
+	}
+	ask_create(world, &session, "2001:db8:1::a");
+	expect_stored(world, SRV_LEASE_PENDING, 0);
+	assert_int_equal(
+		expect_tep_create(world, SRV_TEP_DONE).ranges[0].first, lease.ranges[0].first);
+	expect_stored(world, SRV_LEASE_ACTIVE, 0);
+	expect_answer(world, &session, TSP_STATUS_OK);
 	close_session(world, &session);
 }
 
@@ -369,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		engine_test(a_create_is_stored_then_at_the_tep_then_stored_then_answered),
 		engine_test(a_store_that_fails_leaves_nothing),
+		engine_test(a_store_that_fails_keeps_no_client_from_releasing),
 		engine_test(a_store_that_fails_after_the_tep_takes_the_binding_back),
 		engine_test(a_refusal_of_the_tep_frees_the_range_at_once),
 		engine_test(a_silent_tep_sends_the_range_to_quarantine),
