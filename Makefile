@@ -4,7 +4,7 @@
 BUILD ?= build/gcc
 LAB ?= config/lab/shared-address.yaml
 
-.PHONY: all build check bench bench-server clean fuzz install lab lint packages soak
+.PHONY: all build check chaos bench bench-server clean fuzz install lab lint packages soak
 
 all: build
 
@@ -38,6 +38,10 @@ fuzz: packages
 # The whole lab under mixed traffic for an hour, and whether anything grew: make soak SECONDS=60
 soak: build
 	@DSTM_BUILD=$(BUILD) tools/soak $(SECONDS)
+
+# kill -9 of server and TEP at random under load, and what must hold afterwards: make chaos ROUNDS=100 SEED=1
+chaos: build
+	@DSTM_BUILD=$(BUILD) tools/chaos --rounds $(or $(ROUNDS),1000) $(if $(SEED),--seed $(SEED))
 
 lint: packages
 	@tools/lint

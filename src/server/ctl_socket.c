@@ -84,8 +84,7 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 		(int)(server->config.auth.users.n + server->auth.users.n), "users_file",
 		server->config.auth.users_file, "unauthenticated",
 		(int)srv_listener_unauthenticated(server->listener), "prefixes",
-		(int)srv_gate_prefixes(server->gate), "records",
-		records_json(server));
+		(int)srv_gate_prefixes(server->gate), "records", records_json(server));
 }
 
 /* --- leases -------------------------------------------------------------------------------------- */

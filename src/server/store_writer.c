@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define DELIVERED_AT_ONCE 256 /* answers, before the event loop turns */
-#define RETRY_S 1 /* after a failure, where nobody else has anything to write */
+#define RETRY_S           1 /* after a failure, where nobody else has anything to write */
 
 /* One change on its way to the store and back. */
 struct change {
@@ -200,7 +200,8 @@ static void deliver_one(struct srv_writer *writer, struct change *change, const 
 	writer->n_open--;
 	report(writer, change->error, error);
 	if (change->token != NULL)
-		writer->done(writer->arg, change->token, change->unrecorded ? -ECANCELED : change->error);
+		writer->done(writer->arg, change->token,
+			change->unrecorded ? -ECANCELED : change->error);
 	free_change(change);
 }
 

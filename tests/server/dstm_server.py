@@ -63,10 +63,15 @@ class Server:
         path.write_text(yaml.safe_dump(self.config))
         return path
 
-    def start(self):
+    def launch(self, environment=None):
+        """Without waiting for it."""
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, BINARY, "-v", "-c", self.write_config()], stderr=log, stdout=log)
+                [*self.wrapper, BINARY, "-v", "-c", self.write_config()], stderr=log, stdout=log,
+                env=environment)
+
+    def start(self):
+        self.launch()
         self.port = wait_for(self.listen_port, "the control socket")
         return self
 

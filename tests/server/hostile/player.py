@@ -89,7 +89,8 @@ class Conversation:
 
     async def read(self, coroutine, what):
         try:
-            return await asyncio.wait_for(coroutine, PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                return await coroutine
         except TimeoutError:
             raise Unexpected(f"{what}: nothing came") from None
         except (ConnectionError, asyncio.IncompleteReadError) as error:
@@ -138,7 +139,8 @@ class Conversation:
 
     async def expect_silence(self):
         try:
-            data = await asyncio.wait_for(self.reader.read(READ_MAX), SILENCE_S)
+            async with asyncio.timeout(SILENCE_S):
+                data = await self.reader.read(READ_MAX)
         except TimeoutError:
             return
         raise Unexpected(f"silence: {data!r} came")

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+chaos [--rounds N] [--seed S] [--rate R]: kills server and TEP at random under load, and checks what must hold.
+
+No answered lease is lost, no range has two holders, and after every pause the tables of server and TEP are equal
+within five seconds. Prints its seed; the same seed kills in the same order.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
+
+# pylint: disable=wrong-import-position
+from .history import History  # noqa: E402
+from .load import Load  # noqa: E402
+from .world import QUARANTINE_S, World  # noqa: E402
+
+VICTIMS = [("server",)] * 5 + [("tep",)] * 4 + [("server", "tep")]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__.strip().splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--rate", type=int, default=500, help="transactions a second")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--folder", help="keep the store and the logs here")
+    return parser.parse_args()
+
+
+async def rounds(world, load, history, n, rng):
+    """Each round: a while of load, a kill. Now and then a pause to compare."""
+    between = max(1, min(n // 12, 20))
+    for number in range(1, n + 1):
+        await asyncio.sleep(rng.uniform(0, 0.6))
+        load.check()
+        world.check_running()
+        world.kill(rng.choice(VICTIMS))
+        if number % between and number != n:
+            continue
+        await world.level()
+        await asyncio.sleep(rng.uniform(0.2, 0.8))
+        await load.pause()
+        await world.level()
+        await world.compare(history)
+        print(f"round {number}: tables equal, {world.n_leases} leases", flush=True)
+        load.resume()
+
+
+async def play(folder, options):
+    rng = random.Random(options.seed)
+    history = History(QUARANTINE_S)
+    world = World(folder)
+    load = Load(world.port, history, options.seed, options.rate)
+    began = time.monotonic()
+    try:
+        world.start()
+        await world.level()
+        load.start()
+        await asyncio.sleep(1)
+        await rounds(world, load, history, options.rounds, rng)
+        load.check()
+    finally:
+        await load.stop()
+        world.stop()
+    took = time.monotonic() - began
+    done = sum(load.counts.values())
+    print(f"{options.rounds} rounds in {took:.0f} s, {done} transactions ({done / took:.0f}/s): " +
+          ", ".join(f"{n} {what}" for what, n in sorted(load.counts.items())))
+    print(f"tables equal after at most {world.slowest_s:.2f} s; no lease lost, no range with two holders")
+
+
+def main():
+    options = arguments()
+    if options.seed is None:
+        options.seed = random.randrange(1 << 32)
+    print(f"chaos: seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="dstm-chaos-") as folder:
+        folder = Path(options.folder or folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            asyncio.run(play(folder, options))
+        except AssertionError as error:
+            sys.exit(f"chaos: seed {options.seed}: {error}")
+
+
+main()
