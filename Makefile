@@ -39,9 +39,11 @@ fuzz: packages
 soak: build
 	@DSTM_BUILD=$(BUILD) tools/soak $(SECONDS)
 
-# kill -9 of server and TEP at random under load, and what must hold afterwards: make chaos ROUNDS=100 SEED=1
+# kill -9 of server and TEP at random under load, and what must hold afterwards; then with a disk that fails, too:
+# make chaos ROUNDS=100 SEED=1
 chaos: build
 	@DSTM_BUILD=$(BUILD) tools/chaos --rounds $(or $(ROUNDS),1000) $(if $(SEED),--seed $(SEED))
+	@DSTM_BUILD=$(BUILD) tools/chaos --rounds $(or $(ROUNDS),1000) $(if $(SEED),--seed $(SEED)) --faults
 
 lint: packages
 	@tools/lint

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
-chaos [--rounds N] [--seed S] [--rate R]: kills server and TEP at random under load, and checks what must hold.
+chaos [--rounds N] [--seed S] [--rate R] [--faults]: kills server and TEP at random under load, and checks what must
+hold. With --faults, the disk under the server's store fails at random, too.
 
 No answered lease is lost, no range has two holders, and after every pause the tables of server and TEP are equal
 within five seconds. Prints its seed; the same seed kills in the same order.
@@ -17,10 +18,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
 
 # pylint: disable=wrong-import-position
+from iofault import Faults  # noqa: E402
 from .history import History  # noqa: E402
 from .load import Load  # noqa: E402
 from .world import QUARANTINE_S, World  # noqa: E402
 
+FAULTS = ("write_eio", "write_enospc", "sync_eio", "short", "torn", "truncate_eio")
 VICTIMS = [("server",)] * 5 + [("tep",)] * 4 + [("server", "tep")]
 
 
@@ -29,8 +32,19 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--rate", type=int, default=500, help="transactions a second")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--faults", action="store_true", help="I/O errors, full disk, torn writes")
     parser.add_argument("--folder", help="keep the store and the logs here")
     return parser.parse_args()
+
+
+async def disturb(world, rng):
+    """The disk fails for a while, now and then or always; or server and TEP are killed as ever."""
+    if world.faults is not None and rng.random() < 0.7:
+        world.faults.set(rng.choice(FAULTS), rng.choice((1, 2, 5, 20)))
+        await asyncio.sleep(rng.uniform(0, 0.5))
+        world.faults.clear()
+        return
+    world.kill(rng.choice(VICTIMS))
 
 
 async def rounds(world, load, history, n, rng):
@@ -40,7 +54,7 @@ async def rounds(world, load, history, n, rng):
         await asyncio.sleep(rng.uniform(0, 0.6))
         load.check()
         world.check_running()
-        world.kill(rng.choice(VICTIMS))
+        await disturb(world, rng)
         if number % between and number != n:
             continue
         await world.level()
@@ -55,7 +69,7 @@ async def rounds(world, load, history, n, rng):
 async def play(folder, options):
     rng = random.Random(options.seed)
     history = History(QUARANTINE_S)
-    world = World(folder)
+    world = World(folder, Faults(folder) if options.faults else None)
     load = Load(world.port, history, options.seed, options.rate)
     began = time.monotonic()
     try:

@@ -7,6 +7,7 @@ import time
 
 from dstm_server import Server
 from dstm_tep import Tep, free_port
+from iofault import TORN_STATUS
 
 QUARANTINE_S = 2
 LEVEL_S = 5  # after this their tables are equal
@@ -15,13 +16,14 @@ START_S = 30
 
 
 class World:
-    """preload: a library for the server alone, as dstm_server's environment has it."""
+    """faults: of the server's disk (iofault.py), or None."""
 
-    def __init__(self, folder, environment=None):
+    def __init__(self, folder, faults=None):
         self.tep = Tep(folder)
         self.server = Server(folder, [self.tep])
         self.port = free_port()
-        self.environment = environment
+        self.faults = faults
+        self.server.environment = faults.environment if faults else None
         self.server.config["listen"] = [f"[::1]:{self.port}"]
         self.server.config["pools"][0]["prefix"] = "198.51.100.0/28"
         self.server.config["records"] = {"file": str(folder / "records.jsonl")}
@@ -31,26 +33,22 @@ class World:
 
     def start(self):
         self.tep.launch()
-        self.launch_server()
-
-    def launch_server(self):
-        self.server.launch(self.environment)
+        self.server.launch()
 
     def kill(self, names):
         for name in names:
             getattr(self, name).stop(signal.SIGKILL)
         for name in names:
-            if name == "tep":
-                self.tep.launch()
-            else:
-                self.launch_server()
+            getattr(self, name).launch()
 
     def stop(self):
         self.server.stop(signal.SIGKILL)
         self.tep.stop(signal.SIGKILL)
 
     def check_running(self):
-        """A program that ended without being killed has a bug."""
+        """A program that ended without being killed has a bug, unless it ended in a torn write."""
+        if self.faults is not None and self.server.process.poll() == TORN_STATUS:
+            self.server.launch()
         for process, log in ((self.server.process, self.server.log), (self.tep.process, self.tep.log)):
             assert process.poll() is None, f"ended with {process.poll()}: {log()[-3000:]}"
 

@@ -41,6 +41,7 @@ class Server:
     def __init__(self, folder, teps):
         self.folder = folder
         self.process = None
+        self.environment = None  # ours
         self.port = None
         self.wrapper = []  # a command to start it by
         self.config = {
@@ -63,12 +64,12 @@ class Server:
         path.write_text(yaml.safe_dump(self.config))
         return path
 
-    def launch(self, environment=None):
+    def launch(self):
         """Without waiting for it."""
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, BINARY, "-v", "-c", self.write_config()], stderr=log, stdout=log,
-                env=environment)
+                env=self.environment)
 
     def start(self):
         self.launch()
