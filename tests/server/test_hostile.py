@@ -53,7 +53,7 @@ class World:
         self.tep = Tep(folder, tep_users())
         self.server = prepare(folder / "server", self.tep)
         self.hasty = prepare(folder / "hasty", self.tep)
-        self.hasty.config["limits"].update(auth_timeout_s=1, message_timeout_s=1)
+        self.hasty.config["limits"].update(auth_timeout_s=2, message_timeout_s=2)
         self.strict = prepare(folder / "strict", self.tep)
         self.strict.config["auth"]["require_peer_address"] = True
         self.servers = [self.server, self.hasty, self.strict]
