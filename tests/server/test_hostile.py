@@ -2,7 +2,7 @@
 """
 Every case of hostile/ against the real server and the real TEP: its code or a clean close, and nothing is left.
 
-All cases are played at once before the first test, twice: after the first pass nothing may grow any more.
+All cases are played at once before the first test, and once more: after the first pass nothing may grow any more.
 Cites R80, R84, R99, R104, R106, R108, D1, D2, D4, D5, D6 and D7.
 """
 
@@ -27,7 +27,9 @@ POOL = "198.51.100.0/26"
 AT_ONCE = 64
 TEP_AT_ONCE = 8  # it keeps 16 connections that have not authenticated
 GROWTH_KB = 1024
+# Memory is compared between two passes; the address sanitizer keeps what was freed, and one is enough.
 IS_SANITIZED = "fuzz" in os.environ.get("DSTM_BUILD", "")
+PASSES = 1 if IS_SANITIZED else 2
 
 
 def tep_users():
@@ -157,8 +159,8 @@ def fixture_world(tmp_path_factory):
         words = world.words()
         world.tidy()
         world.ledgers.append(world.ledger())
-        world.play(words)
-        world.play(words)
+        for _ in range(PASSES):
+            world.play(words)
         yield world
     finally:
         world.stop()
@@ -178,7 +180,7 @@ def test_there_are_at_least_500_inputs():
 
 
 def test_descriptors_threads_leases_and_bindings_are_as_they_were(world):
-    start, _, end = world.ledgers
+    start, *_, end = world.ledgers
     for name in (*SERVERS, "tep"):
         assert end[name]["descriptors"] == start[name]["descriptors"], name
         assert end[name]["threads"] == start[name]["threads"], name
@@ -186,7 +188,7 @@ def test_descriptors_threads_leases_and_bindings_are_as_they_were(world):
     assert end["bindings"] == start["bindings"] == 1
 
 
-@pytest.mark.skipif(IS_SANITIZED, reason="the address sanitizer keeps what was freed")
+@pytest.mark.skipif(IS_SANITIZED, reason="one pass")
 def test_the_second_pass_needs_no_more_memory_than_the_first(world):
     _, first, second = world.ledgers
     for name in (*SERVERS, "tep"):
