@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The inside of the engine, shared by its parts: what is asked (engine.c), what is done about it step by
- * step (engine_job.c), what a lease goes through (engine_lease.c), and which TEP it goes through
- * (engine_tep.c). Nobody else includes this.
+ * The inside of the engine, shared by its parts: who asks (engine.c), what is asked (engine_request.c), what
+ * is done about it step by step (engine_job.c), what a lease goes through (engine_lease.c), and which TEP
+ * it goes through (engine_tep.c). Nobody else includes this.
  */
 #pragma once
 
@@ -62,6 +62,8 @@ static inline void srv_engine_count(struct srv_engine *engine, enum srv_counter 
 /* Answers the request that the session is at with an error. */
 void srv_engine_refuse(
 	struct srv_engine *engine, struct srv_session *session, enum tsp_status status);
+/* Sends the client on to the other servers, whatever room there is. */
+void srv_engine_redirect(struct srv_engine *engine, struct srv_session *session);
 /* Sends a message to the session, with lifetimes as its wire has them. */
 void srv_engine_send(
 	struct srv_engine *engine, struct srv_session *session, const struct tsp_msg *msg);
@@ -74,6 +76,12 @@ static inline const struct srv_engine_ops *srv_engine_ops_of(const struct srv_en
 {
 	return engine->params.ops;
 }
+
+/* --- engine_request.c --- */
+
+/* True: a job will answer the request. */
+bool srv_engine_handle(struct srv_engine *engine, struct srv_session *session,
+	const struct tsp_msg *msg, int64_t now_ms);
 
 /* --- engine_job.c --- */
 
