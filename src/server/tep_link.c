@@ -418,6 +418,7 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 		.auth = &link->auth,
 		.limits = tsp_conn_default_limits,
 		.generation = TSP_GENERATION_2,
+		.parser = link->params.parser,
 		.tls = link->params.tls_name != NULL ? *link->params.tls : NULL,
 		.tls_name = link->params.tls_name,
 		.parser = link->params.parser,
