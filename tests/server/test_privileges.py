@@ -6,11 +6,12 @@ import pwd
 import re
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from dstm_server import A, B, BINARY, WAIT_S, wait_for
+from dstm_server import A, B, BINARY, WAIT_S, Server, wait_for
 from tsp_peers import address_xml
 
 USER = "nobody"
@@ -18,14 +19,16 @@ UNIT = BINARY.parents[2] / "config/dstm-server.service"
 
 
 @pytest.fixture(name="owned")
-def fixture_owned(server, tmp_path):
-    """A server whose folder belongs to an ordinary user, down from the root."""
+def fixture_owned(tep):
+    """A server whose folder belongs to an ordinary user, who can reach it."""
     who = pwd.getpwnam(USER)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
-    os.chown(tmp_path, who.pw_uid, who.pw_gid)
-    server.config["user"] = USER
-    return server
+    with tempfile.TemporaryDirectory(prefix="dstm-owned-") as folder:
+        os.chown(folder, who.pw_uid, who.pw_gid)
+        server = Server(Path(folder), [tep])
+        server.config["user"] = USER
+        yield server
+        server.stop(signal.SIGKILL)
+        print(server.log())
 
 
 def tree(pid):
