@@ -421,7 +421,6 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 		.parser = link->params.parser,
 		.tls = link->params.tls_name != NULL ? *link->params.tls : NULL,
 		.tls_name = link->params.tls_name,
-		.parser = link->params.parser,
 	};
 
 	/* A reload may have taken away what an old TEP was reached with. */
