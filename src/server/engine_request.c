@@ -101,7 +101,6 @@ static enum progress begun(struct srv_engine *engine, struct srv_session *sessio
 static enum progress refuse_for_quota(
 	struct srv_engine *engine, struct srv_session *session, const struct srv_wish *wish)
 {
-	srv_engine_count(engine, SRV_COUNT_OVER_QUOTA);
 	engine->params.ops->over_quota(engine->params.arg, &wish->client_v6, session->user);
 	return refuse(engine, session, TSP_STATUS_BUSY);
 }
