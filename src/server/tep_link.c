@@ -256,38 +256,37 @@ static void hang_up(struct srv_tep_link *link, const char *why)
 	lost(link, why);
 }
 
+/* It keeps its place, but nobody waits for it any more. */
+static void stop_waiting(struct srv_tep_link *link, struct srv_tep_request *request, int64_t now_ms)
+{
+	if (request->token == NULL || request->deadline_ms > now_ms)
+		return;
+	count(link, SRV_COUNT_TEP_TIMEOUTS);
+	tell(link, request, SRV_TEP_LOST, NULL);
+}
+
+static void give_up_sent(struct srv_tep_link *link, int64_t now_ms)
+{
+	struct srv_tep_request *request;
+
+	TAILQ_FOREACH(request, &link->sent, link)
+		stop_waiting(link, request, now_ms);
+}
+
 /* A delete is sent all the same: nobody else would take the binding away. */
 static void give_up_unsent(struct srv_tep_link *link, int64_t now_ms)
 {
-	struct request_list late = TAILQ_HEAD_INITIALIZER(late);
 	struct srv_tep_request *request, *next;
 
 	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
 		next = TAILQ_NEXT(request, link);
 		if (request->deadline_ms > now_ms)
 			break;
+		stop_waiting(link, request, now_ms);
 		if (request->kind == SRV_TEP_DELETE)
 			continue;
 		take_unsent(link, request);
-		TAILQ_INSERT_TAIL(&late, request, link);
-	}
-	while ((request = TAILQ_FIRST(&late)) != NULL) {
-		TAILQ_REMOVE(&late, request, link);
-		count(link, SRV_COUNT_TEP_TIMEOUTS);
-		finish(link, request, SRV_TEP_LOST, NULL);
-	}
-}
-
-/* They keep their places, but nobody waits for them any more. */
-static void stop_waiting(struct srv_tep_link *link, struct request_list *requests, int64_t now_ms)
-{
-	struct srv_tep_request *request;
-
-	TAILQ_FOREACH(request, requests, link) {
-		if (request->token == NULL || request->deadline_ms > now_ms)
-			continue;
-		count(link, SRV_COUNT_TEP_TIMEOUTS);
-		tell(link, request, SRV_TEP_LOST, NULL);
+		free(request);
 	}
 }
 
@@ -301,9 +300,8 @@ static void on_check(evutil_socket_t fd, short what, void *arg)
 		now_ms - link->progress_ms >= (int64_t)link->params.timeout_s * 1000)
 		hang_up(link, "it does not answer");
 	link->telling = true;
+	give_up_sent(link, now_ms);
 	give_up_unsent(link, now_ms);
-	stop_waiting(link, &link->sent, now_ms);
-	stop_waiting(link, &link->unsent, now_ms);
 	link->telling = false;
 	pump(link);
 }

@@ -190,7 +190,7 @@ static void on_parser_answer(void *arg, const struct tsp_parsed *parsed)
 
 static void on_body(struct tsp_conn *conn)
 {
-	struct tsp_parsed parsed;
+	struct tsp_parsed parsed = {0};
 	size_t len;
 
 	if (conn->params.parser == NULL) {
