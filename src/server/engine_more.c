@@ -26,14 +26,14 @@ static struct srv_lease *set_ranges(
 	return now;
 }
 
-/* Units of the lease's address besides those that it has. */
+/* Units of the lease's address besides those that it has; by a plan (RFC 7422) there are none. */
 static bool take_more(const struct srv_engine_pool *pool, const struct srv_lease *lease,
 	const struct srv_wish *wish, struct lease *extra)
 {
 	uint32_t n_units = srv_pool_units_for(pool->pool, wish->ports);
 
 	*extra = lease->lease;
-	return lease->lease.n_ranges + n_units <= LEASE_RANGES_MAX &&
+	return !pool->is_deterministic && lease->lease.n_ranges + n_units <= LEASE_RANGES_MAX &&
 	       srv_pool_take_at(pool->pool, lease->lease.v4, n_units, extra) == 0;
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from dstm_server import BINARY, ROOT, WAIT_S, wait_for
+from tsp_peers import address_xml
 
 DSTMCTL = ROOT / os.environ.get("DSTM_BUILD", "build/gcc") / "src/ctl/dstmctl"
 POOL = {"name": "plan", "prefix": "198.51.100.0/31", "block_size": 16384, "tep": "tep0",
@@ -51,6 +52,17 @@ def test_a_block_is_one_subscribers_even_when_others_have_none(plan, tep):
     assert plan.anonymous("1.0").create("2001:db8:8::1").code == 306
     assert plan.anonymous("1.0").create("2001:db8:7::2").code == 306
     assert plan.anonymous("1.0").create("2001:db8:7:4000::1").code == 200
+    client.close()
+
+
+def test_a_plan_gives_no_more_ports_than_its_one_block(plan, tep):
+    """R58 ends here: a second block would be another subscriber's."""
+    plan.start().wait_level()
+    client, info = plan.lease("2001:db8:7::1", version="1.0")
+    more = client.ask("create", address_xml(info.address("client", "ipv4"), "2001:db8:7::1", info.ports)
+                      + '<ports count="1024"/>')
+    assert more.code != 200 or more.ports == info.ports
+    assert len(tep.table) == 1 and plan.ctl("pools")["items"][0]["leased"] == 1
     client.close()
 
 
