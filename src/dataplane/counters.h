@@ -18,19 +18,19 @@
 #include <stdint.h>
 
 /* Fragments of one kind, in the order of enum dp_frag_fault. */
-#define DP_FRAG_DROP_ROWS(X, KIND, kind, packet)                                                  \
-	X(KIND##_FRAG_TIMEOUT, kind "_frag_timeout",                                              \
-		"A fragment of " packet " whose others did not come in time.")                    \
-	X(KIND##_FRAG_EVICTED, kind "_frag_evicted",                                              \
-		"A fragment of " packet " that waited the longest when room was needed.")         \
-	X(KIND##_FRAG_OVERLAP, kind "_frag_overlap",                                              \
-		"A fragment of " packet " some of whose fragments overlap (RFC 5722).")           \
-	X(KIND##_FRAG_DUPLICATE, kind "_frag_duplicate",                                          \
-		"A fragment of " packet " that came before, octet for octet.")                    \
-	X(KIND##_FRAG_MALFORMED, kind "_frag_malformed",                                          \
-		"A fragment of " packet " with an impossible length or place, or ECN marks that " \
-		"contradict each other.")                                                         \
-	X(KIND##_FRAG_TOO_MANY, kind "_frag_too_many",                                            \
+#define DP_FRAG_DROP_ROWS(X, KIND, kind, packet)                                          \
+	X(KIND##_FRAG_TIMEOUT, kind "_frag_timeout",                                      \
+		"A fragment of " packet " whose others did not come in time.")            \
+	X(KIND##_FRAG_EVICTED, kind "_frag_evicted",                                      \
+		"A fragment of " packet " that waited the longest when room was needed.") \
+	X(KIND##_FRAG_OVERLAP, kind "_frag_overlap",                                      \
+		"A fragment of " packet " some of whose fragments overlap (RFC 5722).")   \
+	X(KIND##_FRAG_DUPLICATE, kind "_frag_duplicate",                                  \
+		"A fragment of " packet " that came before, octet for octet.")            \
+	X(KIND##_FRAG_MALFORMED, kind "_frag_malformed",                                  \
+		"A fragment of " packet " with an impossible length or place, too long "  \
+		"for a packet buffer, or with ECN marks that contradict each other.")     \
+	X(KIND##_FRAG_TOO_MANY, kind "_frag_too_many",                                    \
 		"A fragment of " packet " in more than 64 fragments.")
 
 #define DP_DROP_ROWS(X)                                                                            \

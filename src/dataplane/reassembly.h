@@ -15,6 +15,7 @@
  *			(RFC 5722, RFC 8200 section 4.5; for IPv4, too); an exact copy is only dropped
  *	time		timeout_ms after its first fragment came, whatever came since
  *	order		any; atomic fragments do not come here (RFC 6946)
+ *	length		a fragment lies in one buffer; a longer one, which came in fragments itself, is refused
  *
  * A whole packet lies in one buffer if it fits there, and always with its first DP_CONTIGUOUS octets; the
  * rest is chained. Only the owning worker calls these, and all in the same time.

@@ -367,6 +367,11 @@ void join_v4(struct model *model, const struct arrival *a)
 	struct model_waiting *w;
 	uint8_t *frame;
 
+	if (a->was_fragment &&
+		a->len + FRAGMENT > ONE_BUFFER) { /* with the header that is gone by now */
+		drop(model, a, dp_frag_drop(kind, DP_FRAG_MALFORMED));
+		return;
+	}
 	memcpy(fragment.key + 32, a->v4 + 12, 8);
 	memcpy(fragment.key + 40, a->v4 + 4, 2);
 	fragment.key[44] = a->v4[9];

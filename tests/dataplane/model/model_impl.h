@@ -10,6 +10,7 @@
 #define ETHER      14
 #define V6_HEADER  40
 #define FRAGMENT   8 /* octets of an IPv6 fragment header */
+#define ONE_BUFFER 2048 /* octets: a longer fragment, which others brought in pieces, is refused */
 #define PROTO_ICMP 1
 #define PROTO_TCP  6
 #define PROTO_UDP  17
