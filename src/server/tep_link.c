@@ -335,10 +335,18 @@ static void become_level(struct srv_tep_link *link)
 	log_info("TEP %s: connected and level, %u leases", link->params.name, link->n_level);
 }
 
+/* A binding ends by itself, often before our delete comes: there is nothing any more, as we wanted. */
+static bool is_gone_already(const struct srv_tep_request *request, const struct tsp_msg *msg)
+{
+	return request->kind == SRV_TEP_DELETE &&
+	       msg->code == tsp_code(TSP_STATUS_UNAVAILABLE, TSP_GENERATION_2);
+}
+
 static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 {
 	bool is_good = msg->status == TSP_STATUS_OK || msg->status == TSP_STATUS_NONE;
 	struct srv_tep_request *request = TAILQ_FIRST(&link->sent);
+	bool is_refused;
 	char text[LEASE_STRLEN];
 	enum srv_tep_request_kind kind;
 
@@ -350,7 +358,8 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 	link->n_sent--;
 	link->progress_ms = clock_boot_ms();
 	kind = request->kind;
-	if (!is_good) {
+	is_refused = !is_good && !is_gone_already(request, msg);
+	if (is_refused) {
 		count(link, SRV_COUNT_TEP_REFUSALS);
 		log_warn("TEP %s: %s refused: %u %s", link->params.name,
 			kind == SRV_TEP_BEGIN || kind == SRV_TEP_END
@@ -358,8 +367,8 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 				: lease_format(&request->lease, text),
 			msg->code, tsp_status_text(msg->status));
 	}
-	finish(link, request, is_good ? SRV_TEP_DONE : SRV_TEP_REFUSED, is_good ? msg : NULL);
-	if ((kind == SRV_TEP_BEGIN || kind == SRV_TEP_END) && !is_good)
+	finish(link, request, is_refused ? SRV_TEP_REFUSED : SRV_TEP_DONE, is_good ? msg : NULL);
+	if ((kind == SRV_TEP_BEGIN || kind == SRV_TEP_END) && is_refused)
 		return hang_up(link, "it refuses to get level");
 	if (kind == SRV_TEP_END)
 		become_level(link);

@@ -258,6 +258,16 @@ def test_an_expired_lease_is_deleted_at_the_tep_and_at_an_open_session(server, t
     assert client.create(A).ports == info.ports
 
 
+def test_a_binding_that_ended_by_itself_is_no_refusal(server, tep):
+    """S1: the TEP holds the end, too, and is often there first."""
+    server.start().wait_level()
+    server.lease(A, lifetime=1)
+    tep.table.clear()
+    wait_for(lambda: tep.seen("delete"), "the delete at the TEP")
+    server.lease(B)
+    assert server.counter("tep-refusals") == 0 and "refused" not in server.log()
+
+
 def test_a_lease_that_generation_2_rejects_or_does_not_accept_is_undone(server, tep):
     server.start().wait_level()
     for end in (Client.reject, Client.close):

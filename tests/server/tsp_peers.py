@@ -371,7 +371,7 @@ class ScriptedTep:
             if self.named is not None:
                 self.named.add(key)
         elif self.table.pop(key, None) is None:
-            return "310 Unknown\r\n"
+            return "301 Unavailable\r\n"
         lifetime = f' lifetime="{message.lifetime}"' if message.action == "create" else ""
         return (f'200 Success\r\n<tunnel action="info" type="v4v6"{lifetime}>'
                 f"<server>{address_xml(self.V4, self.V6)}</server>"
