@@ -66,8 +66,8 @@ static enum dp_frag_result add(
 	memset(to, 0xee, HEADER + len + 3); /* 3 octets of padding */
 	for (uint32_t i = 0; i < len; i++)
 		to[HEADER + i] = octet_at(id, offset + i);
-	result = dp_reassembly_add(&ctx, table, &frag, dp_reassembly_place(table, &frag.key), m,
-		&whole, &fault);
+	result = dp_reassembly_add(
+		&ctx, table, &frag, dp_reassembly_place(table, &frag.key), m, &whole, &fault);
 	if (result == DP_FRAG_REFUSED)
 		rte_pktmbuf_free(m);
 	return result;
