@@ -227,6 +227,13 @@ int64_t srv_engine_next_ms(const struct srv_engine *engine);
 /* Ends what is due, at most SRV_TICK_LEASES; the others are due still. */
 void srv_engine_tick(struct srv_engine *engine, int64_t now_ms);
 
+/*
+ * A TEP asks who holds an address and port (R72 to R74, D2). answer: the binding, or UNAVAILABLE: nobody, or a
+ * pool that the TEP does not serve.
+ */
+void srv_engine_query(const struct srv_engine *engine, uint32_t tep, const struct tsp_msg *query,
+	int64_t now_ms, struct tsp_msg *answer);
+
 /* For those who show or announce leases. */
 const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine);
 

@@ -135,9 +135,17 @@ static enum srv_tep_list next_lease(void *arg, uint32_t tep, uint32_t *cursor, s
 	return SRV_TEP_LIST_END;
 }
 
+static void on_query(void *arg, uint32_t tep, const struct tsp_msg *query, struct tsp_msg *answer)
+{
+	const struct srv_server *server = arg;
+
+	srv_engine_query(server->engine, tep, query, clock_boot_ms(), answer);
+}
+
 static const struct srv_tep_link_ops link_ops = {
 	.answered = on_tep_answered,
 	.next_lease = next_lease,
+	.query = on_query,
 };
 
 /* What ends by the thousand waits for the TEPs and the disk: requests of clients come in between. */

@@ -377,15 +377,15 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 
 static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
 {
-	static const struct tsp_msg unknown = {.status = TSP_STATUS_UNAVAILABLE};
 	struct srv_tep_link *link = arg;
+	struct tsp_msg answer;
 
 	if (link == NULL)
 		return;
-	if (msg->action == TSP_ACTION_QUERY && msg->status == TSP_STATUS_NONE)
-		tsp_conn_send(conn, &unknown);
-	else
-		on_answer(link, msg);
+	if (msg->action != TSP_ACTION_QUERY || msg->status != TSP_STATUS_NONE)
+		return on_answer(link, msg);
+	link->params.ops->query(link->params.arg, link->params.tep, msg, &answer);
+	tsp_conn_send(conn, &answer);
 }
 
 static void on_more(evutil_socket_t fd, short what, void *arg)

@@ -48,6 +48,8 @@ struct srv_tep_link_ops {
 	 */
 	enum srv_tep_list (*next_lease)(
 		void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease);
+	/* The TEP asks who holds an address; the answer is sent at once. */
+	void (*query)(void *arg, uint32_t tep, const struct tsp_msg *query, struct tsp_msg *answer);
 };
 
 struct srv_tep_link_params {
@@ -60,7 +62,7 @@ struct srv_tep_link_params {
 	const char *tls_name; /* whom the TEP's certificate is for; NULL: no TLS */
 	struct ssl_ctx_st **tls; /* borrowed; for every dial, as it is then */
 	uint32_t timeout_s;
-	uint32_t tep; /* its number, for next_lease */
+	uint32_t tep; /* its number, for next_lease and query */
 	const struct srv_tep_link_ops *ops;
 	void *arg;
 	struct srv_counters *counters;

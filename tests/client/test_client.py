@@ -495,7 +495,7 @@ def test_sighup_takes_a_changed_configuration(bench, server, make_client):
     client.wait_bound()
     client.signal(signal.SIGHUP)
     wait_for(lambda: "nothing changed" in client.log.read_text(), "the first reload")
-    assert server.actions() == ["create", "accept"]
+    wait_for(lambda: server.actions() == ["create", "accept"], "the lease to be accepted, once")
     client.config.write_text("nonsense: 1\n")
     client.signal(signal.SIGHUP)
     wait_for(lambda: "nonsense" in client.log.read_text(), "the refusal")

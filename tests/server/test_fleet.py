@@ -108,3 +108,29 @@ def test_a_range_is_not_given_again_while_a_lost_tep_may_forward_it(fleet, teps)
     wait_for(lambda: fleet.ctl("pools")["items"][0]["free"] == 1, "the old binding's end")
     assert fleet.lease(B).address("server", "ipv6") == V6[1]
     teps[0].start()
+
+
+def test_a_tep_may_ask_who_holds_a_port(fleet, teps):
+    """R72 to R74, D2: the holder and no other, and only to a TEP that serves the pool."""
+    fleet.config["pools"][0]["teps"] = ["tep0"]
+    fleet.config["pools"].append({"name": "whole", "prefix": "203.0.113.9/32", "mode": "exclusive",
+                                  "tep": "tep0"})
+    fleet.start().wait_level()
+    (first, last), = fleet.lease(A).ports
+    fleet.lease(B, want="")
+    for port in (first, last):
+        found = teps[0].query("198.51.100.7", (port, port))
+        assert found.code == 200 and found.action == "info"
+        assert found.address("server", "ipv6") == A
+        assert found.ports_of("server") == ((first, last),)
+        assert found.address("client", "ipv6") == V6[0]
+        assert 0 < found.lifetime <= 3600
+    whole = teps[0].query("203.0.113.9")
+    assert whole.address("server", "ipv6") == B and whole.ports_of("server") == ()
+    # Another's port, a port that is never given out, a shared address without a port, no address of ours.
+    for v4, ports in (("198.51.100.7", [(last + 1 & 0xffff, last + 1 & 0xffff)]),
+                      ("198.51.100.7", [(80, 80)]), ("198.51.100.7", []), ("192.0.2.1", [])):
+        assert teps[0].query(v4, *ports).code == 301
+    assert teps[0].query("198.51.100.7", (first, last)).code == 500
+    assert teps[1].query("198.51.100.7", (first, first)).code == 301
+    assert fleet.counter("tep-refusals") == 0

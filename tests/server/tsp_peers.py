@@ -46,10 +46,13 @@ class Message:
         found = self.tunnel.find(f"{party}/address[@type='{family}']")
         return None if found is None else found.text
 
+    def ports_of(self, party):
+        return tuple((int(p.get("start")), int(p.get("end")))
+                     for p in self.tunnel.findall(f"{party}/ports") if p.get("start"))
+
     @property
     def ports(self):
-        return tuple((int(p.get("start")), int(p.get("end")))
-                     for p in self.tunnel.findall("client/ports") if p.get("start"))
+        return self.ports_of("client")
 
 
 def frame(text):
@@ -252,6 +255,7 @@ class ScriptedTep:
         self.refuse_list = False
         self.delay_s = 0
         self.requests = []
+        self.answers = []  # to its own queries
         self.table = {}
         self.named = None
         self.sessions = 0
@@ -344,6 +348,9 @@ class ScriptedTep:
 
     def handle(self, stream, message):
         time.sleep(self.delay_s)
+        if message.code is not None:
+            self.answers.append(message)
+            return
         with self.lock:
             self.requests.append(message)
             answer = self.apply(message)
@@ -377,6 +384,17 @@ class ScriptedTep:
                 f"<server>{address_xml(self.V4, self.V6)}</server>"
                 f"<client>{address_xml(key[0], message.address('client', 'ipv6'), key[1])}"
                 "</client></tunnel>")
+
+    def query(self, v4, *ports):
+        """Asks the server who holds it (R73); the answer."""
+        n = len(self.answers)
+        self.stream.send(frame('<tunnel action="query" type="v4v6">'
+                               f"<server>{address_xml(v4, (), ports)}</server>"
+                               f"<client>{address_xml(self.V4, self.V6)}</client></tunnel>"))
+        deadline = time.monotonic() + 20
+        while len(self.answers) == n and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.answers[n]
 
     def seen(self, action):
         with self.lock:
