@@ -56,13 +56,18 @@ static int open_new(struct edit *edit)
 	}
 }
 
+/* A file that is not there yet has no text. */
 static int read_old(struct edit *edit)
 {
 	int fd = open(edit->path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
+	if (fd < 0 && errno == ENOENT) {
+		edit->text = strdup("");
+		return edit->text != NULL ? 0 : -ENOMEM;
+	}
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return -errno;
 	if (fstat(fd, &edit->owner) < 0)
 		goto fail;
 	edit->text = malloc(edit->owner.st_size + 1);
@@ -153,8 +158,7 @@ static int change(struct edit *edit, const char *name, const char *line, bool *e
 		ret = fail(error, edit->path, "cannot be read", -ret);
 		goto out;
 	}
-	ret = tsp_users_parse(
-		edit->path, edit->text != NULL ? edit->text : "", edit->len, &users, error);
+	ret = tsp_users_parse(edit->path, edit->text, edit->len, &users, error);
 	if (ret < 0)
 		goto out;
 	old = tsp_users_find(&users, name);
