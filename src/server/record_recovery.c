@@ -36,7 +36,7 @@ static void take_open(void *arg, uint64_t id, uint32_t v4)
 		last->n_ranges++;
 		return;
 	}
-	if (recovery->n_open == recovery->size) {
+	if (recovery->open == NULL || recovery->n_open == recovery->size) {
 		size_t size = recovery->size == 0 ? 1024 : 2 * recovery->size;
 		struct open_lease *open = realloc(recovery->open, size * sizeof(*open));
 

@@ -147,7 +147,7 @@ static const struct config_section client_section = {
 #define COUNT(name, default_value)                                           \
 	{                                                                    \
 		CONFIG_U32, offsetof(struct srv_config_limits, name), #name, \
-			.value = default_value, .max = 1000000000            \
+			.value = (default_value), .max = 1000000000          \
 	}
 
 static const struct config_key limit_keys[] = {
