@@ -129,7 +129,7 @@ static void a_torn_line_is_closed_before_the_next_one(void **state)
 {
 	const struct place *place = *state;
 	struct srv_recorder *recorder;
-	uint64_t ids[8];
+	uint64_t ids[8] = {0};
 	FILE *file = fopen(place->path, "we");
 
 	fputs("{\"time\":\"2026-01-31T12:00:", file);

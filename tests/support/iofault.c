@@ -74,7 +74,7 @@ static int note(const char *path, int fd)
 	return fd;
 }
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 static int open_real(const char *path, int flags, mode_t mode)
 {
