@@ -190,10 +190,9 @@ int srv_doors_prepare(struct srv_doors *doors, const struct srv_config *config,
 	uint32_t n = config->listen.n + config->listen_tls.n + config->listen_minutes.n;
 	int ret = 0;
 
-	*change = (struct srv_doors_change){
-		.doors = calloc(n, sizeof(struct srv_door *)),
-		.kinds = calloc(n, sizeof(*change->kinds)),
-	};
+	*change = (struct srv_doors_change){0};
+	change->doors = calloc(n, sizeof(struct srv_door *));
+	change->kinds = calloc(n, sizeof(*change->kinds));
 	if (change->doors == NULL || change->kinds == NULL) {
 		snprintf(error->text, sizeof(error->text), "listen: out of memory");
 		ret = -ENOMEM;
