@@ -77,6 +77,7 @@ struct srv_pool_tep {
 
 struct srv_engine_pool {
 	struct srv_pool *pool;
+	uint32_t blocks_per_lease; /* for who asks for no number of ports; 0: one */
 	bool is_deterministic; /* plan says who gets what; else it is by lot */
 	struct srv_deterministic plan;
 	enum srv_pool_level level; /* how full it was said to be */

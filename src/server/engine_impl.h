@@ -187,6 +187,8 @@ bool srv_lease_is_served(const struct srv_engine *engine, const struct srv_lease
 	const struct srv_wish *wish);
 /* Somebody else has the ranges now: whoever had them before is forgotten (S23). */
 void srv_lease_forget_former(struct srv_engine *engine, const struct lease *lease);
+/* How many units of the pool a wish is for. */
+uint32_t srv_pool_units_wished(const struct srv_engine_pool *pool, const struct srv_wish *wish);
 /* True when the pool may serve the wish: its kind of address, and its clients. */
 bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *wish);
 

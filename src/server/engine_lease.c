@@ -56,11 +56,18 @@ static bool is_as_planned(const struct srv_engine_pool *pool, const struct lease
 		       port_range_equal(lease->ranges[0], planned.ranges[0]));
 }
 
+uint32_t srv_pool_units_wished(const struct srv_engine_pool *pool, const struct srv_wish *wish)
+{
+	bool of_any_size = wish->ports == 0 && pool->blocks_per_lease > 1;
+
+	return of_any_size ? pool->blocks_per_lease : srv_pool_units_for(pool->pool, wish->ports);
+}
+
 /* Units for lease, whose client is set. Returns 0 or less. */
 static int take_units(
 	const struct srv_engine_pool *pool, const struct srv_wish *wish, struct lease *lease)
 {
-	uint32_t n_units = srv_pool_units_for(pool->pool, wish->ports);
+	uint32_t n_units = srv_pool_units_wished(pool, wish);
 
 	if (!pool->is_deterministic)
 		return srv_pool_take(pool->pool, n_units, lease);

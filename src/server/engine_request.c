@@ -26,7 +26,7 @@ static bool fits(
 	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
 
 	return srv_lease_is_served(engine, lease, wish) && srv_wish_names(wish, &lease->lease) &&
-	       srv_pool_units_for(pool->pool, wish->ports) <= lease->lease.n_ranges;
+	       srv_pool_units_wished(pool, wish) <= lease->lease.n_ranges;
 }
 
 /* Of two earlier leases the one in quarantine comes first, since nobody else can take its range. */

@@ -44,6 +44,7 @@ static int make_one(struct srv_engine_pool *pool, const struct srv_config *confi
 	if (pool->pool == NULL)
 		return -ENOMEM;
 	pool->name = from->name;
+	pool->blocks_per_lease = from->blocks_per_lease;
 	pool->is_deterministic = from->assign == SRV_ASSIGN_DETERMINISTIC;
 	pool->plan = srv_config_plan(from);
 	pool->teps = number_teps(config, from, tep_numbers);

@@ -54,7 +54,8 @@ struct srv_config_pool {
 	char *name;
 	struct addr_v4_prefix prefix;
 	int mode; /* enum srv_pool_mode */
-	uint32_t block_size; /* of a shared pool */
+	uint32_t block_size; /* of a shared pool, as the next one */
+	uint32_t blocks_per_lease;
 	char *tep; /* as the file says it; in teps as well */
 	struct config_list teps; /* struct srv_config_pool_tep; at least one */
 	int tep_failure; /* enum srv_tep_failure */

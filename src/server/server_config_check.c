@@ -146,6 +146,11 @@ static int check_pool_alone(const struct check *check, const struct srv_config_p
 		return config_fail(check->error, check->path, pool->pos,
 			"pool \"%s\": block_size %u is not a power of two", pool->name,
 			pool->block_size);
+	if (pool->blocks_per_lease > 1 && (!is_shared || pool->assign == SRV_ASSIGN_DETERMINISTIC))
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": blocks_per_lease is for shared pools whose blocks are drawn "
+			"by lot",
+			pool->name);
 	if (!addr_v4_prefix_is_unicast(&pool->prefix))
 		return config_fail(check->error, check->path, pool->pos,
 			"pool \"%s\": %s holds addresses that no host can have", pool->name,

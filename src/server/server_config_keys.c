@@ -66,6 +66,8 @@ static const struct config_key pool_keys[] = {
 		.choices = modes},
 	{CONFIG_U32, offsetof(struct srv_config_pool, block_size), "block_size", .value = "1024",
 		.min = 1, .max = 32768},
+	{CONFIG_U32, offsetof(struct srv_config_pool, blocks_per_lease), "blocks_per_lease",
+		.value = "1", .min = 1, .max = LEASE_RANGES_MAX},
 	{CONFIG_STRING, offsetof(struct srv_config_pool, tep), "tep", .min = 1,
 		.max = NAME_MAX_LEN},
 	{CONFIG_LIST, offsetof(struct srv_config_pool, teps), "teps", .min = 1, .max = 64,

@@ -53,6 +53,10 @@ static const struct {
 		"f:4:61: pools[0].tep_failure: \"wait\" is not one of another, refuse"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, block_size: 1000}\n",
 		"f:4:5: pool \"a\": block_size 1000 is not a power of two"},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, mode: exclusive, "
+	      "blocks_per_lease: 2}\n",
+		"f:4:5: pool \"a\": blocks_per_lease is for shared pools whose blocks are drawn by "
+		"lot"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, block_size: 65536}\n",
 		"f:4:60: pools[0].block_size: 65536 is out of range 1..32768"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, mode: none}\n",

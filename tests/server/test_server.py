@@ -258,6 +258,19 @@ def test_an_expired_lease_is_deleted_at_the_tep_and_at_an_open_session(server, t
     assert client.create(A).ports == info.ports
 
 
+def test_a_lease_may_be_scattered_over_its_address(server, tep):
+    """S29: small blocks anywhere; who names a number of ports gets what that needs."""
+    server.config["pools"][0].update(block_size=64, blocks_per_lease=8)
+    server.start().wait_level()
+    info = server.lease(A)
+    assert len(info.ports) == 8 and all(last - first == 63 for first, last in info.ports)
+    gaps = [b[0] - a[1] for a, b in zip(sorted(info.ports), sorted(info.ports)[1:])]
+    assert max(gaps) > 1
+    assert [ports for _, ports in tep.table] == [info.ports]
+    assert server.lease(A).ports == info.ports
+    assert len(server.lease(B, want='<ports count="100"/>').ports) == 2
+
+
 def test_a_binding_that_ended_by_itself_is_no_refusal(server, tep):
     """S1: the TEP holds the end, too, and is often there first."""
     server.start().wait_level()
