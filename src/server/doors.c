@@ -195,7 +195,9 @@ int srv_doors_prepare(struct srv_doors *doors, const struct srv_config *config,
 	change->kinds = calloc(n, sizeof(*change->kinds));
 	if (change->doors == NULL || change->kinds == NULL) {
 		snprintf(error->text, sizeof(error->text), "listen: out of memory");
-		ret = -ENOMEM;
+		free(change->doors);
+		free(change->kinds);
+		return -ENOMEM;
 	}
 	for (int kind = 0; ret == 0 && kind < SRV_DOOR_KINDS; kind++)
 		ret = add_all(doors, lists[kind], kind, change, error);
