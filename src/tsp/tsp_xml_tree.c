@@ -213,6 +213,13 @@ static bool push_input(const char *xml, size_t len)
 	return inputPush(parser, input) >= 0;
 }
 
+/* For declarations it makes a document, whatever the hooks do; stopped in the middle of one, it forgets it. */
+static void drop_document(void)
+{
+	xmlFreeDoc(parser->myDoc);
+	parser->myDoc = NULL;
+}
+
 const struct tsp_xml_node *tsp_xml_tree_read(const char *xml, size_t len, const char **why)
 {
 	/* The entities that are replaced are XML's own five: others cannot be declared. */
@@ -234,6 +241,7 @@ const struct tsp_xml_node *tsp_xml_tree_read(const char *xml, size_t len, const 
 	if (!push_input(xml, len))
 		return NULL;
 	xmlParseDocument(parser);
+	drop_document();
 	is_spoilt = tree.broken != NULL || !parser->wellFormed || tree.n_nodes == 0;
 	*why = tree.broken != NULL ? tree.broken : "not well-formed XML";
 	return is_spoilt ? NULL : &tree.nodes[0];

@@ -318,6 +318,7 @@ static void malformed_bodies_get_500(void **state)
 		       "<ports start='7' end='7'/><ports start='8' end='8'/>"
 		       "<ports start='9' end='9'/>"),
 		/* document types and entities */
+		"<!DOCTYPE  [<!ENTITYtunnel [<!ENTITY TITY", /* leaves a document in the parser */
 		"<!DOCTYPE tunnel>" CREATE(V6("2001:db8:1::17")),
 		"<!DOCTYPE tunnel []>" CREATE(V6("2001:db8:1::17")),
 		"<!DOCTYPE tunnel SYSTEM 'http://[::1]:9/tsp.dtd'>" CREATE(V6("2001:db8:1::17")),
