@@ -126,10 +126,6 @@ static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 		p->verdict = DP_RELAY;
 		return;
 	}
-	if (likely(p->v6->proto == IPPROTO_FRAGMENT)) { /* as it nearly always is: first of all */
-		classify_v6_fragment(ctx, p, (const uint8_t *)(p->v6 + 1), payload_len);
-		return;
-	}
 	fault = dp_ext_walk(p->v6, payload_len, &ext);
 	if (fault != DP_EXT_SOUND) {
 		refuse_tunnel(p, ext_reasons[fault]);

@@ -25,8 +25,6 @@ static const void *fragment_header(const struct rte_ipv6_hdr *v6)
 {
 	struct dp_ext ext;
 
-	if (likely(v6->proto == IPPROTO_FRAGMENT))
-		return v6 + 1;
 	dp_ext_walk(v6, rte_be_to_cpu_16(v6->payload_len), &ext);
 	return (const uint8_t *)v6 + ext.end;
 }
@@ -88,12 +86,8 @@ static bool mend_v6(struct rte_mbuf *m, uint32_t start, uint32_t payload_len)
 
 	if (repeated + payload_len > DP_DATAGRAM_MAX)
 		return false;
-	if (likely(repeated == 0)) {
-		v6->proto = *(uint8_t *)(v6 + 1);
-	} else {
-		dp_ext_walk(v6, repeated + gap, &ext);
-		((uint8_t *)v6)[ext.next_at] = ((uint8_t *)v6)[ext.end];
-	}
+	dp_ext_walk(v6, repeated + gap, &ext);
+	((uint8_t *)v6)[ext.next_at] = ((uint8_t *)v6)[ext.end];
 	v6->payload_len = rte_cpu_to_be_16((uint16_t)(repeated + payload_len));
 	memmove(rte_pktmbuf_mtod_offset(m, uint8_t *, gap), rte_pktmbuf_mtod(m, uint8_t *),
 		start - gap);
@@ -163,8 +157,6 @@ static uint32_t v4_offset(const struct rte_mbuf *m, enum dp_frag_kind kind)
 
 	if (kind == DP_FRAG_V4)
 		return RTE_ETHER_HDR_LEN;
-	if (likely(v6->proto == IPPROTO_IPIP))
-		return RTE_ETHER_HDR_LEN + sizeof(*v6);
 	dp_ext_walk(v6, rte_be_to_cpu_16(v6->payload_len), &ext);
 	return RTE_ETHER_HDR_LEN + ext.end;
 }

@@ -2,8 +2,6 @@
 #include "dataplane/ipv6_ext.h"
 
 #include <netinet/icmp6.h>
-#include <netinet/in.h>
-#include <stddef.h>
 
 #define UNIT           8 /* headers are multiples of it */
 #define OPTIONS_START  2 /* behind the next header and the length */
@@ -73,7 +71,7 @@ static enum dp_ext_fault check_header(
 	}
 }
 
-enum dp_ext_fault dp_ext_walk(
+enum dp_ext_fault dp_ext_walk_chain(
 	const struct rte_ipv6_hdr *v6, uint32_t payload_len, struct dp_ext *ext)
 {
 	const uint8_t *packet = (const uint8_t *)v6;

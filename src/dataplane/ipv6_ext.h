@@ -14,8 +14,11 @@
  */
 #pragma once
 
+#include <netinet/in.h>
+#include <rte_branch_prediction.h>
 #include <rte_ip.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define DP_EXT_HEADERS_MAX 8
@@ -41,9 +44,22 @@ struct dp_ext {
 	uint16_t fault_at; /* the octet at fault */
 };
 
-/* Walks the headers of a packet whose payload is payload_len octets. With 0 ext->next is no header to skip. */
-enum dp_ext_fault dp_ext_walk(
+/* dp_ext_walk, for packets that may begin with any header. */
+enum dp_ext_fault dp_ext_walk_chain(
 	const struct rte_ipv6_hdr *v6, uint32_t payload_len, struct dp_ext *ext);
+
+/*
+ * Walks the headers of a packet whose payload is payload_len octets. With 0 ext->next is no header to skip.
+ * Nearly every packet has none, or begins with a fragment header.
+ */
+static inline enum dp_ext_fault dp_ext_walk(
+	const struct rte_ipv6_hdr *v6, uint32_t payload_len, struct dp_ext *ext)
+{
+	if (unlikely(v6->proto != IPPROTO_FRAGMENT && v6->proto != IPPROTO_IPIP))
+		return dp_ext_walk_chain(v6, payload_len, ext);
+	*ext = (struct dp_ext){v6->proto, offsetof(struct rte_ipv6_hdr, proto), sizeof(*v6), 0};
+	return DP_EXT_SOUND;
+}
 
 /* ICMPv6 parameter problem, code and pointer. */
 struct dp_ext_problem {

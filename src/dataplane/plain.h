@@ -132,16 +132,14 @@ static inline bool plain_from_v4(
 	return true;
 }
 
-static inline enum dp_plain dp_plain(
-	const struct dp_ctx *ctx, uint32_t side, struct dp_pkt *p, struct dp_binding_key *key)
+/* By what the Ethernet header announces; the frame's addresses aside. */
+static inline enum dp_plain plain_payload(
+	const struct dp_ctx *ctx, struct dp_pkt *p, struct dp_binding_key *key)
 {
 	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, struct rte_ether_hdr *);
 	uint32_t room = p->m->pkt_len - RTE_ETHER_HDR_LEN;
 	void *payload = ether + 1;
 
-	if (unlikely(p->m->nb_segs != 1 || p->m->pkt_len < RTE_ETHER_HDR_LEN ||
-		     plain_mac_diff(&ether->dst_addr, &ctx->macs[side]) != 0))
-		return DP_PLAIN_NOT;
 	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
 		return plain_from_v6(ctx, payload, room, p, key) ? DP_PLAIN_V6 : DP_PLAIN_NOT;
 	if (likely(ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
@@ -149,17 +147,20 @@ static inline enum dp_plain dp_plain(
 	return DP_PLAIN_NOT;
 }
 
+static inline enum dp_plain dp_plain(
+	const struct dp_ctx *ctx, uint32_t side, struct dp_pkt *p, struct dp_binding_key *key)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+
+	if (unlikely(p->m->nb_segs != 1 || p->m->pkt_len < RTE_ETHER_HDR_LEN ||
+		     plain_mac_diff(&ether->dst_addr, &ctx->macs[side]) != 0))
+		return DP_PLAIN_NOT;
+	return plain_payload(ctx, p, key);
+}
+
 /* The same for a packet that was joined, whose addresses have been looked at when its pieces came. */
 static inline enum dp_plain dp_plain_whole(
 	const struct dp_ctx *ctx, struct dp_pkt *p, struct dp_binding_key *key)
 {
-	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->m, struct rte_ether_hdr *);
-	uint32_t room = p->m->pkt_len - RTE_ETHER_HDR_LEN;
-
-	if (unlikely(p->m->nb_segs != 1))
-		return DP_PLAIN_NOT;
-	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		return plain_from_v6(ctx, (void *)(ether + 1), room, p, key) ? DP_PLAIN_V6
-									     : DP_PLAIN_NOT;
-	return plain_from_v4((void *)(ether + 1), room, p, key) ? DP_PLAIN_V4 : DP_PLAIN_NOT;
+	return likely(p->m->nb_segs == 1) ? plain_payload(ctx, p, key) : DP_PLAIN_NOT;
 }
