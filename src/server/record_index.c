@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server/record_index.h"
 
+#include "server/sqlite_error.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
@@ -81,24 +83,7 @@ static const char schema[] =
 
 static int fail(struct srv_record_index *index, const char *what)
 {
-	int code = sqlite3_errcode(index->db);
-
-	snprintf(index->error, sizeof(index->error), "%s: %s: %s", index->path, what,
-		sqlite3_errmsg(index->db));
-	switch (code & 0xff) {
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_READONLY:
-	case SQLITE_CANTOPEN:
-		return -EACCES;
-	default:
-		return -EIO;
-	}
+	return srv_sqlite_error(index->db, index->path, what, index->error, sizeof(index->error));
 }
 
 static int run(struct srv_record_index *index, const char *what, const char *text)

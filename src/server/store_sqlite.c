@@ -10,6 +10,7 @@
 #include "server/store.h"
 
 #include "common/addr.h"
+#include "server/sqlite_error.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -48,21 +49,8 @@ static const char *const state_names[] = {
 
 static int fail(struct sqlite_store *store, const char *what)
 {
-	int code = sqlite3_errcode(store->db);
-
-	snprintf(store->head.error, sizeof(store->head.error), "%s: %s: %s", store->path, what,
-		sqlite3_errmsg(store->db));
-	switch (code & 0xff) {
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	default:
-		return -EIO;
-	}
+	return srv_sqlite_error(
+		store->db, store->path, what, store->head.error, sizeof(store->head.error));
 }
 
 static int run(struct sqlite_store *store, const char *sql)
