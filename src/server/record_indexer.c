@@ -3,11 +3,11 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "server/record_follow.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -108,18 +108,12 @@ static void *index_loop(void *arg)
 	return NULL;
 }
 
-/* Signals are the event loop's: the thread starts with all of them blocked. */
 int srv_indexer_start(struct srv_indexer *indexer)
 {
-	sigset_t all, before;
-	int ret;
+	int ret = thread_start(&indexer->thread, index_loop, indexer);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&indexer->thread, NULL, index_loop, indexer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	indexer->started = ret == 0;
-	return -ret;
+	return ret;
 }
 
 void srv_indexer_destroy(struct srv_indexer *indexer)

@@ -2,11 +2,11 @@
 #include "server/store_writer.h"
 
 #include "common/log.h"
+#include "common/thread.h"
 
 #include <event2/event.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -228,19 +228,6 @@ static void deliver(evutil_socket_t fd, short what, void *arg)
 	eventfd_write(fd, 1);
 }
 
-/* Signals are the event loop's: the thread starts with all of them blocked. */
-static int start_thread(struct srv_writer *writer)
-{
-	sigset_t all, before;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&writer->thread, NULL, write_loop, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return ret;
-}
-
 static void free_changes(struct change_list *changes)
 {
 	struct change *change;
@@ -291,7 +278,7 @@ struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *
 	writer->wake = event_new(base, writer->wake_fd, EV_READ | EV_PERSIST, deliver, writer);
 	if (writer->wake == NULL || event_add(writer->wake, NULL) < 0)
 		goto fail;
-	error = start_thread(writer);
+	error = -thread_start(&writer->thread, write_loop, writer);
 	if (error == 0)
 		return writer;
 fail:
