@@ -7,7 +7,10 @@
 #include "client/sysctl.h"
 #include "client/tun.h"
 #include "client/tunnel.h"
+#include "common/clock.h"
 #include "common/log.h"
+
+#include <event2/event.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -21,13 +24,17 @@
 struct cl_dti {
 	struct event_base *base;
 	const struct cl_config *config;
+	const struct cl_dti_ops *ops;
+	void *ops_arg;
 	struct cl_state_file *state;
 	struct cl_leftover changed; /* what the record says at this moment */
 	/* The last lease, while the kernel may still track connections of it (S19). */
 	uint32_t tracked_v4; /* 0: none */
 	char tracked_lease[LEASE_STRLEN];
 	struct cl_counters counters;
-	struct cl_tunnel *tunnel; /* NULL: bare */
+	struct cl_tunnel *tunnel; /* NULL: no lease */
+	struct event *demand; /* armed: fires with the first packet; NULL: not armed */
+	int64_t used_ms;
 	int tun_fd;
 };
 
@@ -100,8 +107,8 @@ static void disable_v6(const char *device)
 	cl_sysctl_write(name, "1");
 }
 
-struct cl_dti *cl_dti_open(
-	struct event_base *base, const struct cl_config *config, char why[static CL_DTI_WHY_LEN])
+struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *config,
+	const struct cl_dti_ops *ops, void *arg, char why[static CL_DTI_WHY_LEN])
 {
 	struct cl_dti *dti = calloc(1, sizeof(*dti));
 
@@ -111,6 +118,8 @@ struct cl_dti *cl_dti_open(
 	}
 	dti->base = base;
 	dti->config = config;
+	dti->ops = ops;
+	dti->ops_arg = arg;
 	dti->tun_fd = -1;
 	dti->state = cl_state_open(config->state, &dti->changed);
 	if (dti->state == NULL) {
@@ -178,6 +187,15 @@ static int set_port_range(const struct lease *lease)
 	return cl_sysctl_write(PORT_RANGE_SETTING, text);
 }
 
+static void say_netif(char why[static CL_DTI_WHY_LEN], const char *device, int ret)
+{
+	if (ret == -EEXIST)
+		say(why, "%s: an IPv4 default route of metric %u is there", device,
+			CL_ROUTE_METRIC);
+	else
+		say(why, "%s: cannot be brought up: %s", device, strerror(-ret));
+}
+
 static int bring_up(struct cl_dti *dti, const struct lease *lease, char why[static CL_DTI_WHY_LEN])
 {
 	const struct cl_config *config = dti->config;
@@ -212,11 +230,54 @@ static int bring_up(struct cl_dti *dti, const struct lease *lease, char why[stat
 		return ret;
 	}
 	ret = cl_netif_up(config->device, &netif);
-	if (ret == -EEXIST)
-		say(why, "%s: an IPv4 default route of metric %u is there", config->device,
-			CL_ROUTE_METRIC);
-	else if (ret < 0)
-		say(why, "%s: cannot be brought up: %s", config->device, strerror(-ret));
+	if (ret < 0)
+		say_netif(why, config->device, ret);
+	dti->used_ms = clock_boot_ms();
+	return ret;
+}
+
+static void on_packet(evutil_socket_t fd, short what, void *arg)
+{
+	struct cl_dti *dti = arg;
+
+	dti->ops->demand(dti->ops_arg);
+}
+
+static void disarm(struct cl_dti *dti)
+{
+	int ret;
+
+	if (dti->demand == NULL)
+		return;
+	ret = cl_netif_down(dti->config->device);
+	if (ret < 0)
+		log_warn("%s: cannot be taken down: %s", dti->config->device, strerror(-ret));
+	event_free(dti->demand);
+	dti->demand = NULL;
+}
+
+int cl_dti_arm(struct cl_dti *dti, char why[static CL_DTI_WHY_LEN])
+{
+	const struct cl_config *config = dti->config;
+	const struct cl_netif_config netif = {
+		.v4 = config->inner_v4,
+		.mtu = config->mtu,
+		.default_route = config->default_route,
+	};
+	int ret;
+
+	cl_dti_deconfigure(dti);
+	dti->demand = event_new(dti->base, dti->tun_fd, EV_READ, on_packet, dti);
+	if (dti->demand == NULL || event_add(dti->demand, NULL) < 0) {
+		say(why, "out of memory");
+		disarm(dti);
+		return -ENOMEM;
+	}
+	ret = cl_netif_up(config->device, &netif);
+	if (ret < 0) {
+		say_netif(why, config->device, ret);
+		disarm(dti);
+	}
 	return ret;
 }
 
@@ -235,6 +296,7 @@ void cl_dti_deconfigure(struct cl_dti *dti)
 {
 	int ret;
 
+	disarm(dti);
 	if (dti->changed.v4 == 0)
 		return;
 	ret = cl_netif_down(dti->config->device);
@@ -244,6 +306,16 @@ void cl_dti_deconfigure(struct cl_dti *dti)
 	cl_tunnel_destroy(dti->tunnel);
 	dti->tunnel = NULL;
 	strike_record(dti);
+}
+
+void cl_dti_renewed(struct cl_dti *dti, int64_t end_ms)
+{
+	dti->used_ms = clock_boot_ms();
+}
+
+int64_t cl_dti_used_ms(const struct cl_dti *dti)
+{
+	return dti->used_ms;
 }
 
 void cl_dti_close(struct cl_dti *dti)

@@ -18,13 +18,36 @@ struct cl_dti;
 
 #define CL_DTI_WHY_LEN 128
 
-/* NULL with a sentence in why. config is borrowed. */
-struct cl_dti *cl_dti_open(
-	struct event_base *base, const struct cl_config *config, char why[static CL_DTI_WHY_LEN]);
+/* What the DTI has to tell: called from the event loop, never from within a cl_dti_* call. */
+struct cl_dti_ops {
+	void (*demand)(void *arg); /* armed, and an application has sent a packet (R12) */
+	void (*unbound)(void *arg); /* the TEP says that it has no such binding (S21) */
+	void (*suspect)(void *arg); /* nothing comes back through the tunnel */
+	void (*short_of_ports)(void *arg); /* no port of the lease was left for a flow (R58) */
+};
 
-/* Also replaces an earlier lease. Returns 0, or -errno with a sentence in why and the host bare. */
+/* NULL with a sentence in why. config and ops are borrowed. */
+struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *config,
+	const struct cl_dti_ops *ops, void *arg, char why[static CL_DTI_WHY_LEN]);
+
+/*
+ * Without a lease: the device is up and attracts packets, which wait for one, and the first tells demand().
+ * Takes an earlier lease away. Returns 0, or -errno with a sentence in why and the host bare.
+ */
+int cl_dti_arm(struct cl_dti *dti, char why[static CL_DTI_WHY_LEN]);
+
+/*
+ * Also replaces an earlier lease; flows live on when it has the same addresses and no range less. Returns
+ * 0, or -errno with a sentence in why and the host bare.
+ */
 int cl_dti_configure(
 	struct cl_dti *dti, const struct lease *lease, char why[static CL_DTI_WHY_LEN]);
+
+/* The lease is the same and ends later (clock_boot_ms()). */
+void cl_dti_renewed(struct cl_dti *dti, int64_t end_ms);
+
+/* Boot clock of the last packet that passed the tunnel, either way; 0: none so far. */
+int64_t cl_dti_used_ms(const struct cl_dti *dti);
 
 /* Back to the bare device; nothing happens when it is bare. */
 void cl_dti_deconfigure(struct cl_dti *dti);

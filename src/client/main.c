@@ -76,6 +76,25 @@ static void on_reload(void *arg)
 	cl_session_stop(client->session);
 }
 
+/* The TEP has lost the binding: the session asks for it again. */
+static void on_unbound(void *arg)
+{
+	struct client *client = arg;
+
+	cl_session_tell(client->session, CL_EVENT_UNBOUND);
+}
+
+static void on_news(void *arg)
+{
+}
+
+static const struct cl_dti_ops dti_ops = {
+	.demand = on_news,
+	.unbound = on_unbound,
+	.suspect = on_news,
+	.short_of_ports = on_news,
+};
+
 static void end_run(struct client *client)
 {
 	ctl_server_destroy(client->ctl);
@@ -91,7 +110,7 @@ static int begin_run(struct client *client)
 	const struct cl_config *config = &client->config;
 	char why[CL_DTI_WHY_LEN];
 
-	client->dti = cl_dti_open(client->base, config, why);
+	client->dti = cl_dti_open(client->base, config, &dti_ops, client, why);
 	if (client->dti == NULL) {
 		log_err("%s", why);
 		return -1;

@@ -389,6 +389,11 @@ void cl_session_stop(struct cl_session *session)
 	feed(session, &(struct cl_event){.type = CL_EVENT_STOP});
 }
 
+void cl_session_tell(struct cl_session *session, enum cl_event_type type)
+{
+	feed(session, &(struct cl_event){.type = type});
+}
+
 void cl_session_destroy(struct cl_session *session)
 {
 	struct cl_link *link;

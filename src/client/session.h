@@ -21,6 +21,8 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 void cl_session_start(struct cl_session *session);
 /* Releases the lease, bounded by CL_RELEASE_TIMEOUT_MS; a second call does not wait. */
 void cl_session_stop(struct cl_session *session);
+/* News of the DTI for the engine: an event that has nothing beside its type. */
+void cl_session_tell(struct cl_session *session, enum cl_event_type type);
 /* NULL is allowed. */
 void cl_session_destroy(struct cl_session *session);
 
