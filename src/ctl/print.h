@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "ctl/value.h"
+#include "common/ctl_value.h"
 
 #include <stdbool.h>
 #include <stdio.h>

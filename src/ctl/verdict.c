@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ctl/verdict.h"
 
-#include "ctl/value.h"
+#include "common/ctl_value.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "ctl/value.h"
+#include "common/ctl_value.h"
 
 #include <inttypes.h>
 #include <stdio.h>
