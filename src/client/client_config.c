@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/client_config.h"
 
+#include "client/status.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -27,7 +29,7 @@ static const struct config_key keys[] = {
 	{CONFIG_V4, FIELD(inner_v4), "inner_v4", .value = "192.0.0.2"},
 	{CONFIG_U32, FIELD(retry_min_s), "retry_min_s", .value = "1", .min = 1, .max = 3600},
 	{CONFIG_U32, FIELD(retry_max_s), "retry_max_s", .value = "60", .min = 1, .max = 86400},
-	{CONFIG_STRING, FIELD(socket), "socket", .min = 1, .max = 107},
+	{CONFIG_STRING, FIELD(socket), "socket", .value = CL_STATUS_SOCKET, .min = 1, .max = 107},
 	{CONFIG_STRING, FIELD(state), "state", .value = "/run/dstm/client.state", .min = 1,
 		.max = 4000},
 	{CONFIG_END},

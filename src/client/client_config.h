@@ -31,7 +31,7 @@ struct cl_config {
 	struct in6_addr v6; /* with has_v6 */
 	uint32_t inner_v4;
 	uint32_t retry_min_s, retry_max_s;
-	char *socket; /* NULL: none */
+	char *socket;
 	char *state;
 };
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * dstm-client: gives an IPv6-only host its IPv4.
+ * dstm-client: gives an IPv6-only host its IPv4. Here is the daemon; the other commands are the
+ * table of command.h.
  *
  * One thread, one event loop. A "run" is everything that hangs on one configuration; SIGHUP with a
  * changed file ends the run (lease released, host bare) and begins another.
  */
 #include "client/client_config.h"
+#include "client/command.h"
 #include "client/ctl_socket.h"
 #include "client/dti.h"
 #include "client/session.h"
@@ -16,6 +18,7 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct client {
@@ -125,13 +128,11 @@ static int begin_run(struct client *client)
 		.session = client->session,
 		.dti = client->dti,
 	};
-	if (config->socket != NULL) {
-		client->ctl = ctl_server_create(
-			client->base, config->socket, cl_ctl_commands, &client->view);
-		if (client->ctl == NULL) {
-			log_err("%s: control socket: %s", config->socket, strerror(errno));
-			return -1;
-		}
+	client->ctl = ctl_server_create(
+		client->base, config->socket, cl_ctl_commands, &client->view);
+	if (client->ctl == NULL) {
+		log_err("%s: control socket: %s", config->socket, strerror(errno));
+		return -1;
 	}
 	cl_session_start(client->session);
 	daemon_notify_ready();
@@ -160,9 +161,11 @@ static int run(struct client *client)
 	return exit_code;
 }
 
-int main(int argc, char **argv)
+static int run_daemon(int argc, char **argv)
 {
-	struct client client = {0};
+	struct client client = {
+		.options = {.config_path = CL_CONFIG_PATH, .print_usage = cl_command_print_usage},
+	};
 	struct daemon_signals *signals = NULL;
 	struct config_error error;
 	int exit_code;
@@ -191,4 +194,18 @@ out:
 	cl_config_free(&client.config);
 	tsp_xml_cleanup();
 	return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cl_command *command;
+
+	if (argc < 2 || argv[1][0] == '-')
+		return run_daemon(argc, argv);
+	command = cl_command_find(argv[1]);
+	if (command != NULL)
+		return command->run(argc - 1, argv + 1);
+	fprintf(stderr, "dstm-client: no such command: %s\n", argv[1]);
+	cl_command_print_usage(stderr);
+	return DAEMON_EXIT_CONFIG;
 }

@@ -22,16 +22,25 @@ static const char *program_name(const char *argv0)
 	return slash != NULL ? slash + 1 : argv0;
 }
 
-static void print_usage(FILE *file, const char *program)
+void daemon_print_options(FILE *file, const char *config_path)
 {
 	fprintf(file,
-		"usage: %s -c FILE [-t] [-v]\n"
-		"  -c FILE  configuration (required)\n"
-		"  -t       check the configuration and exit: 0 good, 2 bad\n"
-		"  -v       one more level of log lines\n"
-		"  -V       print the version and exit\n"
-		"  -h       print this and exit\n",
-		program);
+		"  -c FILE        configuration; default: %s\n"
+		"  -t             check the configuration and exit: 0 good, 2 bad\n"
+		"  -v             one more level of log lines\n"
+		"  -V, --version  print the version and exit\n"
+		"  -h, --help     print this and exit\n",
+		config_path);
+}
+
+static void print_usage(FILE *file, const char *program, const struct daemon_options *options)
+{
+	if (options->print_usage != NULL) {
+		options->print_usage(file);
+		return;
+	}
+	fprintf(file, "usage: %s [-c FILE] [-t] [-v]\n", program);
+	daemon_print_options(file, options->config_path);
 }
 
 /* Takes one option. Returns 0, or 1 where the program ends with *exit_code. */
@@ -53,11 +62,11 @@ static int take_option(
 		*exit_code = DAEMON_EXIT_OK;
 		return 1;
 	case 'h':
-		print_usage(stdout, program);
+		print_usage(stdout, program, options);
 		*exit_code = DAEMON_EXIT_OK;
 		return 1;
 	default:
-		print_usage(stderr, program);
+		print_usage(stderr, program, options);
 		*exit_code = DAEMON_EXIT_CONFIG;
 		return 1;
 	}
@@ -65,22 +74,23 @@ static int take_option(
 
 int daemon_parse_options(int argc, char **argv, struct daemon_options *options, int *exit_code)
 {
+	static const struct option long_options[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{},
+	};
 	const char *program = program_name(argv[0]);
 	int option;
 
-	*options = (struct daemon_options){};
 	optind = 0; /* start anew: whoever took its options off before used getopt too */
-	while ((option = getopt(argc, argv, "+c:tvVh")) != -1) {
+	while ((option = getopt_long(argc, argv, "+c:tvVh", long_options, NULL)) != -1) {
 		if (take_option(option, program, options, exit_code) != 0)
 			return 1;
 	}
-	if (optind == argc && options->config_path != NULL)
+	if (optind == argc)
 		return 0;
-	if (optind < argc)
-		fprintf(stderr, "%s: unexpected argument: %s\n", program, argv[optind]);
-	else
-		fprintf(stderr, "%s: -c FILE is required\n", program);
-	print_usage(stderr, program);
+	fprintf(stderr, "%s: unexpected argument: %s\n", program, argv[optind]);
+	print_usage(stderr, program, options);
 	*exit_code = DAEMON_EXIT_CONFIG;
 	return 1;
 }

@@ -2,15 +2,16 @@
 /*
  * What every daemon's main does the same way: options, signals, systemd notification.
  *
- *	-c FILE   configuration (required)
+ *	-c FILE   configuration
  *	-t        check the configuration and exit: 0 good, 2 bad
  *	-v        one more level of log lines
- *	-V        version
- *	-h        usage
+ *	-V        version; --version, too
+ *	-h        usage; --help, too
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct event_base;
 
@@ -22,9 +23,14 @@ enum daemon_exit {
 };
 
 struct daemon_options {
-	const char *config_path;
+	const char *config_path; /* the caller sets what holds without -c */
 	bool check_only;
+	void (*print_usage)(
+		FILE *file); /* instead of the usage of a plain daemon; NULL: that one */
 };
+
+/* The options of every daemon, a line each, with config_path as the default of -c. */
+void daemon_print_options(FILE *file, const char *config_path);
 
 /*
  * Parses argv with getopt. Returns 0 to go on; otherwise 1, and *exit_code says with what main should

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define IDLE_MS_DEFAULT 200
+#define CONFIG_PATH     "/etc/dstm/tep.yaml"
 
 enum long_option {
 	OPT_IDLE = 256,
@@ -32,8 +33,8 @@ static const struct option long_options[] = {
 };
 
 static const char usage[] =
-	"usage: dstm-tep [EAL arguments] -- -c FILE [options]\n"
-	"  -c FILE               configuration (required)\n"
+	"usage: dstm-tep [EAL arguments] -- [-c FILE] [options]\n"
+	"  -c FILE               configuration; default: " CONFIG_PATH "\n"
 	"  -t                    check the configuration and exit: 0 good, 2 bad\n"
 	"  -v                    one more level of log lines\n"
 	"  -V                    version\n"
@@ -126,7 +127,8 @@ int tep_options_parse(int argc, char **argv, struct tep_options *options, int *e
 {
 	int own, option;
 
-	*options = (struct tep_options){.eal_argv = argv, .idle_ms = IDLE_MS_DEFAULT};
+	*options = (struct tep_options){
+		.eal_argv = argv, .config_path = CONFIG_PATH, .idle_ms = IDLE_MS_DEFAULT};
 	own = split(argc, argv, options);
 	argc -= own;
 	argv += own;
@@ -138,10 +140,6 @@ int tep_options_parse(int argc, char **argv, struct tep_options *options, int *e
 	if (optind < argc) {
 		log_err("%s: not an option of dstm-tep (EAL arguments stand before --)",
 			argv[optind]);
-		return 1;
-	}
-	if (options->config_path == NULL) {
-		log_err("-c FILE is missing");
 		return 1;
 	}
 	return 0;

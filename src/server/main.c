@@ -85,7 +85,7 @@ static int confine(const struct srv_config *config, const char *path)
 
 int main(int argc, char **argv)
 {
-	struct daemon_options options;
+	struct daemon_options options = {.config_path = "/etc/dstm/server.yaml"};
 	struct config_error error;
 	struct srv_config config;
 	struct event_base *base;

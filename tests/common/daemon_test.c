@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define DEFAULT_PATH "/etc/dstm/tep.yaml"
+
 static const struct {
 	const char *const argv[8];
 	int rc, exit_code;
@@ -27,11 +29,13 @@ static const struct {
 } cases[] = {
 	{{"dstm-tep", "-c", "tep.yaml"}, 0, DAEMON_EXIT_OK, "tep.yaml", false},
 	{{"dstm-tep", "-t", "-v", "-ctep.yaml"}, 0, DAEMON_EXIT_OK, "tep.yaml", true},
-	{{"dstm-tep", "-V"}, 1, DAEMON_EXIT_OK, NULL, false},
-	{{"dstm-tep", "-h"}, 1, DAEMON_EXIT_OK, NULL, false},
-	{{"dstm-tep"}, 1, DAEMON_EXIT_CONFIG, NULL, false},
-	{{"dstm-tep", "-c"}, 1, DAEMON_EXIT_CONFIG, NULL, false},
-	{{"dstm-tep", "-x"}, 1, DAEMON_EXIT_CONFIG, NULL, false},
+	{{"dstm-tep"}, 0, DAEMON_EXIT_OK, DEFAULT_PATH, false},
+	{{"dstm-tep", "-V"}, 1, DAEMON_EXIT_OK, DEFAULT_PATH, false},
+	{{"dstm-tep", "-h"}, 1, DAEMON_EXIT_OK, DEFAULT_PATH, false},
+	{{"dstm-tep", "--version"}, 1, DAEMON_EXIT_OK, DEFAULT_PATH, false},
+	{{"dstm-tep", "--help"}, 1, DAEMON_EXIT_OK, DEFAULT_PATH, false},
+	{{"dstm-tep", "-c"}, 1, DAEMON_EXIT_CONFIG, DEFAULT_PATH, false},
+	{{"dstm-tep", "-x"}, 1, DAEMON_EXIT_CONFIG, DEFAULT_PATH, false},
 	{{"dstm-tep", "-c", "a", "b"}, 1, DAEMON_EXIT_CONFIG, "a", false},
 	{{"dstm-tep", "-c", "a", "--none"}, 1, DAEMON_EXIT_CONFIG, "a", false},
 };
@@ -59,17 +63,14 @@ static int parse(const char *const *argv, struct daemon_options *options, int *e
 static void options_say_go_on_or_how_to_end(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct daemon_options options;
+		struct daemon_options options = {.config_path = DEFAULT_PATH};
 		int exit_code = -1;
 
 		assert_int_equal(parse(cases[i].argv, &options, &exit_code), cases[i].rc);
 		if (cases[i].rc != 0)
 			assert_int_equal(exit_code, cases[i].exit_code);
 		assert_int_equal(options.check_only, cases[i].check_only);
-		if (cases[i].config_path == NULL)
-			assert_null(options.config_path);
-		else
-			assert_string_equal(options.config_path, cases[i].config_path);
+		assert_string_equal(options.config_path, cases[i].config_path);
 	}
 	log_set_level(LOG_LEVEL_INFO);
 }
