@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/client_config.h"
 
+#include "client/servers.h"
 #include "client/status.h"
 
 #include <stddef.h>
@@ -10,9 +11,22 @@
 
 static const char *const modes[] = {[CL_MODE_NAPT] = "napt", [CL_MODE_HOST] = "host", NULL};
 
+static const struct config_key server_keys[] = {
+	{CONFIG_STRING, offsetof(struct cl_server_config, name), "name", .required = true, .min = 1,
+		.max = CL_SERVER_STRLEN - 1},
+	{CONFIG_STRING, offsetof(struct cl_server_config, tls_name), "tls_name", .min = 1,
+		.max = CL_SERVER_NAME_MAX},
+	{CONFIG_END},
+};
+
+static const struct config_section server_section = {
+	.keys = server_keys, .size = sizeof(struct cl_server_config)};
+
 static const struct config_key keys[] = {
 	{CONFIG_POS, FIELD(pos)},
-	{CONFIG_ENDPOINT, FIELD(server), "server", .required = true},
+	{CONFIG_STRING, FIELD(server), "server", .min = 1, .max = CL_SERVER_STRLEN - 1},
+	{CONFIG_LIST, FIELD(servers), "servers", .section = &server_section, .item = CONFIG_STRING,
+		.max = CL_SERVERS_MAX},
 	{CONFIG_SECTION, FIELD(tls), "tls", .section = &tsp_tls_section},
 	{CONFIG_STRING, FIELD(tls_name), "tls_name", .min = 1, .max = 253},
 	{CONFIG_U32, FIELD(generation), "generation", .value = "2", .min = 1, .max = 2},
@@ -22,6 +36,9 @@ static const struct config_key keys[] = {
 	{CONFIG_U32, FIELD(ports), "ports", .value = "0", .max = 65536},
 	{CONFIG_BOOL, FIELD(exclusive), "exclusive", .value = "false"},
 	{CONFIG_U32, FIELD(lifetime_s), "lifetime_s", .value = "0", .max = TSP_LIFETIME_MAX_S},
+	{CONFIG_BOOL, FIELD(on_demand), "on_demand", .value = "false"},
+	{CONFIG_U32, FIELD(idle_s), "idle_s", .value = "300", .max = 86400},
+	{CONFIG_BOOL, FIELD(accept_push), "accept_push", .value = "false"},
 	{CONFIG_STRING, FIELD(device), "device", .value = "dstm0", .min = 1, .max = 15},
 	{CONFIG_U32, FIELD(mtu), "mtu", .value = "1460", .min = 512, .max = 65495},
 	{CONFIG_BOOL, FIELD(default_route), "default_route", .value = "true"},
@@ -54,11 +71,10 @@ static bool is_device_name(const char *name)
 /* What no single row can say. NULL: nothing is wrong. */
 static const char *find_fault(const struct cl_config *config)
 {
-	if (config->server.port == 0)
-		return "server: port 0 cannot be connected to";
-	if (IN6_IS_ADDR_UNSPECIFIED(&config->server.addr) ||
-		IN6_IS_ADDR_MULTICAST(&config->server.addr))
-		return "server: not the address of a host";
+	const char *fault = cl_servers_fault(config);
+
+	if (fault != NULL)
+		return fault;
 	if ((config->user != NULL) != (config->password != NULL))
 		return "user and password go together";
 	if ((config->tls.certificate != NULL) != (config->tls.key != NULL))
@@ -69,6 +85,8 @@ static const char *find_fault(const struct cl_config *config)
 		return "exclusive: only with mode: host";
 	if (config->exclusive && config->ports != 0)
 		return "ports: not with exclusive: true";
+	if (config->accept_push && (!config->on_demand || config->generation != 1))
+		return "accept_push: only with on_demand: true and generation: 1";
 	if (!is_device_name(config->device))
 		return "device: letters, digits and _ - . behind a letter or digit";
 	if (config->has_v6 && !addr_v6_is_global(&config->v6))
@@ -108,15 +126,16 @@ static bool text_equal(const char *a, const char *b)
 
 bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 {
-	return addr_v6_equal(&a->server.addr, &b->server.addr) &&
-	       a->server.port == b->server.port && a->generation == b->generation &&
+	return cl_servers_equal(a, b) && a->generation == b->generation &&
 	       text_equal(a->tls.ca, b->tls.ca) &&
 	       text_equal(a->tls.certificate, b->tls.certificate) &&
 	       text_equal(a->tls.key, b->tls.key) && text_equal(a->tls_name, b->tls_name) &&
 	       text_equal(a->user, b->user) && text_equal(a->password, b->password) &&
 	       a->mode == b->mode && a->ports == b->ports && a->exclusive == b->exclusive &&
-	       a->lifetime_s == b->lifetime_s && text_equal(a->device, b->device) &&
-	       a->mtu == b->mtu && a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
+	       a->lifetime_s == b->lifetime_s && a->on_demand == b->on_demand &&
+	       a->idle_s == b->idle_s && a->accept_push == b->accept_push &&
+	       text_equal(a->device, b->device) && a->mtu == b->mtu &&
+	       a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
 	       addr_v6_equal(&a->v6, &b->v6) && a->inner_v4 == b->inner_v4 &&
 	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s &&
 	       text_equal(a->socket, b->socket) && text_equal(a->state, b->state);

@@ -12,9 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* One of servers; what its texts mean: client/servers.h. */
+struct cl_server_config {
+	char *name;
+	char *tls_name; /* NULL: that of the whole configuration */
+};
+
 struct cl_config {
 	struct config_pos pos;
-	struct addr_endpoint server;
+	char *server; /* the only one; NULL: there are servers */
+	struct config_list servers; /* of struct cl_server_config, in order of preference */
 	struct tsp_tls_config tls; /* with a ca: TLS */
 	char *tls_name; /* whom the server's certificate is for; NULL: its address */
 	uint32_t generation; /* enum tsp_generation */
@@ -24,6 +31,9 @@ struct cl_config {
 	uint32_t ports;
 	bool exclusive;
 	uint32_t lifetime_s;
+	bool on_demand;
+	uint32_t idle_s; /* with on_demand: a lease unused for so long is given back; 0: never */
+	bool accept_push;
 	char *device;
 	uint32_t mtu;
 	bool default_route;

@@ -10,6 +10,7 @@
 
 static const char *const state_names[] = {
 	[CL_STATE_STOPPED] = "stopped",
+	[CL_STATE_IDLE] = "idle",
 	[CL_STATE_BACKOFF] = "backoff",
 	[CL_STATE_CONNECTING] = "connecting",
 	[CL_STATE_REQUESTING] = "requesting",
@@ -54,7 +55,7 @@ static bool state_holds_lease(enum cl_state state)
 static void enter(struct cl_engine *engine, enum cl_state state, int64_t delay_ms)
 {
 	assert(state_holds_lease(state) == engine->has_lease);
-	assert((state == CL_STATE_STOPPED) == (delay_ms == CL_NEVER));
+	assert((state == CL_STATE_STOPPED || state == CL_STATE_IDLE) == (delay_ms == CL_NEVER));
 	engine->state = state;
 	engine->deadline_ms = delay_ms == CL_NEVER ? CL_NEVER : engine->now_ms + delay_ms;
 }
@@ -126,6 +127,8 @@ static void disconnect(struct cl_engine *engine)
 static void lose_lease(struct cl_engine *engine)
 {
 	act(engine, CL_ACTION_DECONFIGURE);
+	if (engine->params.on_demand)
+		act(engine, CL_ACTION_ARM);
 	engine->has_lease = false;
 }
 
@@ -253,6 +256,7 @@ static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
 		enter(engine, CL_STATE_CONFIGURING, CL_ANSWER_TIMEOUT_MS);
 		act(engine, CL_ACTION_CONFIGURE);
 	} else {
+		act(engine, CL_ACTION_RENEWED);
 		bound(engine);
 	}
 }
@@ -396,6 +400,18 @@ static void on_failed(struct cl_engine *engine, const struct cl_event *event)
 	retry_later(engine, true);
 }
 
+static void on_start(struct cl_engine *engine)
+{
+	if (engine->state != CL_STATE_STOPPED)
+		return;
+	if (engine->params.on_demand) {
+		act(engine, CL_ACTION_ARM);
+		enter(engine, CL_STATE_IDLE, CL_NEVER);
+	} else {
+		connect_server(engine, CL_STATE_CONNECTING);
+	}
+}
+
 static void on_stop(struct cl_engine *engine)
 {
 	if (!engine->has_lease || engine->state == CL_STATE_RELEASING) {
@@ -412,7 +428,8 @@ static void on_stop(struct cl_engine *engine)
 
 static void on_moved(struct cl_engine *engine)
 {
-	if (engine->state == CL_STATE_STOPPED || engine->state == CL_STATE_RELEASING)
+	if (engine->state == CL_STATE_STOPPED || engine->state == CL_STATE_IDLE ||
+		engine->state == CL_STATE_RELEASING)
 		return;
 	if (engine->has_lease) {
 		report(engine, "lease: given up: this host's IPv6 address changed");
@@ -444,6 +461,7 @@ static void on_deadline(struct cl_engine *engine)
 {
 	switch (engine->state) {
 	case CL_STATE_STOPPED:
+	case CL_STATE_IDLE:
 		break;
 	case CL_STATE_BACKOFF:
 		connect_server(engine, CL_STATE_CONNECTING);
@@ -473,8 +491,7 @@ static void dispatch(struct cl_engine *engine, const struct cl_event *event)
 {
 	switch (event->type) {
 	case CL_EVENT_START:
-		if (engine->state == CL_STATE_STOPPED)
-			connect_server(engine, CL_STATE_CONNECTING);
+		on_start(engine);
 		break;
 	case CL_EVENT_STOP:
 		on_stop(engine);
@@ -503,6 +520,13 @@ static void dispatch(struct cl_engine *engine, const struct cl_event *event)
 		break;
 	case CL_EVENT_UNBOUND:
 		on_unbound(engine);
+		break;
+	case CL_EVENT_DEMAND:
+		if (engine->state == CL_STATE_IDLE)
+			connect_server(engine, CL_STATE_CONNECTING);
+		break;
+	case CL_EVENT_SHORT:
+	case CL_EVENT_SUSPECT:
 		break;
 	}
 }

@@ -14,7 +14,9 @@
  *	a failed renewal --> BOUND, tried again until the lease ends
  *	stop, with a lease --> RELEASING --answer or timer--> STOPPED
  *
- * Invariants: outside STOPPED the engine waits for a deadline; a lease is held exactly in
+ *	start, on demand --> IDLE --demand--> CONNECTING
+ *
+ * Invariants: outside STOPPED and IDLE the engine waits for a deadline; a lease is held exactly in
  * CONFIGURING, BOUND, RENEWING and RELEASING; the host is configured only with a lease that is
  * held, and no longer than to its end (R51).
  */
@@ -34,6 +36,7 @@
 
 enum cl_state {
 	CL_STATE_STOPPED,
+	CL_STATE_IDLE, /* on demand: no lease, and nobody wants one */
 	CL_STATE_BACKOFF, /* waits before it connects again */
 	CL_STATE_CONNECTING,
 	CL_STATE_REQUESTING, /* the create is sent */
@@ -54,6 +57,9 @@ enum cl_event_type {
 	CL_EVENT_FAILED, /* the action CONFIGURE failed */
 	CL_EVENT_MOVED, /* this host's IPv6 address towards the server changed */
 	CL_EVENT_UNBOUND, /* the TEP says that it has no such binding (S21) */
+	CL_EVENT_DEMAND, /* an application wants IPv4 now (R12) */
+	CL_EVENT_SHORT, /* the lease's ports have run out (R58) */
+	CL_EVENT_SUSPECT, /* nothing comes back through the tunnel */
 };
 
 struct cl_event {
@@ -70,7 +76,9 @@ enum cl_action_type {
 	CL_ACTION_CONNECT, /* open a connection of this generation */
 	CL_ACTION_CLOSE, /* flush and close it; nothing more of it reaches the engine */
 	CL_ACTION_SEND,
+	CL_ACTION_ARM, /* the host holds packets and tells of the first: DEMAND */
 	CL_ACTION_CONFIGURE, /* always the last of its step; answer with CONFIGURED or FAILED */
+	CL_ACTION_RENEWED, /* the lease is the same, its end is another */
 	CL_ACTION_DECONFIGURE,
 	CL_ACTION_REPORT, /* engine->report is news for the log */
 	CL_ACTION_FINISHED, /* stopped as asked */
@@ -91,6 +99,7 @@ struct cl_actions {
 
 struct cl_engine_params {
 	enum tsp_generation generation;
+	bool on_demand; /* ask for a lease when an application wants one (R12) */
 	bool exclusive; /* only a whole address will do */
 	uint32_t ports; /* how many to ask for; 0: any number */
 	uint32_t lifetime_s; /* to ask for; 0: the server's */

@@ -87,15 +87,32 @@ static void on_unbound(void *arg)
 	cl_session_tell(client->session, CL_EVENT_UNBOUND);
 }
 
-static void on_news(void *arg)
+static void on_demand(void *arg)
 {
+	struct client *client = arg;
+
+	cl_session_tell(client->session, CL_EVENT_DEMAND);
+}
+
+static void on_suspect(void *arg)
+{
+	struct client *client = arg;
+
+	cl_session_tell(client->session, CL_EVENT_SUSPECT);
+}
+
+static void on_short_of_ports(void *arg)
+{
+	struct client *client = arg;
+
+	cl_session_tell(client->session, CL_EVENT_SHORT);
 }
 
 static const struct cl_dti_ops dti_ops = {
-	.demand = on_news,
+	.demand = on_demand,
 	.unbound = on_unbound,
-	.suspect = on_news,
-	.short_of_ports = on_news,
+	.suspect = on_suspect,
+	.short_of_ports = on_short_of_ports,
 };
 
 static void end_run(struct client *client)

@@ -2,6 +2,7 @@
 #include "client/session.h"
 
 #include "client/netif.h"
+#include "client/servers.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "tsp/tsp_conn.h"
@@ -130,6 +131,7 @@ static const struct in6_addr *local_v6(const struct cl_session *session)
 static int open_link(struct cl_session *session, enum tsp_generation generation)
 {
 	struct cl_link *link = calloc(1, sizeof(*link));
+	struct cl_server server;
 	struct tsp_conn_params params = {
 		.base = session->base,
 		.ops = &conn_ops,
@@ -139,14 +141,15 @@ static int open_link(struct cl_session *session, enum tsp_generation generation)
 		.generation = generation,
 		.local = local_v6(session),
 		.tls = session->tls,
-		.tls_name = session->config->tls_name,
 	};
 	int error;
 
 	if (link == NULL)
 		return -ENOMEM;
+	cl_servers_get(session->config, 0, &server);
+	params.tls_name = server.tls_name;
 	link->session = session;
-	link->conn = tsp_conn_connect(&params, &session->config->server);
+	link->conn = tsp_conn_connect(&params, &server.addr);
 	if (link->conn == NULL) {
 		error = errno;
 		free(link);
@@ -194,6 +197,14 @@ static void configure(struct cl_session *session)
 	feed(session, &event);
 }
 
+static void arm(struct cl_session *session)
+{
+	char why[CL_DTI_WHY_LEN];
+
+	if (cl_dti_arm(session->dti, why) < 0)
+		log_warn("%s", why);
+}
+
 static void connect_server(struct cl_session *session, enum tsp_generation generation)
 {
 	int ret = open_link(session, generation);
@@ -235,8 +246,14 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		if (ret < 0)
 			log_warn("server: cannot send: %s", strerror(-ret));
 		break;
+	case CL_ACTION_ARM:
+		arm(session);
+		break;
 	case CL_ACTION_CONFIGURE:
 		configure(session);
+		break;
+	case CL_ACTION_RENEWED:
+		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
 		break;
 	case CL_ACTION_DECONFIGURE:
 		cl_dti_deconfigure(session->dti);
@@ -305,6 +322,7 @@ static void init_engine(struct cl_session *session)
 	const struct cl_config *config = session->config;
 	struct cl_engine_params params = {
 		.generation = config->generation,
+		.on_demand = config->on_demand,
 		.exclusive = config->exclusive,
 		.ports = config->ports,
 		.lifetime_s = config->lifetime_s,

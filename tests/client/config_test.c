@@ -58,6 +58,9 @@ static void each_key_makes_a_difference(void **state)
 		"mode: host",
 		"ports: 256",
 		"lifetime_s: 600",
+		"on_demand: true",
+		"idle_s: 10",
+		"on_demand: true\ngeneration: 1\naccept_push: true",
 		"device: dti",
 		"mtu: 1280",
 		"default_route: false",
@@ -89,7 +92,13 @@ static void wrong_file_is_one_sentence_with_its_place(void **state)
 		const char *text;
 		const char *error;
 	} cases[] = {
-		{"mode: napt\n", "f:1:1: server: missing: this key is required"},
+		{"mode: napt\n", "f:1:1: server: missing: one is required"},
+		{SERVER "servers: [\"2001:db8::54\"]\n",
+			"f:1:1: server and servers do not go together"},
+		{"servers: [{name: \"2001:db8::54\", tls_name: x}]\n",
+			"f:1:1: tls: there is no ca to check the server's certificate by"},
+		{SERVER "accept_push: true\n",
+			"f:1:1: accept_push: only with on_demand: true and generation: 1"},
 		{SERVER "sever: 1\n", "f:2:1: unknown key \"sever\"; did you mean \"server\"?"},
 		{SERVER "mtu: 100\n", "f:2:6: mtu: 100 is out of range 512..65495"},
 		{SERVER "mode: nat\n", "f:2:7: mode: \"nat\" is not one of napt, host"},
@@ -97,7 +106,8 @@ static void wrong_file_is_one_sentence_with_its_place(void **state)
 		{SERVER "device: sixteen_letters_\n",
 			"f:2:9: device: 16 characters long, expected at most 15"},
 		{SERVER "mtu: 1400\nmtu: 1400\n", "f:3:1: mtu: this key stands here twice"},
-		{"server: \"[2001:db8::53]:0\"\n", "f:1:1: server: port 0 cannot be connected to"},
+		{"server: \"[2001:db8::53]:0\"\n", "f:1:1: server: neither a name nor an IPv6 "
+						   "address, with or without a port"},
 		{"server: \"[ff02::1]:3653\"\n", "f:1:1: server: not the address of a host"},
 		{"server: \"[::]:3653\"\n", "f:1:1: server: not the address of a host"},
 		{SERVER "user: alice\n", "f:1:1: user and password go together"},

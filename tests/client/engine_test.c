@@ -3,7 +3,7 @@
  * The lease engine: each way through it as a test, then every order of events to a depth, held
  * against what must be true at all times.
  */
-#include "client/engine.h"
+#include "engine_rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,209 +13,28 @@
 
 #include <cmocka.h>
 
-#define LIFETIME_S 100
-#define T0         1000000
-
-struct rig {
-	struct cl_engine engine;
-	struct cl_actions actions;
-	int64_t now_ms;
-	bool configured; /* as the actions would have it */
-};
-
-static struct in6_addr v6(const char *text)
-{
-	struct in6_addr addr;
-
-	assert_int_equal(addr_v6_parse(text, &addr), 0);
-	return addr;
-}
-
-static void rig_init(struct rig *rig, enum tsp_generation generation)
-{
-	struct cl_engine_params params = {
-		.generation = generation,
-		.ports = 256,
-		.retry_min_s = 1,
-		.retry_max_s = 60,
-		.seed = 42,
-	};
-
-	*rig = (struct rig){.now_ms = T0};
-	cl_engine_init(&rig->engine, &params);
-}
-
-/* The answer of a server that grants 198.51.100.7, ports 2048-3071. */
-static struct tsp_msg info(void)
-{
-	return (struct tsp_msg){
-		.status = TSP_STATUS_OK,
-		.code = 200,
-		.action = TSP_ACTION_INFO,
-		.has_lifetime = true,
-		.lifetime_s = LIFETIME_S,
-		.client = {.present = true,
-			.has_v4 = true,
-			.has_ports = true,
-			.v4 = 0xc6336407,
-			.n_v6 = 1,
-			.v6 = {v6("2001:db8:1::17")},
-			.n_ranges = 1,
-			.ranges = {{2048, 3071}}},
-		.server = {.present = true,
-			.has_v4 = true,
-			.v4 = 0xc0000201,
-			.n_v6 = 1,
-			.v6 = {v6("2001:db8::1")}},
-	};
-}
-
-static struct tsp_msg refusal(enum tsp_status status, enum tsp_generation generation)
-{
-	return (struct tsp_msg){.status = status, .code = tsp_code(status, generation)};
-}
-
-static struct tsp_msg pushed_delete(void)
-{
-	struct tsp_msg msg = info();
-
-	msg.status = TSP_STATUS_NONE;
-	msg.action = TSP_ACTION_DELETE;
-	return msg;
-}
-
-/* What must hold after every step (the invariants of engine.h). */
-static void check_invariants(struct rig *rig)
-{
-	const struct cl_engine *engine = &rig->engine;
-	bool holds = engine->state == CL_STATE_CONFIGURING || engine->state == CL_STATE_BOUND ||
-		     engine->state == CL_STATE_RENEWING || engine->state == CL_STATE_RELEASING;
-	int64_t deadline_ms = cl_engine_deadline(engine);
-
-	assert_int_equal(engine->has_lease, holds);
-	assert_int_equal(deadline_ms == CL_NEVER, engine->state == CL_STATE_STOPPED);
-	if (engine->state == CL_STATE_STOPPED)
-		assert_int_equal(engine->conn, CL_CONN_NONE);
-	if (engine->state == CL_STATE_CONNECTING)
-		assert_int_equal(engine->conn, CL_CONN_OPENING);
-	if (engine->state == CL_STATE_REQUESTING)
-		assert_int_equal(engine->conn, CL_CONN_READY);
-	if (rig->configured) {
-		assert_true(engine->has_lease);
-		assert_true(engine->state != CL_STATE_RELEASING);
-		assert_true(deadline_ms <= engine->lease.end_ms);
-	}
-}
-
-/* Follows the actions as the session would: what is configured, and the order within a step. */
-static void follow_actions(struct rig *rig)
-{
-	for (uint32_t i = 0; i < rig->actions.n; i++) {
-		enum cl_action_type type = rig->actions.items[i].type;
-		bool last = i + 1 == rig->actions.n;
-
-		if (type == CL_ACTION_CONFIGURE)
-			rig->configured = true;
-		if (type == CL_ACTION_DECONFIGURE)
-			rig->configured = false;
-		if (type == CL_ACTION_CONNECT || type == CL_ACTION_CONFIGURE ||
-			type == CL_ACTION_FINISHED)
-			assert_true(last);
-	}
-}
-
-static void step(struct rig *rig, const struct cl_event *event)
-{
-	cl_engine_step(&rig->engine, event, rig->now_ms, &rig->actions);
-	follow_actions(rig);
-	check_invariants(rig);
-}
-
-static void feed(struct rig *rig, enum cl_event_type type)
-{
-	step(rig, &(struct cl_event){.type = type,
-			  .v6 = v6("2001:db8:1::17"),
-			  .has_link_local = true,
-			  .link_local = v6("fe80::17"),
-			  .reason = TSP_CLOSE_PEER,
-			  .why = "end of stream"});
-}
-
-static void feed_closed(struct rig *rig, enum tsp_close_reason reason)
-{
-	step(rig, &(struct cl_event){.type = CL_EVENT_CLOSED, .reason = reason, .why = "closed"});
-}
-
-static void feed_msg(struct rig *rig, struct tsp_msg msg)
-{
-	step(rig, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = &msg});
-}
-
-/* Lets time pass to the next deadline. */
-static void wait_timer(struct rig *rig)
-{
-	int64_t deadline_ms = cl_engine_deadline(&rig->engine);
-
-	assert_true(deadline_ms != CL_NEVER);
-	if (deadline_ms > rig->now_ms)
-		rig->now_ms = deadline_ms;
-	feed(rig, CL_EVENT_TIMER);
-}
-
-static const struct cl_action *find(const struct rig *rig, enum cl_action_type type)
-{
-	for (uint32_t i = 0; i < rig->actions.n; i++) {
-		if (rig->actions.items[i].type == type)
-			return &rig->actions.items[i];
-	}
-	return NULL;
-}
-
-static const struct tsp_msg *sent(const struct rig *rig)
-{
-	const struct cl_action *action = find(rig, CL_ACTION_SEND);
-
-	assert_non_null(action);
-	return &action->msg;
-}
-
-static void expect_state(const struct rig *rig, enum cl_state state)
-{
-	assert_string_equal(cl_state_name(rig->engine.state), cl_state_name(state));
-}
-
-static void reach_bound(struct rig *rig)
-{
-	feed(rig, CL_EVENT_START);
-	feed(rig, CL_EVENT_READY);
-	feed_msg(rig, info());
-	expect_state(rig, CL_STATE_CONFIGURING);
-	feed(rig, CL_EVENT_CONFIGURED);
-	expect_state(rig, CL_STATE_BOUND);
-}
-
 static void gets_a_lease_and_accepts_it_when_the_host_is_configured(void **state)
 {
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	feed(&rig, CL_EVENT_START);
-	assert_int_equal(find(&rig, CL_ACTION_CONNECT)->generation, TSP_GENERATION_2);
-	feed(&rig, CL_EVENT_READY);
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_CREATE);
-	assert_true(sent(&rig)->client.has_ports);
-	assert_int_equal(sent(&rig)->client.ports_count, 256);
-	assert_int_equal(sent(&rig)->client.n_v6, 1);
-	assert_false(sent(&rig)->client.has_v4);
-	feed_msg(&rig, info());
-	assert_non_null(find(&rig, CL_ACTION_CONFIGURE));
-	assert_null(find(&rig, CL_ACTION_SEND));
-	feed(&rig, CL_EVENT_CONFIGURED);
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_ACCEPT);
-	assert_non_null(find(&rig, CL_ACTION_CLOSE));
+	rig_feed(&rig, CL_EVENT_START);
+	assert_int_equal(rig_find(&rig, CL_ACTION_CONNECT)->generation, TSP_GENERATION_2);
+	rig_feed(&rig, CL_EVENT_READY);
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_CREATE);
+	assert_true(rig_sent(&rig)->client.has_ports);
+	assert_int_equal(rig_sent(&rig)->client.ports_count, 256);
+	assert_int_equal(rig_sent(&rig)->client.n_v6, 1);
+	assert_false(rig_sent(&rig)->client.has_v4);
+	rig_feed_msg(&rig, rig_info());
+	assert_non_null(rig_find(&rig, CL_ACTION_CONFIGURE));
+	assert_null(rig_find(&rig, CL_ACTION_SEND));
+	rig_feed(&rig, CL_EVENT_CONFIGURED);
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_ACCEPT);
+	assert_non_null(rig_find(&rig, CL_ACTION_CLOSE));
 	assert_int_equal(rig.engine.lease.v4, 0xc6336407);
-	assert_int_equal(rig.engine.lifetime_s, LIFETIME_S);
-	assert_int_equal(cl_engine_deadline(&rig.engine), T0 + LIFETIME_S * 1000 / 2);
+	assert_int_equal(rig.engine.lifetime_s, RIG_LIFETIME_S);
+	assert_int_equal(cl_engine_deadline(&rig.engine), RIG_T0 + RIG_LIFETIME_S * 1000 / 2);
 }
 
 /*
@@ -227,20 +46,20 @@ static void generation_1_keeps_the_session_and_names_what_it_renews(void **state
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_1);
-	feed(&rig, CL_EVENT_START);
-	feed(&rig, CL_EVENT_READY);
-	assert_int_equal(sent(&rig)->client.n_v6, 2);
-	assert_true(IN6_IS_ADDR_LINKLOCAL(&sent(&rig)->client.v6[0]));
-	feed_msg(&rig, info());
-	feed(&rig, CL_EVENT_CONFIGURED);
-	assert_null(find(&rig, CL_ACTION_SEND));
-	assert_null(find(&rig, CL_ACTION_CLOSE));
-	wait_timer(&rig);
-	assert_null(find(&rig, CL_ACTION_CONNECT));
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_CREATE);
-	assert_int_equal(sent(&rig)->client.v4, 0xc6336407);
-	assert_int_equal(sent(&rig)->client.ranges[0].first, 2048);
-	expect_state(&rig, CL_STATE_RENEWING);
+	rig_feed(&rig, CL_EVENT_START);
+	rig_feed(&rig, CL_EVENT_READY);
+	assert_int_equal(rig_sent(&rig)->client.n_v6, 2);
+	assert_true(IN6_IS_ADDR_LINKLOCAL(&rig_sent(&rig)->client.v6[0]));
+	rig_feed_msg(&rig, rig_info());
+	rig_feed(&rig, CL_EVENT_CONFIGURED);
+	assert_null(rig_find(&rig, CL_ACTION_SEND));
+	assert_null(rig_find(&rig, CL_ACTION_CLOSE));
+	rig_wait(&rig);
+	assert_null(rig_find(&rig, CL_ACTION_CONNECT));
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_CREATE);
+	assert_int_equal(rig_sent(&rig)->client.v4, 0xc6336407);
+	assert_int_equal(rig_sent(&rig)->client.ranges[0].first, 2048);
+	rig_expect(&rig, CL_STATE_RENEWING);
 }
 
 /* R93: a granted renewal resets the timer and touches nothing on the host. */
@@ -249,31 +68,32 @@ static void renewal_extends_without_configuring(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
-	wait_timer(&rig);
-	expect_state(&rig, CL_STATE_RENEWING);
-	assert_non_null(find(&rig, CL_ACTION_CONNECT));
-	feed(&rig, CL_EVENT_READY);
-	assert_false(sent(&rig)->client.has_v4);
-	feed_msg(&rig, info());
-	assert_null(find(&rig, CL_ACTION_CONFIGURE));
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_ACCEPT);
-	expect_state(&rig, CL_STATE_BOUND);
-	assert_int_equal(rig.engine.lease.end_ms, rig.now_ms + LIFETIME_S * 1000);
+	rig_reach_bound(&rig);
+	rig_wait(&rig);
+	rig_expect(&rig, CL_STATE_RENEWING);
+	assert_non_null(rig_find(&rig, CL_ACTION_CONNECT));
+	rig_feed(&rig, CL_EVENT_READY);
+	assert_false(rig_sent(&rig)->client.has_v4);
+	rig_feed_msg(&rig, rig_info());
+	assert_null(rig_find(&rig, CL_ACTION_CONFIGURE));
+	assert_non_null(rig_find(&rig, CL_ACTION_RENEWED));
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_ACCEPT);
+	rig_expect(&rig, CL_STATE_BOUND);
+	assert_int_equal(rig.engine.lease.end_ms, rig.now_ms + RIG_LIFETIME_S * 1000);
 }
 
 static void renewal_with_other_values_configures_anew(void **state)
 {
-	struct tsp_msg other = info();
+	struct tsp_msg other = rig_info();
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
-	wait_timer(&rig);
-	feed(&rig, CL_EVENT_READY);
+	rig_reach_bound(&rig);
+	rig_wait(&rig);
+	rig_feed(&rig, CL_EVENT_READY);
 	other.client.ranges[0] = (struct port_range){4096, 5119};
-	feed_msg(&rig, other);
-	assert_non_null(find(&rig, CL_ACTION_CONFIGURE));
+	rig_feed_msg(&rig, other);
+	assert_non_null(rig_find(&rig, CL_ACTION_CONFIGURE));
 	assert_int_equal(rig.engine.lease.ranges[0].first, 4096);
 }
 
@@ -284,18 +104,18 @@ static void lease_lives_to_its_end_and_not_beyond(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
+	rig_reach_bound(&rig);
 	while (rig.engine.has_lease) {
-		assert_true(rig.now_ms <= T0 + LIFETIME_S * 1000);
-		wait_timer(&rig);
+		assert_true(rig.now_ms <= RIG_T0 + RIG_LIFETIME_S * 1000);
+		rig_wait(&rig);
 		if (rig.engine.state == CL_STATE_RENEWING) {
 			attempts++;
-			feed_closed(&rig, TSP_CLOSE_CONNECT);
+			rig_feed_closed(&rig, TSP_CLOSE_CONNECT);
 		}
 	}
-	assert_int_equal(rig.now_ms, T0 + LIFETIME_S * 1000);
-	assert_non_null(find(&rig, CL_ACTION_DECONFIGURE));
-	assert_non_null(find(&rig, CL_ACTION_CONNECT));
+	assert_int_equal(rig.now_ms, RIG_T0 + RIG_LIFETIME_S * 1000);
+	assert_non_null(rig_find(&rig, CL_ACTION_DECONFIGURE));
+	assert_non_null(rig_find(&rig, CL_ACTION_CONNECT));
 	assert_in_range(attempts, 3, 12);
 }
 
@@ -304,17 +124,17 @@ static void backoff_doubles_to_its_limit_with_jitter(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	feed(&rig, CL_EVENT_START);
+	rig_feed(&rig, CL_EVENT_START);
 	for (unsigned int i = 0; i < 12; i++) {
 		int64_t longest_ms = i < 6 ? 1000 << i : 60000;
 		int64_t delay_ms;
 
-		feed_closed(&rig, TSP_CLOSE_CONNECT);
+		rig_feed_closed(&rig, TSP_CLOSE_CONNECT);
 		delay_ms = cl_engine_deadline(&rig.engine) - rig.now_ms;
 		assert_in_range(delay_ms, longest_ms / 2, longest_ms);
-		expect_state(&rig, CL_STATE_BACKOFF);
-		wait_timer(&rig);
-		expect_state(&rig, CL_STATE_CONNECTING);
+		rig_expect(&rig, CL_STATE_BACKOFF);
+		rig_wait(&rig);
+		rig_expect(&rig, CL_STATE_CONNECTING);
 	}
 }
 
@@ -346,12 +166,12 @@ static void refused_create_backs_off(void **state)
 			struct rig rig;
 
 			rig_init(&rig, generation);
-			feed(&rig, CL_EVENT_START);
-			feed(&rig, CL_EVENT_READY);
-			feed_msg(&rig, refusal(cases[i].status, generation));
-			expect_state(&rig, CL_STATE_BACKOFF);
-			assert_non_null(find(&rig, CL_ACTION_CLOSE));
-			assert_null(find(&rig, CL_ACTION_CONFIGURE));
+			rig_feed(&rig, CL_EVENT_START);
+			rig_feed(&rig, CL_EVENT_READY);
+			rig_feed_msg(&rig, rig_refusal(cases[i].status, generation));
+			rig_expect(&rig, CL_STATE_BACKOFF);
+			assert_non_null(rig_find(&rig, CL_ACTION_CLOSE));
+			assert_null(rig_find(&rig, CL_ACTION_CONFIGURE));
 			delay_ms = cl_engine_deadline(&rig.engine) - rig.now_ms;
 			assert_in_range(delay_ms, cases[i].longest ? 30000 : 500,
 				cases[i].longest ? 60000 : 1000);
@@ -383,12 +203,12 @@ static void refused_renewal_ends_the_lease_only_where_the_code_says_so(void **st
 			struct rig rig;
 
 			rig_init(&rig, generation);
-			reach_bound(&rig);
-			wait_timer(&rig);
+			rig_reach_bound(&rig);
+			rig_wait(&rig);
 			if (rig.engine.conn == CL_CONN_OPENING)
-				feed(&rig, CL_EVENT_READY);
-			feed_msg(&rig, refusal(cases[i].status, generation));
-			expect_state(&rig, ends ? CL_STATE_BACKOFF : CL_STATE_BOUND);
+				rig_feed(&rig, CL_EVENT_READY);
+			rig_feed_msg(&rig, rig_refusal(cases[i].status, generation));
+			rig_expect(&rig, ends ? CL_STATE_BACKOFF : CL_STATE_BOUND);
 			assert_int_equal(rig.configured, !ends);
 		}
 	}
@@ -399,15 +219,15 @@ static void refused_version_falls_back_to_generation_1_once(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	feed(&rig, CL_EVENT_START);
-	feed_closed(&rig, TSP_CLOSE_VERSION);
-	expect_state(&rig, CL_STATE_CONNECTING);
-	assert_int_equal(find(&rig, CL_ACTION_CONNECT)->generation, TSP_GENERATION_1);
-	feed_closed(&rig, TSP_CLOSE_VERSION);
-	expect_state(&rig, CL_STATE_BACKOFF);
+	rig_feed(&rig, CL_EVENT_START);
+	rig_feed_closed(&rig, TSP_CLOSE_VERSION);
+	rig_expect(&rig, CL_STATE_CONNECTING);
+	assert_int_equal(rig_find(&rig, CL_ACTION_CONNECT)->generation, TSP_GENERATION_1);
+	rig_feed_closed(&rig, TSP_CLOSE_VERSION);
+	rig_expect(&rig, CL_STATE_BACKOFF);
 	assert_true(cl_engine_deadline(&rig.engine) - rig.now_ms >= 30000);
-	wait_timer(&rig);
-	assert_int_equal(find(&rig, CL_ACTION_CONNECT)->generation, TSP_GENERATION_2);
+	rig_wait(&rig);
+	assert_int_equal(rig_find(&rig, CL_ACTION_CONNECT)->generation, TSP_GENERATION_2);
 }
 
 static void failed_authentication_waits_long(void **state)
@@ -415,9 +235,9 @@ static void failed_authentication_waits_long(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	feed(&rig, CL_EVENT_START);
-	feed_closed(&rig, TSP_CLOSE_AUTH);
-	expect_state(&rig, CL_STATE_BACKOFF);
+	rig_feed(&rig, CL_EVENT_START);
+	rig_feed_closed(&rig, TSP_CLOSE_AUTH);
+	rig_expect(&rig, CL_STATE_BACKOFF);
 	assert_true(cl_engine_deadline(&rig.engine) - rig.now_ms >= 30000);
 }
 
@@ -427,13 +247,13 @@ static void host_that_cannot_be_configured_gives_the_lease_back(void **state)
 
 	for (int generation = 1; generation <= 2; generation++) {
 		rig_init(&rig, generation);
-		feed(&rig, CL_EVENT_START);
-		feed(&rig, CL_EVENT_READY);
-		feed_msg(&rig, info());
-		feed(&rig, CL_EVENT_FAILED);
-		expect_state(&rig, CL_STATE_BACKOFF);
+		rig_feed(&rig, CL_EVENT_START);
+		rig_feed(&rig, CL_EVENT_READY);
+		rig_feed_msg(&rig, rig_info());
+		rig_feed(&rig, CL_EVENT_FAILED);
+		rig_expect(&rig, CL_STATE_BACKOFF);
 		assert_false(rig.configured);
-		assert_int_equal(sent(&rig)->action,
+		assert_int_equal(rig_sent(&rig)->action,
 			generation == 2 ? TSP_ACTION_REJECT : TSP_ACTION_DELETE);
 	}
 }
@@ -445,10 +265,10 @@ static void unusable_lease_is_refused(void **state)
 	size_t n = sizeof(cases) / sizeof(cases[0]);
 
 	for (size_t i = 0; i < n; i++)
-		cases[i] = info();
-	cases[0].client.v6[0] = v6("2001:db8:1::18");
-	cases[1].server.v6[0] = v6("fe80::1");
-	cases[2].server.v6[0] = v6("2001:db8:1::17");
+		cases[i] = rig_info();
+	cases[0].client.v6[0] = rig_v6("2001:db8:1::18");
+	cases[1].server.v6[0] = rig_v6("fe80::1");
+	cases[2].server.v6[0] = rig_v6("2001:db8:1::17");
 	cases[3].client.v4 = 0x7f000001;
 	cases[4].client.v4 = 0xe0000001;
 	cases[5].client.v4 = 0xa9fe0101;
@@ -460,37 +280,37 @@ static void unusable_lease_is_refused(void **state)
 		struct rig rig;
 
 		rig_init(&rig, TSP_GENERATION_2);
-		feed(&rig, CL_EVENT_START);
-		feed(&rig, CL_EVENT_READY);
-		feed_msg(&rig, cases[i]);
-		expect_state(&rig, CL_STATE_BACKOFF);
-		assert_null(find(&rig, CL_ACTION_CONFIGURE));
+		rig_feed(&rig, CL_EVENT_START);
+		rig_feed(&rig, CL_EVENT_READY);
+		rig_feed_msg(&rig, cases[i]);
+		rig_expect(&rig, CL_STATE_BACKOFF);
+		assert_null(rig_find(&rig, CL_ACTION_CONFIGURE));
 		assert_true(rig.engine.report[0] != '\0');
 	}
 }
 
 static void exclusive_address_is_demanded_or_welcome(void **state)
 {
-	struct tsp_msg whole = info();
+	struct tsp_msg whole = rig_info();
 	struct rig rig;
 
 	whole.client.has_ports = false;
 	whole.client.n_ranges = 0;
 	rig_init(&rig, TSP_GENERATION_2);
-	feed(&rig, CL_EVENT_START);
-	feed(&rig, CL_EVENT_READY);
-	feed_msg(&rig, whole);
-	expect_state(&rig, CL_STATE_CONFIGURING);
+	rig_feed(&rig, CL_EVENT_START);
+	rig_feed(&rig, CL_EVENT_READY);
+	rig_feed_msg(&rig, whole);
+	rig_expect(&rig, CL_STATE_CONFIGURING);
 	assert_true(lease_is_exclusive(&rig.engine.lease));
 
 	rig_init(&rig, TSP_GENERATION_2);
 	rig.engine.params.exclusive = true;
-	feed(&rig, CL_EVENT_START);
-	feed(&rig, CL_EVENT_READY);
-	assert_false(sent(&rig)->client.has_ports);
-	feed_msg(&rig, info());
-	expect_state(&rig, CL_STATE_BACKOFF);
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_REJECT);
+	rig_feed(&rig, CL_EVENT_START);
+	rig_feed(&rig, CL_EVENT_READY);
+	assert_false(rig_sent(&rig)->client.has_ports);
+	rig_feed_msg(&rig, rig_info());
+	rig_expect(&rig, CL_STATE_BACKOFF);
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_REJECT);
 }
 
 /* R95, R102: the server takes the lease back over the open session. */
@@ -499,52 +319,52 @@ static void pushed_delete_ends_the_lease(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_1);
-	reach_bound(&rig);
-	feed_msg(&rig, pushed_delete());
-	assert_int_equal(sent(&rig)->status, TSP_STATUS_OK);
+	rig_reach_bound(&rig);
+	rig_feed_msg(&rig, rig_pushed_delete());
+	assert_int_equal(rig_sent(&rig)->status, TSP_STATUS_OK);
 	assert_false(rig.configured);
-	expect_state(&rig, CL_STATE_BACKOFF);
-	wait_timer(&rig);
-	expect_state(&rig, CL_STATE_CONNECTING);
+	rig_expect(&rig, CL_STATE_BACKOFF);
+	rig_wait(&rig);
+	rig_expect(&rig, CL_STATE_CONNECTING);
 }
 
 /* R32, R107: what the server pushes for a lease that is not ours changes nothing. */
 static void pushed_request_for_another_lease_is_refused(void **state)
 {
-	struct tsp_msg msg = pushed_delete();
+	struct tsp_msg msg = rig_pushed_delete();
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_1);
-	reach_bound(&rig);
+	rig_reach_bound(&rig);
 	msg.client.v4++;
-	feed_msg(&rig, msg);
-	assert_int_equal(sent(&rig)->status, TSP_STATUS_UNAVAILABLE);
-	expect_state(&rig, CL_STATE_BOUND);
-	msg = pushed_delete();
+	rig_feed_msg(&rig, msg);
+	assert_int_equal(rig_sent(&rig)->status, TSP_STATUS_UNAVAILABLE);
+	rig_expect(&rig, CL_STATE_BOUND);
+	msg = rig_pushed_delete();
 	msg.client.ranges[0] = (struct port_range){4096, 5119};
-	feed_msg(&rig, msg);
-	assert_int_equal(sent(&rig)->status, TSP_STATUS_UNAVAILABLE);
-	expect_state(&rig, CL_STATE_BOUND);
-	msg = pushed_delete();
+	rig_feed_msg(&rig, msg);
+	assert_int_equal(rig_sent(&rig)->status, TSP_STATUS_UNAVAILABLE);
+	rig_expect(&rig, CL_STATE_BOUND);
+	msg = rig_pushed_delete();
 	msg.action = TSP_ACTION_CREATE;
-	feed_msg(&rig, msg);
-	assert_int_equal(sent(&rig)->status, TSP_STATUS_UNAVAILABLE);
-	expect_state(&rig, CL_STATE_BOUND);
+	rig_feed_msg(&rig, msg);
+	assert_int_equal(rig_sent(&rig)->status, TSP_STATUS_UNAVAILABLE);
+	rig_expect(&rig, CL_STATE_BOUND);
 	assert_true(rig.configured);
 }
 
 static void unasked_info_is_ignored(void **state)
 {
-	struct tsp_msg msg = info();
+	struct tsp_msg msg = rig_info();
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_1);
-	reach_bound(&rig);
+	rig_reach_bound(&rig);
 	msg.client.v4++;
-	feed_msg(&rig, msg);
-	expect_state(&rig, CL_STATE_BOUND);
+	rig_feed_msg(&rig, msg);
+	rig_expect(&rig, CL_STATE_BOUND);
 	assert_int_equal(rig.engine.lease.v4, 0xc6336407);
-	assert_null(find(&rig, CL_ACTION_CONFIGURE));
+	assert_null(rig_find(&rig, CL_ACTION_CONFIGURE));
 }
 
 static void lost_session_leaves_the_lease_alone(void **state)
@@ -552,12 +372,28 @@ static void lost_session_leaves_the_lease_alone(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_1);
-	reach_bound(&rig);
-	feed_closed(&rig, TSP_CLOSE_PEER);
-	expect_state(&rig, CL_STATE_BOUND);
-	wait_timer(&rig);
-	assert_non_null(find(&rig, CL_ACTION_CONNECT));
-	expect_state(&rig, CL_STATE_RENEWING);
+	rig_reach_bound(&rig);
+	rig_feed_closed(&rig, TSP_CLOSE_PEER);
+	rig_expect(&rig, CL_STATE_BOUND);
+	rig_wait(&rig);
+	assert_non_null(rig_find(&rig, CL_ACTION_CONNECT));
+	rig_expect(&rig, CL_STATE_RENEWING);
+}
+
+/* R12: nothing is asked for before an application wants it. */
+static void on_demand_the_first_packet_asks(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, TSP_GENERATION_2);
+	rig.engine.params.on_demand = true;
+	rig_feed(&rig, CL_EVENT_START);
+	rig_expect(&rig, CL_STATE_IDLE);
+	assert_non_null(rig_find(&rig, CL_ACTION_ARM));
+	assert_null(rig_find(&rig, CL_ACTION_CONNECT));
+	rig_feed(&rig, CL_EVENT_DEMAND);
+	rig_expect(&rig, CL_STATE_CONNECTING);
+	assert_non_null(rig_find(&rig, CL_ACTION_CONNECT));
 }
 
 static void stop_releases_first_the_host_then_the_lease(void **state)
@@ -565,17 +401,17 @@ static void stop_releases_first_the_host_then_the_lease(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
-	feed(&rig, CL_EVENT_STOP);
+	rig_reach_bound(&rig);
+	rig_feed(&rig, CL_EVENT_STOP);
 	assert_false(rig.configured);
-	expect_state(&rig, CL_STATE_RELEASING);
-	feed(&rig, CL_EVENT_READY);
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_DELETE);
-	assert_int_equal(sent(&rig)->client.v4, 0xc6336407);
-	assert_int_equal(sent(&rig)->client.ranges[0].last, 3071);
-	feed_msg(&rig, info());
-	assert_non_null(find(&rig, CL_ACTION_FINISHED));
-	expect_state(&rig, CL_STATE_STOPPED);
+	rig_expect(&rig, CL_STATE_RELEASING);
+	rig_feed(&rig, CL_EVENT_READY);
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_DELETE);
+	assert_int_equal(rig_sent(&rig)->client.v4, 0xc6336407);
+	assert_int_equal(rig_sent(&rig)->client.ranges[0].last, 3071);
+	rig_feed_msg(&rig, rig_info());
+	assert_non_null(rig_find(&rig, CL_ACTION_FINISHED));
+	rig_expect(&rig, CL_STATE_STOPPED);
 }
 
 static void stop_waits_three_seconds_and_no_longer(void **state)
@@ -583,14 +419,14 @@ static void stop_waits_three_seconds_and_no_longer(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
-	feed(&rig, CL_EVENT_STOP);
+	rig_reach_bound(&rig);
+	rig_feed(&rig, CL_EVENT_STOP);
 	rig.now_ms += 2000;
-	feed(&rig, CL_EVENT_READY);
-	expect_state(&rig, CL_STATE_RELEASING);
-	assert_int_equal(cl_engine_deadline(&rig.engine), T0 + CL_RELEASE_TIMEOUT_MS);
-	wait_timer(&rig);
-	assert_non_null(find(&rig, CL_ACTION_FINISHED));
+	rig_feed(&rig, CL_EVENT_READY);
+	rig_expect(&rig, CL_STATE_RELEASING);
+	assert_int_equal(cl_engine_deadline(&rig.engine), RIG_T0 + CL_RELEASE_TIMEOUT_MS);
+	rig_wait(&rig);
+	assert_non_null(rig_find(&rig, CL_ACTION_FINISHED));
 }
 
 static void second_stop_does_not_wait(void **state)
@@ -598,11 +434,11 @@ static void second_stop_does_not_wait(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_1);
-	reach_bound(&rig);
-	feed(&rig, CL_EVENT_STOP);
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_DELETE);
-	feed(&rig, CL_EVENT_STOP);
-	assert_non_null(find(&rig, CL_ACTION_FINISHED));
+	rig_reach_bound(&rig);
+	rig_feed(&rig, CL_EVENT_STOP);
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_DELETE);
+	rig_feed(&rig, CL_EVENT_STOP);
+	assert_non_null(rig_find(&rig, CL_ACTION_FINISHED));
 }
 
 static void moved_host_asks_anew(void **state)
@@ -610,10 +446,10 @@ static void moved_host_asks_anew(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
-	feed(&rig, CL_EVENT_MOVED);
+	rig_reach_bound(&rig);
+	rig_feed(&rig, CL_EVENT_MOVED);
 	assert_false(rig.configured);
-	expect_state(&rig, CL_STATE_CONNECTING);
+	rig_expect(&rig, CL_STATE_CONNECTING);
 }
 
 /* A renewal that leaves from another address is a request for another lease. */
@@ -622,12 +458,12 @@ static void renewal_from_another_address_gives_the_lease_up(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
-	wait_timer(&rig);
-	step(&rig, &(struct cl_event){.type = CL_EVENT_READY, .v6 = v6("2001:db8:2::17")});
+	rig_reach_bound(&rig);
+	rig_wait(&rig);
+	rig_step(&rig, &(struct cl_event){.type = CL_EVENT_READY, .v6 = rig_v6("2001:db8:2::17")});
 	assert_false(rig.configured);
-	expect_state(&rig, CL_STATE_REQUESTING);
-	assert_int_equal(sent(&rig)->action, TSP_ACTION_CREATE);
+	rig_expect(&rig, CL_STATE_REQUESTING);
+	assert_int_equal(rig_sent(&rig)->action, TSP_ACTION_CREATE);
 }
 
 /* S21: the TEP's word ends the lease, and the next request waits. */
@@ -636,10 +472,10 @@ static void tep_without_binding_makes_the_client_ask_anew(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	reach_bound(&rig);
-	feed(&rig, CL_EVENT_UNBOUND);
+	rig_reach_bound(&rig);
+	rig_feed(&rig, CL_EVENT_UNBOUND);
 	assert_false(rig.configured);
-	expect_state(&rig, CL_STATE_BACKOFF);
+	rig_expect(&rig, CL_STATE_BACKOFF);
 }
 
 static void silent_server_is_left(void **state)
@@ -647,65 +483,65 @@ static void silent_server_is_left(void **state)
 	struct rig rig;
 
 	rig_init(&rig, TSP_GENERATION_2);
-	feed(&rig, CL_EVENT_START);
-	wait_timer(&rig);
-	expect_state(&rig, CL_STATE_BACKOFF);
-	wait_timer(&rig);
-	feed(&rig, CL_EVENT_READY);
-	wait_timer(&rig);
-	expect_state(&rig, CL_STATE_BACKOFF);
-	assert_non_null(find(&rig, CL_ACTION_CLOSE));
+	rig_feed(&rig, CL_EVENT_START);
+	rig_wait(&rig);
+	rig_expect(&rig, CL_STATE_BACKOFF);
+	rig_wait(&rig);
+	rig_feed(&rig, CL_EVENT_READY);
+	rig_wait(&rig);
+	rig_expect(&rig, CL_STATE_BACKOFF);
+	assert_non_null(rig_find(&rig, CL_ACTION_CLOSE));
 }
 
 /*
  * The moves of the exhaustive driver: each event, each kind of message, time to the deadline or a
  * bit.
  */
-#define MOVES 20
+#define MOVES 23
 
 static void move(struct rig *rig, unsigned int which)
 {
-	struct tsp_msg other = info();
+	struct tsp_msg other = rig_info();
 
 	other.client.v4++;
 	switch (which) {
 	case 0:
-		wait_timer(rig);
+		rig_wait(rig);
 		break;
 	case 1:
-		feed_msg(rig, info());
+		rig_feed_msg(rig, rig_info());
 		break;
 	case 2:
-		feed_msg(rig, other);
+		rig_feed_msg(rig, other);
 		break;
 	case 3:
-		feed_msg(rig, pushed_delete());
+		rig_feed_msg(rig, rig_pushed_delete());
 		break;
 	case 4:
-		feed_msg(rig, refusal(TSP_STATUS_BUSY, TSP_GENERATION_2));
+		rig_feed_msg(rig, rig_refusal(TSP_STATUS_BUSY, TSP_GENERATION_2));
 		break;
 	case 5:
-		feed_msg(rig, refusal(TSP_STATUS_RENEWAL_REFUSED, TSP_GENERATION_2));
+		rig_feed_msg(rig, rig_refusal(TSP_STATUS_RENEWAL_REFUSED, TSP_GENERATION_2));
 		break;
 	case 6:
-		feed_msg(rig, refusal(TSP_STATUS_AUTH_FAILED, TSP_GENERATION_2));
+		rig_feed_msg(rig, rig_refusal(TSP_STATUS_AUTH_FAILED, TSP_GENERATION_2));
 		break;
 	case 7:
-		feed_closed(rig, TSP_CLOSE_VERSION);
+		rig_feed_closed(rig, TSP_CLOSE_VERSION);
 		break;
 	case 8:
-		feed_closed(rig, TSP_CLOSE_PEER);
+		rig_feed_closed(rig, TSP_CLOSE_PEER);
 		break;
 	case 9:
-		feed_closed(rig, TSP_CLOSE_AUTH);
+		rig_feed_closed(rig, TSP_CLOSE_AUTH);
 		break;
 	case 10:
-		rig->now_ms += LIFETIME_S * 1000;
-		feed(rig, CL_EVENT_READY);
+		rig->now_ms += RIG_LIFETIME_S * 1000;
+		rig_feed(rig, CL_EVENT_READY);
 		break;
 	default: /* START .. UNBOUND, MESSAGE apart */
 		which -= 11;
-		feed(rig, which < CL_EVENT_MESSAGE ? which : which + 1);
+		rig_feed(rig, which < CL_EVENT_MESSAGE ? which : which + 1);
 		break;
 	}
 }
@@ -732,7 +568,7 @@ static void invariants_hold_in_every_order_of_events(void **state)
 
 		rig_init(&rig, generation);
 		explore(&rig, 7);
-		reach_bound(&rig);
+		rig_reach_bound(&rig);
 		explore(&rig, 6);
 	}
 }
@@ -751,7 +587,7 @@ static void invariants_hold_on_long_walks(void **state)
 			unsigned int which = random() % MOVES;
 
 			if (rig.engine.state == CL_STATE_STOPPED)
-				feed(&rig, CL_EVENT_START);
+				rig_feed(&rig, CL_EVENT_START);
 			move(&rig, which);
 			rig.now_ms += random() % 3000;
 		}
@@ -778,6 +614,7 @@ int main(void)
 		cmocka_unit_test(pushed_request_for_another_lease_is_refused),
 		cmocka_unit_test(unasked_info_is_ignored),
 		cmocka_unit_test(lost_session_leaves_the_lease_alone),
+		cmocka_unit_test(on_demand_the_first_packet_asks),
 		cmocka_unit_test(stop_releases_first_the_host_then_the_lease),
 		cmocka_unit_test(stop_waits_three_seconds_and_no_longer),
 		cmocka_unit_test(second_stop_does_not_wait),
