@@ -23,10 +23,13 @@
 		"(S18)")                                                                           \
 	CL_DROP(TX_PROTOCOL, "tx_protocol",                                                        \
 		"outgoing packet of a protocol without ports, while the address is shared (S37)")  \
+	CL_DROP(TX_ENDED, "tx_ended",                                                              \
+		"outgoing packet after the end of the lease, before it was taken down (R51)")      \
 	CL_DROP(TX_ERROR, "tx_error",                                                              \
 		"outgoing packet that the kernel did not take: no route to the TEP, full queue")   \
 	CL_DROP(RX_OUTER_SOURCE, "rx_outer_source",                                                \
 		"tunnelled packet whose IPv6 source is not the TEP (S20)")                         \
+	CL_DROP(RX_ENDED, "rx_ended", "tunnelled packet after the end of the lease")               \
 	CL_DROP(RX_MALFORMED, "rx_malformed",                                                      \
 		"tunnelled packet that is not IPv4 or whose headers are cut short")                \
 	CL_DROP(RX_ADDRESS, "rx_address",                                                          \

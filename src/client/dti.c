@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PORT_RANGE_SETTING "net/ipv4/ip_local_port_range"
 
@@ -32,10 +31,12 @@ struct cl_dti {
 	uint32_t tracked_v4; /* 0: none */
 	char tracked_lease[LEASE_STRLEN];
 	struct cl_counters counters;
+	struct cl_tun tun;
+	struct cl_tunnel_sockets sockets;
 	struct cl_tunnel *tunnel; /* NULL: no lease */
 	struct event *demand; /* armed: fires with the first packet; NULL: not armed */
-	int64_t used_ms;
-	int tun_fd;
+	struct lease lease; /* with a tunnel: its own */
+	int64_t used_ms; /* of the lease before, or when this one came */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(
@@ -111,6 +112,7 @@ struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *conf
 	const struct cl_dti_ops *ops, void *arg, char why[static CL_DTI_WHY_LEN])
 {
 	struct cl_dti *dti = calloc(1, sizeof(*dti));
+	int ret;
 
 	if (dti == NULL) {
 		say(why, "out of memory");
@@ -120,16 +122,20 @@ struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *conf
 	dti->config = config;
 	dti->ops = ops;
 	dti->ops_arg = arg;
-	dti->tun_fd = -1;
 	dti->state = cl_state_open(config->state, &dti->changed);
 	if (dti->state == NULL) {
 		say(why, "%s: %s", config->state,
 			errno == EBUSY ? "another client runs with it" : strerror(errno));
 		goto fail;
 	}
-	dti->tun_fd = cl_tun_open(config->device);
-	if (dti->tun_fd < 0) {
-		say(why, "%s: device cannot be made: %s", config->device, strerror(-dti->tun_fd));
+	ret = cl_tunnel_open_sockets(1, &dti->sockets);
+	if (ret < 0) {
+		say(why, "tunnel: cannot be opened: %s", strerror(-ret));
+		goto fail;
+	}
+	ret = cl_tun_open(config->device, 1, &dti->tun);
+	if (ret < 0) {
+		say(why, "%s: device cannot be made: %s", config->device, strerror(-ret));
 		goto fail;
 	}
 	disable_v6(config->device);
@@ -142,6 +148,7 @@ struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *conf
 	}
 	return dti;
 fail:
+	cl_tunnel_close_sockets(&dti->sockets);
 	cl_state_close(dti->state);
 	free(dti);
 	return NULL;
@@ -204,18 +211,26 @@ static int bring_up(struct cl_dti *dti, const struct lease *lease, char why[stat
 		.mtu = config->mtu,
 		.default_route = config->default_route,
 	};
+	struct cl_tunnel_params tunnel = {
+		.base = dti->base,
+		.tun = &dti->tun,
+		.sockets = &dti->sockets,
+		.lease = lease,
+		.counters = &dti->counters,
+	};
 	int ret = record_changes(dti, lease);
 
 	if (ret < 0) {
 		say(why, "%s: cannot be written: %s", config->state, strerror(-ret));
 		return ret;
 	}
-	dti->tunnel = cl_tunnel_create(dti->base, dti->tun_fd, lease, &dti->counters);
+	dti->tunnel = cl_tunnel_create(&tunnel);
 	if (dti->tunnel == NULL) {
 		ret = -errno;
 		say(why, "tunnel: cannot be opened: %s", strerror(-ret));
 		return ret;
 	}
+	dti->lease = *lease;
 	track_lease(dti, &dti->changed);
 	if (dti->changed.device[0] != '\0')
 		ret = cl_napt_apply(config->device, config->mode, lease);
@@ -267,7 +282,7 @@ int cl_dti_arm(struct cl_dti *dti, char why[static CL_DTI_WHY_LEN])
 	int ret;
 
 	cl_dti_deconfigure(dti);
-	dti->demand = event_new(dti->base, dti->tun_fd, EV_READ, on_packet, dti);
+	dti->demand = event_new(dti->base, dti->tun.fds[0], EV_READ, on_packet, dti);
 	if (dti->demand == NULL || event_add(dti->demand, NULL) < 0) {
 		say(why, "out of memory");
 		disarm(dti);
@@ -310,12 +325,17 @@ void cl_dti_deconfigure(struct cl_dti *dti)
 
 void cl_dti_renewed(struct cl_dti *dti, int64_t end_ms)
 {
-	dti->used_ms = clock_boot_ms();
+	if (dti->tunnel == NULL)
+		return;
+	dti->lease.end_ms = end_ms;
+	cl_tunnel_update(dti->tunnel, &dti->lease);
 }
 
 int64_t cl_dti_used_ms(const struct cl_dti *dti)
 {
-	return dti->used_ms;
+	int64_t tunnel_ms = dti->tunnel != NULL ? cl_tunnel_used_ms(dti->tunnel) : 0;
+
+	return tunnel_ms > dti->used_ms ? tunnel_ms : dti->used_ms;
 }
 
 void cl_dti_close(struct cl_dti *dti)
@@ -324,7 +344,8 @@ void cl_dti_close(struct cl_dti *dti)
 		return;
 	cl_dti_deconfigure(dti);
 	forget_connections(dti);
-	close(dti->tun_fd);
+	cl_tun_close(&dti->tun);
+	cl_tunnel_close_sockets(&dti->sockets);
 	cl_state_close(dti->state);
 	free(dti);
 }

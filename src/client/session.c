@@ -275,6 +275,8 @@ static void feed(struct cl_session *session, const struct cl_event *event)
 	struct cl_actions actions;
 
 	cl_engine_step(&session->engine, event, clock_boot_ms(), &actions);
+	if (session->engine.state == CL_STATE_BOUND)
+		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
 	if (session->engine.state != before)
 		log_debug("engine: %s -> %s", cl_state_name(before),
 			cl_state_name(session->engine.state));

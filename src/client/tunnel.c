@@ -3,10 +3,12 @@
 
 #include "client/inner.h"
 #include "common/addr.h"
+#include "common/clock.h"
 
 #include <event2/event.h>
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,7 +24,8 @@
 struct cl_tunnel {
 	struct lease lease;
 	struct cl_counters *counters;
-	int tun_fd, raw_fd;
+	int tun_fd, raw_fd; /* borrowed */
+	int64_t used_ms;
 	struct event *tun_event, *raw_event;
 	struct sockaddr_in6 tep;
 	struct mmsghdr messages[BATCH];
@@ -95,16 +98,34 @@ static void send_batch(struct cl_tunnel *tunnel, unsigned int n)
 	}
 }
 
+/* True while packets may pass; also notes the time for those that do. */
+static bool lease_stands(struct cl_tunnel *tunnel, int64_t *now_ms)
+{
+	*now_ms = clock_boot_ms();
+	return *now_ms < tunnel->lease.end_ms;
+}
+
 static void on_device(evutil_socket_t fd, short what, void *arg)
 {
 	struct cl_tunnel *tunnel = arg;
 	bool more = true;
 
-	for (unsigned int i = 0; i < TURN && more; i++)
-		send_batch(tunnel, read_device(tunnel, &more));
+	for (unsigned int i = 0; i < TURN && more; i++) {
+		unsigned int n = read_device(tunnel, &more);
+		int64_t now_ms;
+
+		if (n == 0)
+			continue;
+		if (!lease_stands(tunnel, &now_ms)) {
+			count(tunnel, CL_TX_ENDED, n);
+			continue;
+		}
+		tunnel->used_ms = now_ms;
+		send_batch(tunnel, n);
+	}
 }
 
-static void deliver(struct cl_tunnel *tunnel, unsigned int i)
+static void deliver(struct cl_tunnel *tunnel, unsigned int i, int64_t now_ms)
 {
 	const uint8_t *packet = tunnel->packets[i];
 	size_t len = tunnel->messages[i].msg_len;
@@ -113,14 +134,19 @@ static void deliver(struct cl_tunnel *tunnel, unsigned int i)
 		count(tunnel, CL_RX_OUTER_SOURCE, 1);
 		return;
 	}
+	if (now_ms >= tunnel->lease.end_ms) {
+		count(tunnel, CL_RX_ENDED, 1);
+		return;
+	}
 	if (!is_ours(tunnel, packet, len, CL_IN))
 		return;
-	if (write(tunnel->tun_fd, packet, len) != (ssize_t)len) {
+	if (cl_tun_write(tunnel->tun_fd, packet, len) < 0) {
 		count(tunnel, CL_RX_ERROR, 1);
 		return;
 	}
 	count(tunnel, CL_RX_PACKETS, 1);
 	count(tunnel, CL_RX_BYTES, len);
+	tunnel->used_ms = now_ms;
 }
 
 static void on_tunnel(evutil_socket_t fd, short what, void *arg)
@@ -129,33 +155,78 @@ static void on_tunnel(evutil_socket_t fd, short what, void *arg)
 	int n = BATCH;
 
 	for (unsigned int turn = 0; turn < TURN && n == BATCH; turn++) {
+		int64_t now_ms = clock_boot_ms();
+
 		for (unsigned int i = 0; i < BATCH; i++)
 			tunnel->vectors[i].iov_len = PACKET_MAX;
 		n = recvmmsg(fd, tunnel->messages, BATCH, MSG_DONTWAIT, NULL);
 		for (int i = 0; i < n; i++)
-			deliver(tunnel, i);
+			deliver(tunnel, i, now_ms);
 	}
 }
 
-/* A raw socket of next header 4, bound to our end. Returns it, or -errno. */
-static int open_raw(const struct in6_addr *local)
+/* Lets every packet reach the socket, or none. Returns 0 or -errno. */
+static int set_gate(int fd, bool open)
 {
-	struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr = *local};
+	struct sock_filter verdict = BPF_STMT(BPF_RET | BPF_K, open ? UINT32_MAX : 0);
+	struct sock_fprog program = {.len = 1, .filter = &verdict};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
+											   : 0;
+}
+
+/* A raw socket of next header 4 with its gate shut. Returns it, or -errno. */
+static int open_raw(void)
+{
 	int fd = socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_IPIP);
 	int size = SOCKET_BUFS;
+	int ret;
 
 	if (fd < 0)
 		return -errno;
 	/* Small buffers cost packets, not correctness: a refusal is no error. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		int error = errno;
-
+	ret = set_gate(fd, false);
+	if (ret < 0) {
 		close(fd);
-		return -error;
+		return ret;
 	}
 	return fd;
+}
+
+int cl_tunnel_open_sockets(uint32_t n, struct cl_tunnel_sockets *sockets)
+{
+	*sockets = (struct cl_tunnel_sockets){0};
+	for (uint32_t i = 0; i < n; i++) {
+		int fd = open_raw();
+
+		if (fd < 0) {
+			cl_tunnel_close_sockets(sockets);
+			return fd;
+		}
+		sockets->fds[sockets->n++] = fd;
+	}
+	return 0;
+}
+
+void cl_tunnel_close_sockets(struct cl_tunnel_sockets *sockets)
+{
+	while (sockets->n > 0)
+		close(sockets->fds[--sockets->n]);
+}
+
+/* Binds the socket to our end; what waits there is of an earlier lease and goes. */
+static int begin_raw(int fd, const struct in6_addr *local)
+{
+	struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr = *local};
+	uint8_t octet;
+
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return -errno;
+	while (recv(fd, &octet, sizeof(octet), MSG_DONTWAIT) >= 0)
+		;
+	return set_gate(fd, true);
 }
 
 static void wire_messages(struct cl_tunnel *tunnel)
@@ -171,27 +242,30 @@ static void wire_messages(struct cl_tunnel *tunnel)
 	}
 }
 
-struct cl_tunnel *cl_tunnel_create(struct event_base *base, int tun_fd, const struct lease *lease,
-	struct cl_counters *counters)
+struct cl_tunnel *cl_tunnel_create(const struct cl_tunnel_params *params)
 {
+	const struct lease *lease = params->lease;
 	struct cl_tunnel *tunnel = calloc(1, sizeof(*tunnel));
 	int error = ENOMEM;
+	int ret;
 
 	if (tunnel == NULL)
 		return NULL;
 	tunnel->lease = *lease;
-	tunnel->counters = counters;
-	tunnel->tun_fd = tun_fd;
+	tunnel->counters = params->counters;
+	tunnel->tun_fd = params->tun->fds[0];
+	tunnel->raw_fd = params->sockets->fds[0];
 	tunnel->tep = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = lease->tep_v6};
 	wire_messages(tunnel);
-	tunnel->raw_fd = open_raw(&lease->client_v6);
-	if (tunnel->raw_fd < 0) {
-		error = -tunnel->raw_fd;
+	ret = begin_raw(tunnel->raw_fd, &lease->client_v6);
+	if (ret < 0) {
+		error = -ret;
 		goto fail;
 	}
-	tunnel->tun_event = event_new(base, tun_fd, EV_READ | EV_PERSIST, on_device, tunnel);
+	tunnel->tun_event = event_new(
+		params->base, tunnel->tun_fd, EV_READ | EV_PERSIST, on_device, tunnel);
 	tunnel->raw_event = event_new(
-		base, tunnel->raw_fd, EV_READ | EV_PERSIST, on_tunnel, tunnel);
+		params->base, tunnel->raw_fd, EV_READ | EV_PERSIST, on_tunnel, tunnel);
 	if (tunnel->tun_event == NULL || tunnel->raw_event == NULL ||
 		event_add(tunnel->tun_event, NULL) < 0 || event_add(tunnel->raw_event, NULL) < 0)
 		goto fail;
@@ -202,6 +276,11 @@ fail:
 	return NULL;
 }
 
+void cl_tunnel_update(struct cl_tunnel *tunnel, const struct lease *lease)
+{
+	tunnel->lease = *lease;
+}
+
 void cl_tunnel_destroy(struct cl_tunnel *tunnel)
 {
 	if (tunnel == NULL)
@@ -210,7 +289,11 @@ void cl_tunnel_destroy(struct cl_tunnel *tunnel)
 		event_free(tunnel->tun_event);
 	if (tunnel->raw_event != NULL)
 		event_free(tunnel->raw_event);
-	if (tunnel->raw_fd >= 0)
-		close(tunnel->raw_fd);
+	set_gate(tunnel->raw_fd, false);
 	free(tunnel);
+}
+
+int64_t cl_tunnel_used_ms(const struct cl_tunnel *tunnel)
+{
+	return tunnel->used_ms;
 }

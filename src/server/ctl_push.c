@@ -37,6 +37,8 @@ static const char *error_text(int error)
 	switch (error) {
 	case -EBUSY:
 		return "the client has a lease already, or a request under way";
+	case -EDQUOT:
+		return "the client would have more than its quota";
 	case -ENOSPC:
 		return "no pool has room for the client";
 	default:

@@ -49,8 +49,7 @@ struct srv_engine *srv_engine_create(const struct srv_engine_params *params)
 		errno = ENOMEM;
 		return NULL;
 	}
-	if (params->quota != NULL)
-		srv_lease_db_watch(engine->db, on_held, engine);
+	srv_lease_db_watch(engine->db, on_held, engine);
 	return engine;
 }
 
@@ -72,7 +71,6 @@ void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_pa
 {
 	engine->params.policy = params->policy;
 	engine->params.quarantine_s = params->quarantine_s;
-	engine->params.leases_per_client = params->leases_per_client;
 	engine->params.more_ports = params->more_ports;
 	engine->params.redirect = params->redirect;
 	engine->params.brokers = params->brokers;
@@ -208,7 +206,7 @@ static uint32_t waiting_max(const struct tsp_msg *msg)
 static bool is_too_fast(struct srv_engine *engine, const struct srv_session *session,
 	const struct tsp_msg *msg, int64_t now_ms)
 {
-	if (engine->params.quota == NULL || !tsp_msg_is_request(msg) ||
+	if (!tsp_msg_is_request(msg) ||
 		srv_quota_request(engine->params.quota, session->user, &session->peer, now_ms))
 		return false;
 	srv_engine_count(engine, SRV_COUNT_OVER_RATE);

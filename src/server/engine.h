@@ -167,8 +167,7 @@ struct srv_engine_ops {
 struct srv_engine_params {
 	struct srv_policy policy;
 	uint32_t quarantine_s;
-	uint32_t leases_per_client;
-	struct srv_quota *quota; /* borrowed; NULL: nothing else is limited */
+	struct srv_quota *quota; /* borrowed */
 	enum srv_more_ports more_ports;
 	enum srv_redirect redirect;
 	const struct in6_addr *brokers; /* borrowed; the other servers */
@@ -241,7 +240,7 @@ const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine);
 /*
  * Unsolicited, at the operator's word (R32): a lease for a generation 1 session, which is sent to it as a create;
  * its answer is its acceptance, and none in confirm_s undoes the lease. Returns 0: begun; -EBUSY: not while
- * it has a lease, a request under way, or too many leases; -ENOSPC: no pool has room; -ENOMEM.
+ * it has a lease or a request under way; -EDQUOT: over its quota; -ENOSPC: no pool has room; -ENOMEM.
  */
 int srv_engine_push_create(struct srv_engine *engine, struct srv_session *session,
 	const struct srv_wish *wish, int64_t now_ms);

@@ -212,6 +212,13 @@ void srv_lease_end(
 	struct srv_engine *engine, struct srv_lease *lease, const char *reason, int64_t now_ms);
 /* Out of memory and store, its range free: it never came into being. */
 void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease);
+
+/*
+ * What the pool gives may be more than was asked for: only now is it known whether its quota lets the client
+ * have it (S25). held: what its address had before.
+ */
+bool srv_lease_is_too_much(const struct srv_engine *engine, const struct srv_lease *lease,
+	const struct srv_holdings *held);
 /* What had been taken for a create that the store refused: the range is free or, where it was returned, rests again. */
 void srv_lease_unbegin(
 	struct srv_engine *engine, struct srv_lease *lease, bool returned, int64_t now_ms);

@@ -215,6 +215,17 @@ void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease)
 	forget(engine, lease);
 }
 
+bool srv_lease_is_too_much(const struct srv_engine *engine, const struct srv_lease *lease,
+	const struct srv_holdings *held)
+{
+	static const struct srv_holdings nothing;
+	const struct srv_holdings both = {
+		held->leases + 1, held->ports + srv_lease_ports(&lease->lease)};
+
+	return !srv_quota_allows(
+		engine->params.quota, lease->user, &lease->lease.client_v6, &both, &nothing);
+}
+
 /* In memory alone: of a lease that returned the store knows an older quarantine, which is enough. */
 void srv_lease_unbegin(
 	struct srv_engine *engine, struct srv_lease *lease, bool returned, int64_t now_ms)

@@ -6,36 +6,45 @@
 
 #include <errno.h>
 
-/* A lease, or a request about one, that is in the way of a pushed one. */
+/*
+ * A lease of the session's user, or a request about any of the address, is in the way of a pushed one. held:
+ * what the address has.
+ */
 static bool has_business(const struct srv_engine *engine, const struct srv_session *session,
-	const struct srv_wish *wish)
+	const struct srv_wish *wish, struct srv_holdings *held)
 {
 	const struct srv_lease *lease = srv_lease_db_of_client(engine->db, &wish->client_v6);
-	uint32_t held = 0;
 
+	*held = (struct srv_holdings){0};
 	if (session->busy || session->pushing != NULL)
 		return true;
 	for (; lease != NULL; lease = srv_lease_db_next_of_client(lease)) {
-		bool alive = lease->state == SRV_LEASE_PENDING || lease->state == SRV_LEASE_ACTIVE;
+		bool alive = srv_lease_is_held(lease);
 
 		if (lease->job != NULL || (alive && strcmp(lease->user, session->user) == 0))
 			return true;
-		held += alive;
+		held->leases += alive;
+		held->ports += alive ? srv_lease_ports(&lease->lease) : 0;
 	}
-	return held >= engine->params.leases_per_client;
+	return false;
 }
 
 int srv_engine_push_create(struct srv_engine *engine, struct srv_session *session,
 	const struct srv_wish *wish, int64_t now_ms)
 {
-	enum tsp_status why;
+	struct srv_holdings held;
 	struct srv_lease *lease;
+	enum tsp_status why;
 
-	if (session->generation != TSP_GENERATION_1 || has_business(engine, session, wish))
+	if (session->generation != TSP_GENERATION_1 || has_business(engine, session, wish, &held))
 		return -EBUSY;
 	lease = srv_lease_new(engine, wish, session->user, &why);
 	if (lease == NULL)
 		return why == TSP_STATUS_POOL_EXHAUSTED ? -ENOSPC : -ENOMEM;
+	if (srv_lease_is_too_much(engine, lease, &held)) {
+		srv_lease_drop(engine, lease);
+		return -EDQUOT;
+	}
 	if (srv_job_push(engine, session, lease, wish, now_ms))
 		return 0;
 	srv_lease_drop(engine, lease);

@@ -111,24 +111,10 @@ static bool has_room(const struct srv_engine *engine, const struct srv_session *
 {
 	struct srv_holdings more = {.leases = 1, .ports = wish->ports > 0 ? wish->ports : 1};
 
-	if (engine->params.quota == NULL)
-		return true;
 	if (has->previous != NULL)
 		more.ports = srv_lease_ports(&has->previous->lease);
 	return srv_quota_allows(
 		engine->params.quota, session->user, &wish->client_v6, &has->held, &more);
-}
-
-/* What the pool gives may be more than was asked for: only now is it known. It counts already. */
-static bool is_too_much(
-	const struct srv_engine *engine, const struct srv_lease *lease, const struct holdings *has)
-{
-	static const struct srv_holdings nothing;
-	const struct srv_holdings held = {
-		has->held.leases + 1, has->held.ports + srv_lease_ports(&lease->lease)};
-
-	return engine->params.quota != NULL && !srv_quota_allows(engine->params.quota, lease->user,
-						       &lease->lease.client_v6, &held, &nothing);
 }
 
 /* Current lease, previous lease, new lease (S23). */
@@ -145,7 +131,7 @@ static enum progress create_new(struct srv_engine *engine, struct srv_session *s
 		lease = srv_lease_new(engine, wish, session->user, &why);
 	if (lease == NULL)
 		return refuse(engine, session, why);
-	if (!returned && is_too_much(engine, lease, has)) {
+	if (!returned && srv_lease_is_too_much(engine, lease, &has->held)) {
 		srv_lease_drop(engine, lease);
 		return refuse_for_quota(engine, session, wish);
 	}
@@ -189,16 +175,15 @@ static enum progress create_more(struct srv_engine *engine, struct srv_session *
 	struct holdings none = {.held = has->held};
 	enum tsp_status why;
 
-	if (engine->params.quota != NULL && !srv_quota_allows(engine->params.quota, session->user,
-						    &wish->client_v6, &has->held, &ports))
+	if (!srv_quota_allows(
+		    engine->params.quota, session->user, &wish->client_v6, &has->held, &ports))
 		return refuse_for_quota(engine, session, wish);
 	if (srv_job_more(engine, session, has->current, wish, &why, now_ms))
 		return BEGUN;
 	if (why != TSP_STATUS_POOL_EXHAUSTED ||
 		engine->params.more_ports != SRV_MORE_PORTS_ANOTHER_ADDRESS)
 		return refuse(engine, session, why);
-	if (has->held.leases >= engine->params.leases_per_client ||
-		!has_room(engine, session, wish, &none))
+	if (!has_room(engine, session, wish, &none))
 		return refuse_for_quota(engine, session, wish);
 	another.names_v4 = false;
 	return create_new(engine, session, &another, &none, now_ms);
@@ -234,8 +219,7 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 		if (wish->names_v4)
 			return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
 	}
-	if (has.held.leases >= engine->params.leases_per_client ||
-		!has_room(engine, session, wish, &has))
+	if (!has_room(engine, session, wish, &has))
 		return refuse_for_quota(engine, session, wish);
 	if (engine->params.redirect == SRV_REDIRECT_ALWAYS && has.held.leases == 0) {
 		srv_engine_redirect(engine, session);

@@ -189,7 +189,6 @@ struct srv_engine_params srv_server_engine_params(struct srv_server *server)
 			.allow = &config->clients.allow},
 		.quota = server->quota,
 		.quarantine_s = config->lease.quarantine_s,
-		.leases_per_client = config->limits.leases_per_client,
 		.more_ports = config->lease.more_ports,
 		.redirect = config->redirect.when,
 		.brokers = config->redirect.brokers.items,

@@ -16,6 +16,15 @@ def fixture_tep():
     tep.stop()
 
 
+@pytest.fixture(name="teps")
+def fixture_teps(request):
+    """Scripted TEPs: one for each address in the module's V6."""
+    teps = [ScriptedTep(v6=v6) for v6 in request.module.V6]
+    yield teps
+    for tep in teps:
+        tep.stop()
+
+
 @pytest.fixture(name="server")
 def fixture_server(tmp_path, tep):
     server = Server(tmp_path, [tep])

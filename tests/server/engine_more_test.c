@@ -20,7 +20,6 @@ static void allow(struct world *world, enum srv_more_ports more_ports)
 	const struct srv_engine_params params = {
 		.policy = {.lifetime_s = LIFETIME_MS / 1000, .lifetime_min_s = 1},
 		.quarantine_s = QUARANTINE_MS / 1000,
-		.leases_per_client = 2,
 		.more_ports = more_ports,
 	};
 

@@ -182,6 +182,36 @@ static void a_create_meets_the_pushed_lease(void **state)
 	close_session(world, &session);
 }
 
+/* S25: an operator's push gives nobody more than the quota of the address, nor the ports of the user's. */
+static void a_push_beyond_the_quota_is_refused_and_leaves_nothing(void **state)
+{
+	const struct srv_quota_limits ports = {.user = {.ports = 16383}};
+	struct world *world = *state;
+	struct srv_session alice, bob, carol;
+
+	begin_session(&alice, TSP_GENERATION_1, "alice");
+	begin_session(&bob, TSP_GENERATION_1, "bob");
+	begin_session(&carol, TSP_GENERATION_1, "carol");
+	make_lease(world, &alice, CLIENT);
+	make_lease(world, &bob, CLIENT);
+	assert_int_equal(push(world, &carol), -EDQUOT);
+	expect(world, REMOVE); /* what the pool had given */
+	expect_nothing(world);
+	srv_quota_set_limits(world->quota, &ports);
+	assert_int_equal(push(world, &carol), -EDQUOT);
+	expect(world, REMOVE); /* what the pool had given */
+	expect_nothing(world);
+	assert_int_equal(leases_in(world, SRV_LEASE_PENDING), 0);
+	srv_quota_set_limits(world->quota, &(struct srv_quota_limits){.user = {.ports = 16384}});
+	assert_int_equal(push(world, &carol), 0);
+	expect_stored(world, SRV_LEASE_PENDING, 0);
+	expect_tep_create(world, SRV_TEP_DONE);
+	expect_stored(world, SRV_LEASE_ACTIVE, 0);
+	close_session(world, &alice);
+	close_session(world, &bob);
+	close_session(world, &carol);
+}
+
 /* --- delete -------------------------------------------------------------------------------------- */
 
 static void a_pushed_delete_ends_leases_and_tells_who_listens(void **state)
@@ -218,7 +248,6 @@ static void set_redirect(struct world *world, enum srv_redirect when)
 	struct srv_engine_params params = {
 		.policy = {.lifetime_s = LIFETIME_MS / 1000, .lifetime_min_s = 1},
 		.quarantine_s = QUARANTINE_MS / 1000,
-		.leases_per_client = 2,
 		.redirect = when,
 		.brokers = brokers,
 		.n_brokers = 2,
@@ -317,6 +346,7 @@ int main(void)
 		push_test(a_tep_that_refuses_a_pushed_lease_is_not_the_clients_business),
 		push_test(nothing_is_pushed_to_who_cannot_take_it),
 		push_test(a_create_meets_the_pushed_lease),
+		push_test(a_push_beyond_the_quota_is_refused_and_leaves_nothing),
 		push_test(a_pushed_delete_ends_leases_and_tells_who_listens),
 		push_test(a_client_is_sent_on_when_no_pool_has_room),
 		push_test(every_client_without_a_lease_is_sent_on_where_policy_says_so),

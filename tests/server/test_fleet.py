@@ -6,17 +6,9 @@ import signal
 import pytest
 
 from dstm_server import A, B, Server, wait_for
-from tsp_peers import ScriptedTep, address_xml
+from tsp_peers import address_xml
 
 V6 = ("2001:db8::1", "2001:db8::2")
-
-
-@pytest.fixture(name="teps")
-def fixture_teps():
-    teps = [ScriptedTep(v6=v6) for v6 in V6]
-    yield teps
-    for tep in teps:
-        tep.stop()
 
 
 @pytest.fixture(name="fleet")

@@ -9,17 +9,9 @@ import threading
 import pytest
 
 from dstm_server import A, B, Server, wait_for
-from tsp_peers import Client, ScriptedTep
+from tsp_peers import Client
 
 V6 = ("2001:db8::1", "2001:db8::2", "2001:db8::3")
-
-
-@pytest.fixture(name="teps")
-def fixture_teps():
-    teps = [ScriptedTep(v6=v6) for v6 in V6]
-    yield teps
-    for tep in teps:
-        tep.stop()
 
 
 @pytest.fixture(name="fleet")

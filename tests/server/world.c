@@ -117,7 +117,7 @@ static struct srv_engine_params params_of(struct world *world)
 	return (struct srv_engine_params){
 		.policy = {.lifetime_s = LIFETIME_MS / 1000, .lifetime_min_s = 1},
 		.quarantine_s = QUARANTINE_MS / 1000,
-		.leases_per_client = 2,
+		.quota = world->quota,
 		.confirm_s = 30,
 		.pools = world->pools,
 		.n_pools = 2,
@@ -132,6 +132,7 @@ static struct srv_engine_params params_of(struct world *world)
 int world_setup(void **state)
 {
 	static const struct addr_v4_prefix shared = {0xc6336407, 32}, whole = {0xcb007101, 32};
+	static const struct srv_quota_limits quota = {.client = {.leases = 2}};
 	struct world *world = calloc(1, sizeof(*world));
 	struct srv_engine_params params;
 
@@ -154,10 +155,11 @@ int world_setup(void **state)
 		world->pool_teps[i].tep = i;
 		world->tep_states[i] = SRV_TEP_CONNECTED;
 	}
+	world->quota = srv_quota_create(&quota);
 	params = params_of(world);
 	world->engine = srv_engine_create(&params);
 	*state = world;
-	return world->engine == NULL;
+	return world->engine == NULL || world->quota == NULL;
 }
 
 int world_teardown(void **state)
@@ -165,6 +167,7 @@ int world_teardown(void **state)
 	struct world *world = *state;
 
 	srv_engine_destroy(world->engine);
+	srv_quota_destroy(world->quota);
 	srv_pool_destroy(world->pools[0].pool);
 	srv_pool_destroy(world->pools[1].pool);
 	free(world);

@@ -37,6 +37,7 @@ struct action {
 
 struct world {
 	struct srv_engine *engine;
+	struct srv_quota *quota; /* two leases an address */
 	struct srv_counters counters;
 	struct srv_engine_pool pools[2];
 	struct srv_engine_tep teps[WORLD_TEPS];
