@@ -14,6 +14,10 @@
 	CL_TRAFFIC(TX_BYTES, "tx_bytes", "octets of the IPv4 packets sent through the tunnel")     \
 	CL_TRAFFIC(RX_PACKETS, "rx_packets", "IPv4 packets received through the tunnel")           \
 	CL_TRAFFIC(RX_BYTES, "rx_bytes", "octets of the IPv4 packets received through the tunnel") \
+	CL_TRAFFIC(TX_DIRECT, "tx_direct",                                                         \
+		"IPv4 packets sent straight to another client; part of tx_packets (R16)")          \
+	CL_TRAFFIC(RX_DIRECT, "rx_direct",                                                         \
+		"IPv4 packets received straight from another client; part of rx_packets (R16)")    \
 	CL_DROP(TX_MALFORMED, "tx_malformed",                                                      \
 		"outgoing packet that is not IPv4 or whose headers are cut short")                 \
 	CL_DROP(TX_ADDRESS, "tx_address",                                                          \
@@ -28,7 +32,8 @@
 	CL_DROP(TX_ERROR, "tx_error",                                                              \
 		"outgoing packet that the kernel did not take: no route to the TEP, full queue")   \
 	CL_DROP(RX_OUTER_SOURCE, "rx_outer_source",                                                \
-		"tunnelled packet whose IPv6 source is not the TEP (S20)")                         \
+		"tunnelled packet whose IPv6 source is neither the TEP nor named by the server "   \
+		"(S20)")                                                                           \
 	CL_DROP(RX_ENDED, "rx_ended", "tunnelled packet after the end of the lease")               \
 	CL_DROP(RX_MALFORMED, "rx_malformed",                                                      \
 		"tunnelled packet that is not IPv4 or whose headers are cut short")                \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The client's holder check. First octet: direction and lease; the rest: a packet. No packet passes
- * that is not the lease's at its own end.
+ * The client's holder check, and the packet's other end. First octet: direction and lease; the rest: a
+ * packet. No packet passes that is not the lease's at its own end.
  */
-#include "client/inner.h"
+#include "client/far_end.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
 	};
 	enum cl_direction direction;
+	struct cl_far_end far_end;
 	uint8_t *packet;
 	size_t len;
 
@@ -34,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (len < 20 || memcmp(packet + (direction == CL_OUT ? 12 : 16), ours, 4) != 0)
 			abort();
 	}
+	if (cl_far_end_of(packet, len, direction, &far_end) && len < 28)
+		abort();
 	free(packet);
 	return 0;
 }
