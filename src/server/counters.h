@@ -68,6 +68,9 @@
 		"minute; part of refused-busy.")                                                   \
 	X(POOLS_FILLING, "pools-filling", "Times that a pool became fuller than a threshold.")     \
 	X(POOLS_EXHAUSTED, "pools-exhausted", "Times that nothing was free in a pool any more.")   \
+	X(QUERIES, "queries", "Questions of clients who holds an address and port (R16).")         \
+	X(QUERIES_ANSWERED, "queries-answered",                                                    \
+		"Questions of clients that were answered with a holder; part of queries.")         \
 	X(REFUSED_OTHER, "refused-other", "Requests refused for what they say (500 and others).")  \
 	X(TEP_REQUESTS, "tep-requests", "Creates and deletes sent to TEPs, levelling aside.")      \
 	X(TEP_LEVELLED, "tep-levelled", "Leases announced to TEPs after a connection.")            \

@@ -85,6 +85,7 @@ struct srv_engine_pool {
 	const struct srv_pool_tep *teps;
 	uint32_t n_teps;
 	bool another_tep; /* when one fails, another is asked; else the client is refused */
+	bool is_direct; /* its clients may ask about each other (R16) */
 	const struct addr_v6_prefix *clients; /* who may lease from it */
 	uint32_t n_clients;
 };
@@ -233,6 +234,13 @@ void srv_engine_tick(struct srv_engine *engine, int64_t now_ms);
  */
 void srv_engine_query(const struct srv_engine *engine, uint32_t tep, const struct tsp_msg *query,
 	int64_t now_ms, struct tsp_msg *answer);
+
+/*
+ * A client asks the same, to send to the holder directly (R16). Only who holds a lease of a pool that allows it
+ * hears of others, and only of such as ask themselves; then its own leases may be asked about, too.
+ */
+void srv_engine_query_by_client(const struct srv_engine *engine, const struct srv_session *session,
+	const struct tsp_msg *query, int64_t now_ms, struct tsp_msg *answer);
 
 /* For those who show or announce leases. */
 const struct srv_lease_db *srv_engine_leases(const struct srv_engine *engine);

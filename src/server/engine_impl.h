@@ -52,7 +52,7 @@ struct srv_job {
 	TAILQ_ENTRY(srv_job) of_engine;
 };
 
-static inline void srv_engine_count(struct srv_engine *engine, enum srv_counter counter)
+static inline void srv_engine_count(const struct srv_engine *engine, enum srv_counter counter)
 {
 	engine->params.counters->n[counter]++;
 }

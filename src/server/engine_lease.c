@@ -168,6 +168,7 @@ bool srv_lease_return(struct srv_engine *engine, struct srv_lease *lease)
 	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_PENDING);
 	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
 	srv_lease_set_tep(engine, lease, tep);
+	lease->is_known = false;
 	lease->lease.tep_v6 = engine->params.teps[tep].v6;
 	return true;
 }

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What a TEP asks: who holds this address and port? */
+/*
+ * Who holds this address and port? A TEP may ask that about the pools that it serves. A client may, too, where
+ * the operator lets clients reach each other without the TEP: but a holder's IPv6 address is told to nobody
+ * whose own would not be told to it. So both leases are of pools with that policy, and both clients have asked
+ * something since they got them; who never asks is never told of. All that a client may not know looks alike.
+ *
+ * A client is not told the end of the lease but how long it may rely on the answer: no longer than a range rests
+ * before somebody else can get it (S24), so that what it sends to the holder never reaches a former one.
+ */
 #include "server/engine_impl.h"
+
+#include <string.h>
 
 static bool serves(const struct srv_engine_pool *pool, uint32_t tep)
 {
@@ -30,6 +40,19 @@ static bool is_sound(const struct tsp_party *sought)
 									   sought->ranges[0].last));
 }
 
+static void tell(const struct srv_lease *lease, const struct tsp_msg *query, uint32_t lifetime_s,
+	struct tsp_msg *answer)
+{
+	answer->status = TSP_STATUS_OK;
+	answer->action = TSP_ACTION_INFO;
+	answer->has_lifetime = true;
+	answer->lifetime_s = lifetime_s;
+	tsp_party_from_lease(&answer->server, &lease->lease);
+	answer->client = query->client;
+	answer->client.has_ports = false;
+	answer->client.n_ranges = 0;
+}
+
 void srv_engine_query(const struct srv_engine *engine, uint32_t tep, const struct tsp_msg *query,
 	int64_t now_ms, struct tsp_msg *answer)
 {
@@ -43,12 +66,61 @@ void srv_engine_query(const struct srv_engine *engine, uint32_t tep, const struc
 	lease = find(engine, &query->server);
 	if (lease == NULL || !serves(srv_lease_pool(engine, lease), tep))
 		return;
-	answer->status = TSP_STATUS_OK;
-	answer->action = TSP_ACTION_INFO;
-	answer->has_lifetime = true;
-	answer->lifetime_s = srv_lifetime_s(srv_engine_announced(lease), now_ms);
-	tsp_party_from_lease(&answer->server, &lease->lease);
-	answer->client = query->client;
-	answer->client.has_ports = false;
-	answer->client.n_ranges = 0;
+	tell(lease, query, srv_lifetime_s(srv_engine_announced(lease), now_ms), answer);
+}
+
+static bool is_open(const struct srv_engine *engine, const struct srv_lease *lease)
+{
+	return lease->state == SRV_LEASE_ACTIVE && srv_lease_pool(engine, lease)->is_direct;
+}
+
+/* From now on the client may be asked about. False: it may not ask. */
+static bool let_in(const struct srv_engine *engine, const struct srv_session *session,
+	const struct in6_addr *client_v6)
+{
+	struct srv_lease *lease = srv_lease_db_of_client(engine->db, client_v6);
+	bool may_ask = false;
+
+	for (; lease != NULL; lease = srv_lease_db_next_of_client(lease)) {
+		if (!is_open(engine, lease) || strcmp(lease->user, session->user) != 0)
+			continue;
+		lease->is_known = true;
+		may_ask = true;
+	}
+	return may_ask;
+}
+
+/* Whole units of the session's wire, which must not be rounded up. */
+static uint32_t reliable_s(const struct srv_engine *engine, const struct srv_session *session,
+	const struct srv_lease *lease, int64_t now_ms)
+{
+	uint32_t unit_s = session->lifetime_unit_s > 1 ? session->lifetime_unit_s : 1;
+	uint32_t left_s = lease_seconds_left(&lease->lease, now_ms);
+
+	if (left_s > engine->params.quarantine_s)
+		left_s = engine->params.quarantine_s;
+	return left_s / unit_s * unit_s;
+}
+
+void srv_engine_query_by_client(const struct srv_engine *engine, const struct srv_session *session,
+	const struct tsp_msg *query, int64_t now_ms, struct tsp_msg *answer)
+{
+	const struct srv_lease *lease;
+	struct srv_wish asker;
+	uint32_t lifetime_s;
+
+	*answer = (struct tsp_msg){.status = TSP_STATUS_UNAVAILABLE};
+	srv_engine_count(engine, SRV_COUNT_QUERIES);
+	if (srv_request_read(query, &engine->params.policy, &session->peer, &asker) !=
+			TSP_STATUS_NONE ||
+		!let_in(engine, session, &asker.client_v6) || !is_sound(&query->server))
+		return;
+	lease = find(engine, &query->server);
+	if (lease == NULL || !is_open(engine, lease) || !lease->is_known)
+		return;
+	lifetime_s = reliable_s(engine, session, lease, now_ms);
+	if (lifetime_s == 0)
+		return;
+	srv_engine_count(engine, SRV_COUNT_QUERIES_ANSWERED);
+	tell(lease, query, lifetime_s, answer);
 }

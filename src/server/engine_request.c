@@ -163,6 +163,9 @@ static enum progress renew(struct srv_engine *engine, struct srv_session *sessio
 
 	if (tep == SRV_TEP_NONE)
 		return refuse(engine, session, TSP_STATUS_TEP_ERROR);
+	/* A client that has forgotten its lease begins anew, and may not ask this time. */
+	if (!wish->names_v4)
+		lease->is_known = false;
 	return begun(engine, session, srv_job_renew(engine, session, lease, wish, tep, now_ms));
 }
 
@@ -304,6 +307,7 @@ static enum progress handle(struct srv_engine *engine, struct srv_session *sessi
 {
 	enum tsp_status status;
 	struct srv_wish wish;
+	struct tsp_msg answer;
 
 	switch (msg->action) {
 	case TSP_ACTION_CREATE:
@@ -324,7 +328,9 @@ static enum progress handle(struct srv_engine *engine, struct srv_session *sessi
 		on_answer(engine, session, msg, now_ms);
 		return ANSWERED;
 	case TSP_ACTION_QUERY:
-		return refuse(engine, session, TSP_STATUS_UNAVAILABLE); /* for TEPs only */
+		srv_engine_query_by_client(engine, session, msg, now_ms, &answer);
+		srv_engine_send(engine, session, &answer);
+		return ANSWERED;
 	case TSP_ACTION_LIST:
 		break;
 	}

@@ -41,6 +41,7 @@ struct srv_lease {
 	struct lease lease; /* client and address never change; ranges by srv_lease_db_set_ranges */
 	enum srv_lease_state state; /* changed by srv_lease_db_set_state */
 	bool unconfirmed; /* a generation 2 client has not accepted it yet */
+	bool is_known; /* its client asks about others, and they may ask about it (R16) */
 	uint16_t pool; /* number of the pool that has its range, or SRV_POOL_NONE */
 	uint16_t tep; /* number of the TEP that it goes through, or SRV_TEP_NONE */
 	uint32_t

@@ -59,6 +59,7 @@ struct srv_config_pool {
 	char *tep; /* as the file says it; in teps as well */
 	struct config_list teps; /* struct srv_config_pool_tep; at least one */
 	int tep_failure; /* enum srv_tep_failure */
+	bool direct; /* its clients may ask who of them holds an address and port */
 	struct config_list clients; /* struct addr_v6_prefix */
 	int assign; /* enum srv_assign; of a deterministic one: */
 	struct addr_v6_prefix subscribers;

@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Clients rely on what they are told of each other for as long as a range rests. */
+#define DIRECT_QUARANTINE_S 30
+
 /* A file under check. */
 struct check {
 	const struct srv_config *config;
@@ -203,6 +206,10 @@ static int check_pool(const struct check *check, uint32_t i)
 			return config_fail(check->error, check->path, pool->pos,
 				"pools \"%s\" and \"%s\" overlap", pools[j].name, pool->name);
 	}
+	if (pool->direct && check->config->lease.quarantine_s < DIRECT_QUARANTINE_S)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": direct needs a lease.quarantine_s of %u or more", pool->name,
+			DIRECT_QUARANTINE_S);
 	if (check_pool_teps(check, pool) < 0 || check_pool_alone(check, pool) < 0)
 		return -EINVAL;
 	return check_plan(check, pool);

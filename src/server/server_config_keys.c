@@ -74,6 +74,7 @@ static const struct config_key pool_keys[] = {
 		.section = &pool_tep_section, .item = CONFIG_STRING},
 	{CONFIG_CHOICE, offsetof(struct srv_config_pool, tep_failure), "tep_failure",
 		.value = "another", .choices = tep_failures},
+	{CONFIG_BOOL, offsetof(struct srv_config_pool, direct), "direct", .value = "false"},
 	{CONFIG_LIST, offsetof(struct srv_config_pool, clients), "clients", .value = "::/0",
 		.min = 1, .item = CONFIG_V6_PREFIX},
 	{CONFIG_CHOICE, offsetof(struct srv_config_pool, assign), "assign", .value = "random",

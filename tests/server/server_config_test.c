@@ -59,6 +59,9 @@ static const struct {
 		"lot"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, block_size: 65536}\n",
 		"f:4:60: pools[0].block_size: 65536 is out of range 1..32768"},
+	{"lease: {quarantine_s: 29}\n" TEPS
+	 "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, direct: true}\n",
+		"f:5:5: pool \"a\": direct needs a lease.quarantine_s of 30 or more"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, mode: none}\n",
 		"f:4:54: pools[0].mode: \"none\" is not one of shared, exclusive"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.0.0/16, tep: t, block_size: 128}\n",
@@ -165,6 +168,7 @@ static void the_example_shows_every_default(void **state)
 	assert_int_equal(shown->block_size, pool->block_size);
 	assert_int_equal(shown->mode, pool->mode);
 	assert_int_equal(shown->tep_failure, pool->tep_failure);
+	assert_int_equal(shown->direct, pool->direct);
 	assert_memory_equal(
 		shown->clients.items, pool->clients.items, sizeof(struct addr_v6_prefix));
 	srv_config_free(&example);
