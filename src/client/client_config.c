@@ -44,6 +44,7 @@ static const struct config_key keys[] = {
 	{CONFIG_BOOL, FIELD(default_route), "default_route", .value = "true"},
 	{CONFIG_V6, FIELD(v6), "v6", .present = FIELD(has_v6)},
 	{CONFIG_V4, FIELD(inner_v4), "inner_v4", .value = "192.0.0.2"},
+	{CONFIG_LIST, FIELD(direct), "direct", .item = CONFIG_V4_PREFIX, .max = 16},
 	{CONFIG_U32, FIELD(retry_min_s), "retry_min_s", .value = "1", .min = 1, .max = 3600},
 	{CONFIG_U32, FIELD(retry_max_s), "retry_max_s", .value = "60", .min = 1, .max = 86400},
 	{CONFIG_STRING, FIELD(socket), "socket", .value = CL_STATUS_SOCKET, .min = 1, .max = 107},
@@ -124,6 +125,17 @@ static bool text_equal(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool prefixes_equal(const struct config_list *a, const struct config_list *b)
+{
+	const struct addr_v4_prefix *x = a->items, *y = b->items;
+
+	for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
+		if (x[i].addr != y[i].addr || x[i].len != y[i].len)
+			return false;
+	}
+	return a->n == b->n;
+}
+
 bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 {
 	return cl_servers_equal(a, b) && a->generation == b->generation &&
@@ -137,6 +149,7 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       text_equal(a->device, b->device) && a->mtu == b->mtu &&
 	       a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
 	       addr_v6_equal(&a->v6, &b->v6) && a->inner_v4 == b->inner_v4 &&
-	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s &&
-	       text_equal(a->socket, b->socket) && text_equal(a->state, b->state);
+	       prefixes_equal(&a->direct, &b->direct) && a->retry_min_s == b->retry_min_s &&
+	       a->retry_max_s == b->retry_max_s && text_equal(a->socket, b->socket) &&
+	       text_equal(a->state, b->state);
 }

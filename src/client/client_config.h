@@ -40,6 +40,7 @@ struct cl_config {
 	bool has_v6;
 	struct in6_addr v6; /* with has_v6 */
 	uint32_t inner_v4;
+	struct config_list direct; /* struct addr_v4_prefix: clients there are reached directly */
 	uint32_t retry_min_s, retry_max_s;
 	char *socket;
 	char *state;

@@ -3,6 +3,7 @@
 
 #include "client/napt.h"
 #include "client/netif.h"
+#include "client/peers.h"
 #include "client/state.h"
 #include "client/sysctl.h"
 #include "client/tun.h"
@@ -33,6 +34,7 @@ struct cl_dti {
 	struct cl_counters counters;
 	struct cl_tun tun;
 	struct cl_tunnel_sockets sockets;
+	struct cl_peers *peers; /* NULL: all goes through the TEP */
 	struct cl_tunnel *tunnel; /* NULL: no lease */
 	struct event *demand; /* armed: fires with the first packet; NULL: not armed */
 	struct lease lease; /* with a tunnel: its own */
@@ -133,6 +135,13 @@ struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *conf
 		say(why, "tunnel: cannot be opened: %s", strerror(-ret));
 		goto fail;
 	}
+	if (config->direct.n > 0) {
+		dti->peers = cl_peers_create(config->direct.items, config->direct.n);
+		if (dti->peers == NULL) {
+			say(why, "direct: cannot be prepared: %s", strerror(errno));
+			goto fail;
+		}
+	}
 	ret = cl_tun_open(config->device, 1, &dti->tun);
 	if (ret < 0) {
 		say(why, "%s: device cannot be made: %s", config->device, strerror(-ret));
@@ -148,6 +157,7 @@ struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *conf
 	}
 	return dti;
 fail:
+	cl_peers_destroy(dti->peers);
 	cl_tunnel_close_sockets(&dti->sockets);
 	cl_state_close(dti->state);
 	free(dti);
@@ -217,6 +227,7 @@ static int bring_up(struct cl_dti *dti, const struct lease *lease, char why[stat
 		.sockets = &dti->sockets,
 		.lease = lease,
 		.counters = &dti->counters,
+		.peers = dti->peers,
 	};
 	int ret = record_changes(dti, lease);
 
@@ -346,8 +357,14 @@ void cl_dti_close(struct cl_dti *dti)
 	forget_connections(dti);
 	cl_tun_close(&dti->tun);
 	cl_tunnel_close_sockets(&dti->sockets);
+	cl_peers_destroy(dti->peers);
 	cl_state_close(dti->state);
 	free(dti);
+}
+
+struct cl_peers *cl_dti_peers(const struct cl_dti *dti)
+{
+	return dti->peers;
 }
 
 const struct cl_counters *cl_dti_counters(const struct cl_dti *dti)

@@ -15,6 +15,7 @@
 
 struct event_base;
 struct cl_dti;
+struct cl_peers;
 
 #define CL_DTI_WHY_LEN 128
 
@@ -54,5 +55,8 @@ void cl_dti_deconfigure(struct cl_dti *dti);
 
 /* Deconfigures, removes the device and the record. NULL is allowed. */
 void cl_dti_close(struct cl_dti *dti);
+
+/* Who is reached without the TEP, for who learns that (client/directory.h); NULL: nobody ever. */
+struct cl_peers *cl_dti_peers(const struct cl_dti *dti);
 
 const struct cl_counters *cl_dti_counters(const struct cl_dti *dti);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/session.h"
 
+#include "client/directory.h"
 #include "client/netif.h"
 #include "client/servers.h"
 #include "common/clock.h"
@@ -39,6 +40,9 @@ struct cl_session {
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
 	LIST_HEAD(cl_links, cl_link) links;
 	struct cl_link *current; /* NULL: none that the engine knows of */
+	struct addr_endpoint server; /* of the connection that was ready last */
+	const char *server_tls_name;
+	struct cl_directory *directory; /* NULL: other clients are not asked about */
 	struct event *timer;
 	struct event *watch;
 	int timer_fd, watch_fd;
@@ -80,6 +84,7 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 				      .why = "the connection has no local address"});
 		return;
 	}
+	session->server = *tsp_conn_peer(conn);
 	event.has_link_local = cl_netif_link_local(&event.v6, &event.link_local) == 0;
 	feed(session, &event);
 }
@@ -148,6 +153,7 @@ static int open_link(struct cl_session *session, enum tsp_generation generation)
 		return -ENOMEM;
 	cl_servers_get(session->config, 0, &server);
 	params.tls_name = server.tls_name;
+	session->server_tls_name = server.tls_name;
 	link->session = session;
 	link->conn = tsp_conn_connect(&params, &server.addr);
 	if (link->conn == NULL) {
@@ -183,15 +189,23 @@ static void log_lease(const struct cl_engine *engine)
 		addr_v6_format(&engine->lease.tep_v6, tep), engine->lifetime_s);
 }
 
+static void start_directory(struct cl_session *session)
+{
+	cl_directory_start(session->directory, &session->server, session->server_tls_name,
+		&session->engine.lease);
+}
+
 static void configure(struct cl_session *session)
 {
 	struct cl_event event = {.type = CL_EVENT_CONFIGURED};
 	char why[CL_DTI_WHY_LEN];
 
 	if (cl_dti_configure(session->dti, &session->engine.lease, why) < 0) {
+		cl_directory_stop(session->directory);
 		event.type = CL_EVENT_FAILED;
 		event.why = why;
 	} else {
+		start_directory(session);
 		log_lease(&session->engine);
 	}
 	feed(session, &event);
@@ -254,8 +268,10 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		break;
 	case CL_ACTION_RENEWED:
 		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
+		start_directory(session);
 		break;
 	case CL_ACTION_DECONFIGURE:
+		cl_directory_stop(session->directory);
 		cl_dti_deconfigure(session->dti);
 		break;
 	case CL_ACTION_REPORT:
@@ -357,6 +373,22 @@ static bool init_tls(struct cl_session *session)
 	return session->tls != NULL;
 }
 
+/* False only when there should be one and is not. */
+static bool init_directory(struct cl_session *session)
+{
+	const struct cl_directory_params params = {
+		.base = session->base,
+		.peers = cl_dti_peers(session->dti),
+		.auth = &session->auth,
+		.tls = session->tls,
+	};
+
+	if (params.peers == NULL)
+		return true;
+	session->directory = cl_directory_create(&params);
+	return session->directory != NULL;
+}
+
 /* NULL when there is no descriptor, too. */
 static struct event *listen_on(struct cl_session *session, int fd, event_callback_fn callback)
 {
@@ -390,7 +422,8 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	session->watch_fd = cl_netif_watch();
 	session->timer = listen_on(session, session->timer_fd, on_timer);
 	session->watch = listen_on(session, session->watch_fd, on_watch);
-	if (session->timer == NULL || session->watch == NULL || !init_tls(session)) {
+	if (session->timer == NULL || session->watch == NULL || !init_tls(session) ||
+		!init_directory(session)) {
 		error = session->timer == NULL || session->watch == NULL ? ENOMEM : EINVAL;
 		cl_session_destroy(session);
 		errno = error;
@@ -431,6 +464,7 @@ void cl_session_destroy(struct cl_session *session)
 		close(session->timer_fd);
 	if (session->watch_fd >= 0)
 		close(session->watch_fd);
+	cl_directory_destroy(session->directory);
 	tsp_tls_destroy(session->tls);
 	free(session);
 }

@@ -66,6 +66,8 @@ static void each_key_makes_a_difference(void **state)
 		"default_route: false",
 		"v6: 2001:db8::1",
 		"inner_v4: 192.0.0.3",
+		"direct: [198.51.100.0/24]",
+		"direct: [198.51.100.0/25]",
 		"retry_min_s: 2",
 		"retry_max_s: 61",
 		"socket: /tmp/s",
