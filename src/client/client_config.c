@@ -34,6 +34,7 @@ static const struct config_key keys[] = {
 	{CONFIG_STRING, FIELD(password), "password", .min = 1, .max = 127},
 	{CONFIG_CHOICE, FIELD(mode), "mode", .value = "napt", .choices = modes},
 	{CONFIG_U32, FIELD(ports), "ports", .value = "0", .max = 65536},
+	{CONFIG_U32, FIELD(ports_max), "ports_max", .value = "8192", .max = 65536},
 	{CONFIG_BOOL, FIELD(exclusive), "exclusive", .value = "false"},
 	{CONFIG_U32, FIELD(lifetime_s), "lifetime_s", .value = "0", .max = TSP_LIFETIME_MAX_S},
 	{CONFIG_BOOL, FIELD(on_demand), "on_demand", .value = "false"},
@@ -143,11 +144,11 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       text_equal(a->tls.certificate, b->tls.certificate) &&
 	       text_equal(a->tls.key, b->tls.key) && text_equal(a->tls_name, b->tls_name) &&
 	       text_equal(a->user, b->user) && text_equal(a->password, b->password) &&
-	       a->mode == b->mode && a->ports == b->ports && a->exclusive == b->exclusive &&
-	       a->lifetime_s == b->lifetime_s && a->on_demand == b->on_demand &&
-	       a->idle_s == b->idle_s && a->accept_push == b->accept_push &&
-	       text_equal(a->device, b->device) && a->mtu == b->mtu &&
-	       a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
+	       a->mode == b->mode && a->ports == b->ports && a->ports_max == b->ports_max &&
+	       a->exclusive == b->exclusive && a->lifetime_s == b->lifetime_s &&
+	       a->on_demand == b->on_demand && a->idle_s == b->idle_s &&
+	       a->accept_push == b->accept_push && text_equal(a->device, b->device) &&
+	       a->mtu == b->mtu && a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
 	       addr_v6_equal(&a->v6, &b->v6) && a->inner_v4 == b->inner_v4 &&
 	       prefixes_equal(&a->direct, &b->direct) && a->retry_min_s == b->retry_min_s &&
 	       a->retry_max_s == b->retry_max_s && text_equal(a->socket, b->socket) &&

@@ -29,6 +29,7 @@ struct cl_config {
 	char *password;
 	int mode; /* enum cl_mode */
 	uint32_t ports;
+	uint32_t ports_max; /* no more are asked for when they run out */
 	bool exclusive;
 	uint32_t lifetime_s;
 	bool on_demand;

@@ -2,7 +2,6 @@
 #include "client/ctl_socket.h"
 
 #include "client/counters.h"
-#include "client/servers.h"
 #include "common/addr.h"
 #include "common/clock.h"
 
@@ -63,16 +62,14 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 	const struct cl_ctl_view *view = arg;
 	const struct cl_engine *engine = cl_session_engine(view->session);
 	char text[CL_SERVER_STRLEN];
-	struct cl_server server;
-	json_t *result;
-
-	cl_servers_get(view->config, 0, &server);
-	result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:s?}",
-		"version", DSTM_VERSION, "state", cl_state_name(engine->state), "server",
-		cl_server_format(&server, text), "mode",
+	json_t *result = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:s?}", "version",
+		DSTM_VERSION, "state", cl_state_name(engine->state), "server",
+		cl_session_server(view->session, text), "mode",
 		view->config->mode == CL_MODE_HOST ? "host" : "napt", "device",
 		view->config->device, "v4", "ports", "v6", "tep", "lifetime_s", "seconds_left",
 		"renew_in_s", "last_error", engine->report[0] != '\0' ? engine->report : NULL);
+
 	if (engine->has_lease)
 		add_lease(result, engine);
 	add_traffic(result, cl_dti_counters(view->dti));

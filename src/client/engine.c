@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/engine.h"
 
-#include "client/grant.h"
+#include "client/engine_impl.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -32,17 +32,21 @@ void cl_engine_init(struct cl_engine *engine, const struct cl_engine_params *par
 		.state = CL_STATE_STOPPED,
 		.generation = params->generation,
 		.deadline_ms = CL_NEVER,
+		.idle_ms = CL_NEVER,
 		.random = params->seed,
 	};
 }
 
 int64_t cl_engine_deadline(const struct cl_engine *engine)
 {
-	bool ends = engine->has_lease && engine->state != CL_STATE_RELEASING;
+	int64_t deadline_ms = engine->deadline_ms;
 
-	if (ends && engine->lease.end_ms < engine->deadline_ms)
-		return engine->lease.end_ms;
-	return engine->deadline_ms;
+	if (engine->has_lease && engine->state != CL_STATE_RELEASING &&
+		engine->lease.end_ms < deadline_ms)
+		deadline_ms = engine->lease.end_ms;
+	if (engine->state == CL_STATE_BOUND && engine->idle_ms < deadline_ms)
+		deadline_ms = engine->idle_ms;
+	return deadline_ms;
 }
 
 static bool state_holds_lease(enum cl_state state)
@@ -51,16 +55,18 @@ static bool state_holds_lease(enum cl_state state)
 	       state == CL_STATE_RENEWING || state == CL_STATE_RELEASING;
 }
 
-/* Every transition passes here. */
-static void enter(struct cl_engine *engine, enum cl_state state, int64_t delay_ms)
+void cl_engine_enter(struct cl_engine *engine, enum cl_state state, int64_t delay_ms)
 {
+	bool waits_for_ever = delay_ms == CL_NEVER;
+
 	assert(state_holds_lease(state) == engine->has_lease);
-	assert((state == CL_STATE_STOPPED || state == CL_STATE_IDLE) == (delay_ms == CL_NEVER));
+	assert(state != CL_STATE_STOPPED || waits_for_ever);
+	assert(!waits_for_ever || state == CL_STATE_STOPPED || state == CL_STATE_IDLE);
 	engine->state = state;
-	engine->deadline_ms = delay_ms == CL_NEVER ? CL_NEVER : engine->now_ms + delay_ms;
+	engine->deadline_ms = waits_for_ever ? CL_NEVER : engine->now_ms + delay_ms;
 }
 
-static struct cl_action *act(struct cl_engine *engine, enum cl_action_type type)
+struct cl_action *cl_engine_act(struct cl_engine *engine, enum cl_action_type type)
 {
 	struct cl_action *action;
 
@@ -70,19 +76,18 @@ static struct cl_action *act(struct cl_engine *engine, enum cl_action_type type)
 	return action;
 }
 
-__attribute__((format(printf, 2, 3))) static void report(
-	struct cl_engine *engine, const char *format, ...)
+void cl_engine_report(struct cl_engine *engine, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(engine->report, sizeof(engine->report), format, args);
 	va_end(args);
-	act(engine, CL_ACTION_REPORT);
+	cl_engine_act(engine, CL_ACTION_REPORT);
 }
 
 /* xorshift64: spreads retries, guards nothing. */
-static uint64_t next_random(struct cl_engine *engine)
+int64_t cl_engine_jitter(struct cl_engine *engine, int64_t below_ms)
 {
 	uint64_t x = engine->random;
 
@@ -90,241 +95,14 @@ static uint64_t next_random(struct cl_engine *engine)
 	x ^= x >> 7;
 	x ^= x << 17;
 	engine->random = x;
-	return x;
+	return x % below_ms;
 }
 
-/*
- * Doubles from retry_min_s to retry_max_s, less up to a half, so that clients do not march in step.
- */
-static int64_t backoff_ms(struct cl_engine *engine, bool longest)
+int64_t cl_engine_doubled(int64_t first_ms, uint32_t times, int64_t max_ms)
 {
-	uint64_t delay_ms = (uint64_t)engine->params.retry_min_s * 1000;
-	uint64_t max_ms = (uint64_t)engine->params.retry_max_s * 1000;
-
-	for (uint32_t i = 0; i < engine->failures && delay_ms < max_ms; i++)
-		delay_ms *= 2;
-	if (longest || delay_ms > max_ms)
-		delay_ms = max_ms;
-	engine->failures++;
-	return delay_ms - next_random(engine) % (delay_ms / 2 + 1);
-}
-
-static void connect_server(struct cl_engine *engine, enum cl_state state)
-{
-	act(engine, CL_ACTION_CONNECT)->generation = engine->generation;
-	engine->conn = CL_CONN_OPENING;
-	enter(engine, state, CL_CONNECT_TIMEOUT_MS);
-}
-
-static void disconnect(struct cl_engine *engine)
-{
-	if (engine->conn != CL_CONN_NONE)
-		act(engine, CL_ACTION_CLOSE);
-	engine->conn = CL_CONN_NONE;
-}
-
-/* The host goes bare before anything else happens: nothing is sent under an address given up. */
-static void lose_lease(struct cl_engine *engine)
-{
-	act(engine, CL_ACTION_DECONFIGURE);
-	if (engine->params.on_demand)
-		act(engine, CL_ACTION_ARM);
-	engine->has_lease = false;
-}
-
-/* An attempt is over. A lease that is held lives on to its end. */
-static void retry_later(struct cl_engine *engine, bool longest)
-{
-	disconnect(engine);
-	enter(engine, engine->has_lease ? CL_STATE_BOUND : CL_STATE_BACKOFF,
-		backoff_ms(engine, longest));
-}
-
-static void finish(struct cl_engine *engine)
-{
-	disconnect(engine);
-	engine->has_lease = false;
-	act(engine, CL_ACTION_FINISHED);
-	enter(engine, CL_STATE_STOPPED, CL_NEVER);
-}
-
-static void send_create(struct cl_engine *engine)
-{
-	struct tsp_msg *msg = &act(engine, CL_ACTION_SEND)->msg;
-	struct tsp_party *client = &msg->client;
-	bool generation_1 = engine->generation == TSP_GENERATION_1;
-
-	msg->action = TSP_ACTION_CREATE;
-	msg->lifetime_s = engine->params.lifetime_s;
-	msg->has_lifetime = msg->lifetime_s != 0;
-	/*
-	 * A renewal of generation 1 names what it holds (R92), one of generation 2 is a plain
-	 * create.
-	 */
-	if (engine->has_lease && generation_1)
-		tsp_party_from_lease(client, &engine->lease);
-	client->present = true;
-	client->n_v6 = 0;
-	if (generation_1 && engine->has_link_local)
-		client->v6[client->n_v6++] = engine->link_local; /* R83 */
-	client->v6[client->n_v6++] = engine->v6;
-	if (!engine->params.exclusive) {
-		client->has_ports = true;
-		client->ports_count = client->n_ranges > 0 ? 0 : engine->params.ports;
-	}
-}
-
-/* What names a lease: both ends and all it holds (R105). */
-static struct tsp_msg *send_lease(
-	struct cl_engine *engine, enum tsp_action action, const struct lease *lease)
-{
-	struct tsp_msg *msg = &act(engine, CL_ACTION_SEND)->msg;
-
-	msg->action = action;
-	tsp_party_from_lease(&msg->client, lease);
-	msg->server = (struct tsp_party){.present = true, .n_v6 = 1, .v6 = {lease->tep_v6}};
-	return msg;
-}
-
-static void send_status(struct cl_engine *engine, enum tsp_status status)
-{
-	act(engine, CL_ACTION_SEND)->msg.status = status;
-}
-
-static void request_lease(struct cl_engine *engine)
-{
-	send_create(engine);
-	enter(engine, engine->has_lease ? CL_STATE_RENEWING : CL_STATE_REQUESTING,
-		CL_ANSWER_TIMEOUT_MS);
-}
-
-/* The lease stands on both sides: rest until half of what is left. */
-static void bound(struct cl_engine *engine)
-{
-	int64_t left_ms = engine->lease.end_ms - engine->now_ms;
-
-	engine->failures = 0;
-	if (engine->generation == TSP_GENERATION_2) {
-		act(engine, CL_ACTION_SEND)->msg.action = TSP_ACTION_ACCEPT;
-		disconnect(engine);
-	}
-	enter(engine, CL_STATE_BOUND, left_ms / 2);
-}
-
-static void renew(struct cl_engine *engine)
-{
-	if (engine->conn == CL_CONN_READY)
-		request_lease(engine);
-	else
-		connect_server(engine, CL_STATE_RENEWING);
-}
-
-/* Undoes a grant that we cannot use, on the connection that brought it. */
-static void decline(struct cl_engine *engine, const struct lease *lease)
-{
-	if (engine->conn != CL_CONN_READY)
-		return;
-	if (engine->generation == TSP_GENERATION_2)
-		act(engine, CL_ACTION_SEND)->msg.action = TSP_ACTION_REJECT;
-	else
-		send_lease(engine, TSP_ACTION_DELETE, lease);
-}
-
-static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
-{
-	struct lease lease;
-	const char *fault;
-	bool configure;
-
-	if (tsp_msg_to_lease(msg, engine->now_ms, &lease) != TSP_STATUS_NONE) {
-		report(engine, "server: the info holds no whole lease");
-		retry_later(engine, false);
-		return;
-	}
-	fault = cl_grant_fault(&lease, &engine->v6, engine->params.exclusive);
-	if (fault != NULL) {
-		report(engine, "server: the lease is refused: %s", fault);
-		decline(engine, &lease);
-		retry_later(engine, true);
-		return;
-	}
-	configure = !engine->has_lease || cl_grant_differs(&engine->lease, &lease);
-	engine->has_lease = true;
-	engine->lease = lease;
-	engine->lifetime_s = lease_seconds_left(&lease, engine->now_ms);
-	if (configure) {
-		enter(engine, CL_STATE_CONFIGURING, CL_ANSWER_TIMEOUT_MS);
-		act(engine, CL_ACTION_CONFIGURE);
-	} else {
-		act(engine, CL_ACTION_RENEWED);
-		bound(engine);
-	}
-}
-
-static void take_refusal(struct cl_engine *engine, const struct tsp_msg *msg)
-{
-	report(engine, "server: %s refused: %u %s", engine->has_lease ? "renewal" : "lease",
-		msg->code, tsp_status_text(msg->status));
-	if (engine->has_lease && cl_grant_is_ended_by(msg->status, engine->generation)) {
-		lose_lease(engine);
-		engine->failures = 0;
-	}
-	retry_later(engine, msg->status == TSP_STATUS_AUTH_FAILED);
-}
-
-static void take_answer(struct cl_engine *engine, const struct tsp_msg *msg)
-{
-	bool ok = msg->status == TSP_STATUS_OK || msg->status == TSP_STATUS_NONE;
-
-	if (engine->state == CL_STATE_RELEASING) {
-		finish(engine);
-	} else if (engine->state != CL_STATE_REQUESTING && engine->state != CL_STATE_RENEWING) {
-		report(engine, "server: an answer that nothing asked for is ignored");
-	} else if (!ok) {
-		take_refusal(engine, msg);
-	} else if (msg->action == TSP_ACTION_INFO) {
-		take_info(engine, msg);
-	} else {
-		report(engine, "server: the answer to create is no info");
-		retry_later(engine, false);
-	}
-}
-
-/* A request that the server pushed over the open session (R102). */
-static void take_request(struct cl_engine *engine, const struct tsp_msg *msg)
-{
-	bool is_ours = engine->has_lease && cl_grant_is_named_by(&engine->lease, msg);
-
-	if (msg->action != TSP_ACTION_DELETE || !is_ours) {
-		report(engine, "server: a request for a lease that is not held is refused");
-		send_status(engine, TSP_STATUS_UNAVAILABLE);
-		return;
-	}
-	if (engine->state == CL_STATE_RELEASING) {
-		finish(engine);
-		return;
-	}
-	report(engine, "server: the lease is deleted");
-	lose_lease(engine);
-	send_lease(engine, TSP_ACTION_INFO, &engine->lease)->status = TSP_STATUS_OK;
-	engine->failures = 0;
-	retry_later(engine, false);
-}
-
-static void on_message(struct cl_engine *engine, const struct tsp_msg *msg)
-{
-	if (engine->conn != CL_CONN_READY)
-		return;
-	switch (msg->action) {
-	case TSP_ACTION_CREATE:
-	case TSP_ACTION_DELETE:
-	case TSP_ACTION_QUERY:
-		take_request(engine, msg);
-		break;
-	default:
-		take_answer(engine, msg);
-		break;
-	}
+	for (; times > 0 && first_ms < max_ms; times--)
+		first_ms *= 2;
+	return first_ms < max_ms ? first_ms : max_ms;
 }
 
 static void on_ready(struct cl_engine *engine, const struct cl_event *event)
@@ -336,68 +114,82 @@ static void on_ready(struct cl_engine *engine, const struct cl_event *event)
 	engine->has_link_local = event->has_link_local;
 	engine->link_local = event->link_local;
 	if (engine->state == CL_STATE_RELEASING) {
-		send_lease(engine, TSP_ACTION_DELETE, &engine->lease);
+		cl_engine_send_lease(engine, TSP_ACTION_DELETE, &engine->lease);
+		return;
+	}
+	if (engine->state == CL_STATE_IDLE) {
+		engine->failures = 0;
+		cl_engine_enter(engine, CL_STATE_IDLE, CL_NEVER);
 		return;
 	}
 	if (engine->has_lease && !addr_v6_equal(&engine->v6, &engine->lease.client_v6)) {
-		report(engine, "lease: given up: this host's IPv6 address changed");
-		lose_lease(engine);
+		cl_engine_report(engine, "lease: given up: this host's IPv6 address changed");
+		cl_engine_lose(engine);
 	}
-	request_lease(engine);
+	cl_engine_request(engine);
 }
 
 static void on_closed(struct cl_engine *engine, const struct cl_event *event)
 {
+	bool was_ready = engine->conn == CL_CONN_READY;
 	bool version = event->reason == TSP_CLOSE_VERSION;
 
 	if (engine->conn == CL_CONN_NONE)
 		return;
 	engine->conn = CL_CONN_NONE;
 	switch (engine->state) {
+	case CL_STATE_IDLE:
 	case CL_STATE_CONNECTING:
 	case CL_STATE_REQUESTING:
 	case CL_STATE_RENEWING:
-		report(engine, "server: %s", event->why != NULL ? event->why : "connection closed");
+		cl_engine_report(engine, "server: %s",
+			event->why != NULL ? event->why : "connection closed");
 		if (version && engine->generation == TSP_GENERATION_2) {
-			engine->generation = TSP_GENERATION_1;
-			connect_server(engine,
-				engine->has_lease ? CL_STATE_RENEWING : CL_STATE_CONNECTING);
-			break;
+			cl_engine_fall_back(engine);
+		} else if (was_ready && engine->state == CL_STATE_IDLE) {
+			cl_engine_ask_later(engine, false);
+		} else {
+			cl_engine_attempt_failed(
+				engine, version || event->reason == TSP_CLOSE_AUTH);
 		}
-		if (version)
-			engine->generation = engine->params.generation;
-		retry_later(engine, version || event->reason == TSP_CLOSE_AUTH);
 		break;
 	case CL_STATE_RELEASING:
-		finish(engine);
+		cl_engine_released(engine);
 		break;
 	default: /* a lease does not need its connection */
 		break;
 	}
 }
 
-static void on_configured(struct cl_engine *engine)
-{
-	if (engine->state != CL_STATE_CONFIGURING)
-		return;
-	if (engine->generation == TSP_GENERATION_2 && engine->conn != CL_CONN_READY) {
-		report(engine, "server: connection closed before the lease was accepted");
-		lose_lease(engine);
-		retry_later(engine, false);
-		return;
-	}
-	bound(engine);
-}
-
 static void on_failed(struct cl_engine *engine, const struct cl_event *event)
 {
+	bool was_pushed = engine->is_pushed;
+
 	if (engine->state != CL_STATE_CONFIGURING)
 		return;
-	report(engine, "lease: given back: %s",
+	cl_engine_report(engine, "lease: given back: %s",
 		event->why != NULL ? event->why : "the host could not be configured");
-	lose_lease(engine);
-	decline(engine, &engine->lease);
-	retry_later(engine, true);
+	cl_engine_lose(engine);
+	cl_engine_decline(engine, &engine->lease);
+	engine->is_pushed = false;
+	if (was_pushed)
+		cl_engine_rest(engine);
+	else
+		cl_engine_ask_later(engine, true);
+}
+
+static void on_configured(struct cl_engine *engine)
+{
+	bool is_waited_for = engine->is_pushed ||
+			     (engine->is_offer && engine->generation == TSP_GENERATION_2);
+
+	if (engine->state != CL_STATE_CONFIGURING)
+		return;
+	if (!is_waited_for || engine->conn == CL_CONN_READY)
+		cl_engine_bound(engine);
+	else
+		on_failed(engine,
+			&(struct cl_event){.why = "connection closed before it was accepted"});
 }
 
 static void on_start(struct cl_engine *engine)
@@ -405,84 +197,154 @@ static void on_start(struct cl_engine *engine)
 	if (engine->state != CL_STATE_STOPPED)
 		return;
 	if (engine->params.on_demand) {
-		act(engine, CL_ACTION_ARM);
-		enter(engine, CL_STATE_IDLE, CL_NEVER);
+		cl_engine_act(engine, CL_ACTION_ARM);
+		cl_engine_rest(engine);
 	} else {
-		connect_server(engine, CL_STATE_CONNECTING);
+		cl_engine_ask(engine);
 	}
 }
 
+/* A second stop does not wait for the first. */
 static void on_stop(struct cl_engine *engine)
 {
-	if (!engine->has_lease || engine->state == CL_STATE_RELEASING) {
-		finish(engine);
-		return;
+	if (engine->state == CL_STATE_RELEASING && !engine->is_stopping) {
+		cl_engine_act(engine, CL_ACTION_DECONFIGURE);
+		engine->is_stopping = true;
+	} else if (engine->has_lease && engine->state != CL_STATE_RELEASING) {
+		cl_engine_release(engine, true);
+	} else {
+		cl_engine_act(engine, CL_ACTION_DECONFIGURE);
+		cl_engine_finish(engine);
 	}
-	act(engine, CL_ACTION_DECONFIGURE);
-	if (engine->conn == CL_CONN_NONE)
-		connect_server(engine, CL_STATE_RELEASING);
-	else if (engine->conn == CL_CONN_READY)
-		send_lease(engine, TSP_ACTION_DELETE, &engine->lease);
-	enter(engine, CL_STATE_RELEASING, CL_RELEASE_TIMEOUT_MS);
+}
+
+static void on_demand(struct cl_engine *engine)
+{
+	engine->used_ms = engine->now_ms;
+	if (engine->state == CL_STATE_RELEASING) {
+		engine->is_wanted = true;
+	} else if (engine->state == CL_STATE_IDLE) {
+		if (engine->conn == CL_CONN_OPENING)
+			cl_engine_enter(engine, CL_STATE_CONNECTING, CL_CONNECT_TIMEOUT_MS);
+		else
+			cl_engine_ask(engine);
+	}
 }
 
 static void on_moved(struct cl_engine *engine)
 {
-	if (engine->state == CL_STATE_STOPPED || engine->state == CL_STATE_IDLE ||
-		engine->state == CL_STATE_RELEASING)
+	switch (engine->state) {
+	case CL_STATE_STOPPED:
+	case CL_STATE_RELEASING:
 		return;
-	if (engine->has_lease) {
-		report(engine, "lease: given up: this host's IPv6 address changed");
-		lose_lease(engine);
+	case CL_STATE_IDLE:
+		cl_engine_disconnect(engine);
+		cl_engine_rest(engine);
+		return;
+	default:
+		break;
 	}
-	disconnect(engine);
-	connect_server(engine, CL_STATE_CONNECTING);
+	if (engine->has_lease) {
+		cl_engine_report(engine, "lease: given up: this host's IPv6 address changed");
+		cl_engine_lose(engine);
+	}
+	engine->is_pushed = false;
+	engine->failures = 0;
+	cl_engine_disconnect(engine);
+	cl_engine_ask(engine);
 }
 
+/* S21: if the TEP forgets one lease after the other, the pauses grow. */
 static void on_unbound(struct cl_engine *engine)
 {
+	int64_t calm_ms = (int64_t)engine->params.retry_max_s * 1000;
+
 	if (engine->state != CL_STATE_BOUND && engine->state != CL_STATE_RENEWING)
 		return;
-	report(engine, "lease: given up: the TEP does not know it");
-	lose_lease(engine);
-	retry_later(engine, false);
+	cl_engine_report(engine, "lease: given up: the TEP does not know it");
+	if (engine->now_ms - engine->lease_since_ms > calm_ms)
+		engine->unbounds = 0;
+	engine->failures = engine->unbounds;
+	if (engine->unbounds < 32)
+		engine->unbounds++;
+	cl_engine_lose(engine);
+	cl_engine_ask_later(engine, false);
 }
 
 /* The lease ran out before it could be renewed (R51). */
 static void expire(struct cl_engine *engine)
 {
-	report(engine, "lease: ended without renewal");
-	lose_lease(engine);
-	disconnect(engine);
-	connect_server(engine, CL_STATE_CONNECTING);
+	cl_engine_report(engine, "lease: ended without renewal");
+	cl_engine_lose(engine);
+	engine->is_pushed = false;
+	cl_engine_disconnect(engine);
+	if (cl_engine_is_in_use(engine))
+		cl_engine_ask(engine);
+	else
+		cl_engine_rest(engine);
 }
 
-static void on_deadline(struct cl_engine *engine)
+static void on_bound_timer(struct cl_engine *engine)
 {
+	if (engine->now_ms >= engine->idle_ms) {
+		if (!cl_engine_is_in_use(engine)) {
+			cl_engine_release(engine, false);
+			return;
+		}
+		engine->idle_ms = engine->used_ms + (int64_t)engine->params.idle_s * 1000;
+	}
+	if (engine->now_ms >= engine->deadline_ms)
+		cl_engine_renew(engine);
+}
+
+static void on_idle_timer(struct cl_engine *engine)
+{
+	if (engine->conn == CL_CONN_NONE)
+		cl_engine_rest(engine);
+	else
+		cl_engine_attempt_failed(engine, false);
+}
+
+static void on_backoff_timer(struct cl_engine *engine)
+{
+	if (cl_engine_is_in_use(engine)) {
+		cl_engine_ask(engine);
+		return;
+	}
+	cl_engine_act(engine, CL_ACTION_ARM);
+	cl_engine_rest(engine);
+}
+
+static void on_timer(struct cl_engine *engine)
+{
+	if (engine->now_ms < cl_engine_deadline(engine))
+		return;
 	switch (engine->state) {
 	case CL_STATE_STOPPED:
+		break;
 	case CL_STATE_IDLE:
+		on_idle_timer(engine);
 		break;
 	case CL_STATE_BACKOFF:
-		connect_server(engine, CL_STATE_CONNECTING);
+		on_backoff_timer(engine);
 		break;
 	case CL_STATE_CONNECTING:
 	case CL_STATE_REQUESTING:
 	case CL_STATE_RENEWING:
-		report(engine, "server: %s",
+		cl_engine_report(engine, "server: %s",
 			engine->conn == CL_CONN_READY ? "no answer in time"
 						      : "no connection in time");
-		retry_later(engine, false);
+		cl_engine_attempt_failed(engine, false);
 		break;
 	case CL_STATE_CONFIGURING:
 		on_failed(engine, &(struct cl_event){.why = "the host took too long"});
 		break;
 	case CL_STATE_BOUND:
-		renew(engine);
+		on_bound_timer(engine);
 		break;
 	case CL_STATE_RELEASING:
-		report(engine, "server: no answer to the release in time");
-		finish(engine);
+		cl_engine_report(engine, "server: no answer to the release in time");
+		cl_engine_released(engine);
 		break;
 	}
 }
@@ -497,14 +359,13 @@ static void dispatch(struct cl_engine *engine, const struct cl_event *event)
 		on_stop(engine);
 		break;
 	case CL_EVENT_TIMER:
-		if (engine->now_ms >= engine->deadline_ms)
-			on_deadline(engine);
+		on_timer(engine);
 		break;
 	case CL_EVENT_READY:
 		on_ready(engine, event);
 		break;
 	case CL_EVENT_MESSAGE:
-		on_message(engine, event->msg);
+		cl_engine_take(engine, event->msg);
 		break;
 	case CL_EVENT_CLOSED:
 		on_closed(engine, event);
@@ -522,11 +383,13 @@ static void dispatch(struct cl_engine *engine, const struct cl_event *event)
 		on_unbound(engine);
 		break;
 	case CL_EVENT_DEMAND:
-		if (engine->state == CL_STATE_IDLE)
-			connect_server(engine, CL_STATE_CONNECTING);
+		on_demand(engine);
 		break;
 	case CL_EVENT_SHORT:
+		cl_engine_want_more(engine);
+		break;
 	case CL_EVENT_SUSPECT:
+		cl_engine_suspect(engine);
 		break;
 	}
 }
@@ -539,6 +402,8 @@ void cl_engine_step(struct cl_engine *engine, const struct cl_event *event, int6
 	actions->n = 0;
 	engine->out = actions;
 	engine->now_ms = now_ms;
+	if (event->used_ms > engine->used_ms)
+		engine->used_ms = event->used_ms < now_ms ? event->used_ms : now_ms;
 	/*
 	 * A lease that has ended takes no event but the end: what arrives with it is of its
 	 * connection.

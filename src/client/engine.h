@@ -10,11 +10,14 @@
  *
  *	STOPPED --start--> CONNECTING --ready--> REQUESTING --info--> CONFIGURING
  *	CONFIGURING --configured--> BOUND --half the lifetime--> RENEWING --info--> BOUND
- *	any failure without a lease --> BACKOFF --timer--> CONNECTING
+ *	any failure without a lease --> the next server; behind the last: BACKOFF --timer--> CONNECTING
  *	a failed renewal --> BOUND, tried again until the lease ends
  *	stop, with a lease --> RELEASING --answer or timer--> STOPPED
+ *	start, on demand --> IDLE --demand--> CONNECTING; unused --> RELEASING --> IDLE
  *
- *	start, on demand --> IDLE --demand--> CONNECTING
+ * A lease is renewed at the server that gave it; in the last eighth of its life any server of the
+ * list will do. Whom an answer sends to other servers asks these next, a few times over, and then
+ * goes on with the list.
  *
  * Invariants: outside STOPPED and IDLE the engine waits for a deadline; a lease is held exactly in
  * CONFIGURING, BOUND, RENEWING and RELEASING; the host is configured only with a lease that is
@@ -32,6 +35,11 @@
 #define CL_CONNECT_TIMEOUT_MS 35000 /* to connect and to authenticate */
 #define CL_ANSWER_TIMEOUT_MS  15000 /* to be answered */
 #define CL_RELEASE_TIMEOUT_MS 3000 /* to release, all in all */
+#define CL_MORE_WAIT_MS       60000 /* before more ports are asked for again; doubles */
+#define CL_MORE_WAIT_MAX_MS   3600000
+#define CL_SUSPECT_MAX_MS     600000 /* between two questions for a silent tunnel */
+#define CL_REDIRECTS_MAX      3 /* one behind the other */
+#define CL_NO_SERVER          UINT32_MAX
 #define CL_NEVER              INT64_MAX
 
 enum cl_state {
@@ -55,7 +63,7 @@ enum cl_event_type {
 	CL_EVENT_CLOSED, /* the connection ended, or never began */
 	CL_EVENT_CONFIGURED, /* the action CONFIGURE succeeded */
 	CL_EVENT_FAILED, /* the action CONFIGURE failed */
-	CL_EVENT_MOVED, /* this host's IPv6 address towards the server changed */
+	CL_EVENT_MOVED, /* the lease's tunnel end is gone; without a lease: other addresses came */
 	CL_EVENT_UNBOUND, /* the TEP says that it has no such binding (S21) */
 	CL_EVENT_DEMAND, /* an application wants IPv4 now (R12) */
 	CL_EVENT_SHORT, /* the lease's ports have run out (R58) */
@@ -70,10 +78,11 @@ struct cl_event {
 	const struct tsp_msg *msg; /* MESSAGE */
 	enum tsp_close_reason reason; /* CLOSED */
 	const char *why; /* CLOSED, FAILED: a sentence for the log, or NULL */
+	int64_t used_ms; /* any: when an application last used the tunnel; 0: never */
 };
 
 enum cl_action_type {
-	CL_ACTION_CONNECT, /* open a connection of this generation */
+	CL_ACTION_CONNECT, /* open a connection to this server, of this generation */
 	CL_ACTION_CLOSE, /* flush and close it; nothing more of it reaches the engine */
 	CL_ACTION_SEND,
 	CL_ACTION_ARM, /* the host holds packets and tells of the first: DEMAND */
@@ -84,8 +93,16 @@ enum cl_action_type {
 	CL_ACTION_FINISHED, /* stopped as asked */
 };
 
+/* Whom to connect to. */
+struct cl_target {
+	uint32_t server; /* a place in the list of the configuration */
+	bool is_redirected; /* not that one, but the address that it has sent us to */
+	struct in6_addr v6; /* with is_redirected */
+};
+
 struct cl_action {
 	enum cl_action_type type;
+	struct cl_target target; /* CONNECT */
 	enum tsp_generation generation; /* CONNECT */
 	struct tsp_msg msg; /* SEND */
 };
@@ -99,12 +116,26 @@ struct cl_actions {
 
 struct cl_engine_params {
 	enum tsp_generation generation;
+	uint32_t n_servers; /* of the list; at least one */
 	bool on_demand; /* ask for a lease when an application wants one (R12) */
+	uint32_t idle_s; /* on demand: how long a lease may be unused; 0: for ever */
+	bool accept_push; /* on demand: leases that the server gives unasked are welcome (R32) */
 	bool exclusive; /* only a whole address will do */
 	uint32_t ports; /* how many to ask for; 0: any number */
+	uint32_t ports_max; /* no more are asked for than that (R58) */
 	uint32_t lifetime_s; /* to ask for; 0: the server's */
 	uint32_t retry_min_s, retry_max_s;
 	uint64_t seed; /* of the jitter; not 0 */
+};
+
+/* One attempt at every server that may help. */
+struct cl_round {
+	uint32_t next_server; /* of the list */
+	uint32_t skip_server; /* was the first of the round; CL_NO_SERVER: none */
+	uint32_t redirects;
+	uint32_t next_broker, n_brokers; /* where the last redirection led to */
+	struct in6_addr brokers[TSP_BROKERS_MAX];
+	bool longest; /* to wait as long as can be when all have failed */
 };
 
 struct cl_engine {
@@ -115,12 +146,26 @@ struct cl_engine {
 		CL_CONN_OPENING,
 		CL_CONN_READY,
 	} conn;
-	enum tsp_generation generation; /* in use: params.generation, or 1 after a 302 */
+	enum tsp_generation generation; /* of the connection: params.generation, or 1 after a 302 */
+	struct cl_target target; /* of the connection, or of the next */
+	struct cl_round round;
 	bool has_lease;
 	struct lease lease; /* valid while has_lease */
+	struct cl_target lease_target; /* who gave it ... */
+	enum tsp_generation lease_generation; /* ... and how */
 	uint32_t lifetime_s; /* as last granted */
+	int64_t lease_since_ms;
+	bool is_offer; /* CONFIGURING: the server takes it back unless we accept */
+	bool is_pushed; /* CONFIGURING: the server waits for our answer */
+	bool is_stopping; /* RELEASING: for good */
+	bool is_wanted; /* RELEASING: there was a demand since */
+	bool asks_more; /* RENEWING: for more ports */
 	int64_t deadline_ms; /* of the state, CL_NEVER when stopped */
-	uint32_t failures; /* in a row */
+	int64_t idle_ms; /* BOUND: when to look whether the lease is used */
+	int64_t used_ms; /* when an application last wanted IPv4 */
+	int64_t more_ms; /* not to ask for more ports before */
+	int64_t suspect_ms; /* not to ask about a silent tunnel before */
+	uint32_t failures, mores, suspicions, unbounds; /* in a row */
 	uint64_t random;
 	struct in6_addr v6, link_local; /* of this connection */
 	bool has_link_local;

@@ -2,16 +2,17 @@
 #include "client/session.h"
 
 #include "client/directory.h"
+#include "client/link.h"
 #include "client/netif.h"
-#include "client/servers.h"
+#include "client/v6_addrs.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "tsp/tsp_conn.h"
 #include "tsp/tsp_tls.h"
 
 #include <event2/event.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -22,13 +23,11 @@
 
 #define DRAIN_MS 500 /* how long the end waits for closed connections to be gone */
 
-/*
- * A connection, from connect until its "closed"; the engine hears only the session's current one.
- */
-struct cl_link {
-	LIST_ENTRY(cl_link) entry;
+/* A link from its opening to its end; the engine hears only of the session's current one. */
+struct attempt {
+	LIST_ENTRY(attempt) entry;
 	struct cl_session *session; /* NULL: nobody listens any more */
-	struct tsp_conn *conn;
+	struct cl_link *link;
 };
 
 struct cl_session {
@@ -38,14 +37,16 @@ struct cl_session {
 	struct cl_engine engine;
 	struct tsp_auth auth;
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
-	LIST_HEAD(cl_links, cl_link) links;
-	struct cl_link *current; /* NULL: none that the engine knows of */
-	struct addr_endpoint server; /* of the connection that was ready last */
-	const char *server_tls_name;
+	LIST_HEAD(attempts, attempt) attempts;
+	struct attempt *current; /* NULL: none that the engine knows of */
+	struct addr_endpoint server; /* of the connection that was ready last ... */
+	char server_name[CL_SERVER_NAME_MAX + 1];
+	const char *server_tls_name; /* ... and whom its certificate was for; NULL: its address */
 	struct cl_directory *directory; /* NULL: other clients are not asked about */
 	struct event *timer;
 	struct event *watch;
 	int timer_fd, watch_fd;
+	uint64_t addresses; /* cl_v6_fingerprint() */
 	bool is_finished; /* the engine is; its connections may not be */
 	void (*finished)(void *arg);
 	void *finished_arg;
@@ -58,38 +59,61 @@ static void finish_if_drained(struct cl_session *session);
 static void close_current(struct cl_session *session)
 {
 	if (session->current != NULL)
-		tsp_conn_close(session->current->conn);
+		cl_link_close(session->current->link);
 	session->current = NULL;
 }
 
 /* The session behind a callback, or NULL if the engine is not to hear of it. */
-static struct cl_session *listener(const struct cl_link *link)
+static struct cl_session *listener(const struct attempt *attempt)
 {
-	if (link->session == NULL || link->session->current != link)
+	if (attempt->session == NULL || attempt->session->current != attempt)
 		return NULL;
-	return link->session;
+	return attempt->session;
 }
 
-static void on_ready(struct tsp_conn *conn, void *arg)
+/* Why a new lease is not to be asked for over this connection; NULL: nothing is wrong. */
+static const char *find_fault(const struct cl_session *session, const struct in6_addr *v6)
+{
+	if (session->engine.has_lease || session->config->has_v6 || cl_v6_is_preferred(v6))
+		return NULL;
+	return "this host's only IPv6 address towards it is deprecated";
+}
+
+static void note_server(struct cl_session *session, const struct cl_link *link)
+{
+	const char *name = cl_link_tls_name(link);
+
+	session->server = *cl_link_peer(link);
+	session->server_tls_name = NULL;
+	if (name == NULL)
+		return;
+	snprintf(session->server_name, sizeof(session->server_name), "%s", name);
+	session->server_tls_name = session->server_name;
+}
+
+static void on_ready(struct cl_link *link, void *arg)
 {
 	struct cl_session *session = listener(arg);
 	struct cl_event event = {.type = CL_EVENT_READY};
+	const char *fault = "the connection has no local address";
 
 	if (session == NULL)
 		return;
-	if (tsp_conn_local(conn, &event.v6) < 0) {
+	if (cl_link_local(link, &event.v6) == 0)
+		fault = find_fault(session, &event.v6);
+	if (fault != NULL) {
 		close_current(session);
-		feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED,
-				      .reason = TSP_CLOSE_ERROR,
-				      .why = "the connection has no local address"});
+		feed(session,
+			&(struct cl_event){
+				.type = CL_EVENT_CLOSED, .reason = TSP_CLOSE_ERROR, .why = fault});
 		return;
 	}
-	session->server = *tsp_conn_peer(conn);
+	note_server(session, link);
 	event.has_link_local = cl_netif_link_local(&event.v6, &event.link_local) == 0;
 	feed(session, &event);
 }
 
-static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
+static void on_message(struct cl_link *link, const struct tsp_msg *msg, void *arg)
 {
 	struct cl_session *session = listener(arg);
 
@@ -98,15 +122,15 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 }
 
 static void on_closed(
-	struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg)
+	struct cl_link *link, enum tsp_close_reason reason, const char *why, void *arg)
 {
-	struct cl_link *link = arg;
-	struct cl_session *session = link->session;
-	bool heard = listener(link) != NULL;
+	struct attempt *attempt = arg;
+	struct cl_session *session = attempt->session;
+	bool heard = listener(attempt) != NULL;
 
 	if (session != NULL)
-		LIST_REMOVE(link, entry);
-	free(link);
+		LIST_REMOVE(attempt, entry);
+	free(attempt);
 	if (heard) {
 		session->current = NULL;
 		feed(session,
@@ -116,53 +140,68 @@ static void on_closed(
 	}
 }
 
-static const struct tsp_conn_ops conn_ops = {
+static const struct cl_link_ops link_ops = {
 	.ready = on_ready,
 	.message = on_message,
 	.closed = on_closed,
 };
 
 /*
- * A lease is renewed and released from its own tunnel end, whatever the kernel would choose today.
+ * A lease is released from its own tunnel end, whatever the kernel would choose today, and renewed
+ * from there unless it is deprecated: then it is time to move.
  */
 static const struct in6_addr *local_v6(const struct cl_session *session)
 {
-	if (session->engine.has_lease)
-		return &session->engine.lease.client_v6;
+	const struct cl_engine *engine = &session->engine;
+
+	if (engine->state == CL_STATE_RELEASING ||
+		(engine->has_lease && cl_v6_is_preferred(&engine->lease.client_v6)))
+		return &engine->lease.client_v6;
 	return session->config->has_v6 ? &session->config->v6 : NULL;
 }
 
-/* Returns 0 or -errno. */
-static int open_link(struct cl_session *session, enum tsp_generation generation)
+static void get_server(
+	const struct cl_session *session, const struct cl_target *target, struct cl_server *server)
 {
-	struct cl_link *link = calloc(1, sizeof(*link));
+	cl_servers_get(session->config, target->server, server);
+	if (!target->is_redirected)
+		return;
+	server->is_name = false;
+	server->addr.addr = target->v6;
+	server->tls_name = NULL;
+}
+
+/* Returns 0 or -errno. */
+static int open_link(struct cl_session *session, const struct cl_action *action)
+{
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
 	struct cl_server server;
-	struct tsp_conn_params params = {
+	struct cl_link_params params = {
 		.base = session->base,
-		.ops = &conn_ops,
-		.arg = link,
+		.ops = &link_ops,
+		.arg = attempt,
+		.server = &server,
 		.auth = &session->auth,
-		.limits = tsp_conn_default_limits,
-		.generation = generation,
-		.local = local_v6(session),
 		.tls = session->tls,
+		.generation = action->generation,
+		.local = local_v6(session),
 	};
+	char text[CL_SERVER_STRLEN];
 	int error;
 
-	if (link == NULL)
+	if (attempt == NULL)
 		return -ENOMEM;
-	cl_servers_get(session->config, 0, &server);
-	params.tls_name = server.tls_name;
-	session->server_tls_name = server.tls_name;
-	link->session = session;
-	link->conn = tsp_conn_connect(&params, &server.addr);
-	if (link->conn == NULL) {
+	get_server(session, &action->target, &server);
+	log_debug("server: %s is asked", cl_server_format(&server, text));
+	attempt->session = session;
+	attempt->link = cl_link_open(&params);
+	if (attempt->link == NULL) {
 		error = errno;
-		free(link);
+		free(attempt);
 		return -error;
 	}
-	LIST_INSERT_HEAD(&session->links, link, entry);
-	session->current = link;
+	LIST_INSERT_HEAD(&session->attempts, attempt, entry);
+	session->current = attempt;
 	return 0;
 }
 
@@ -219,9 +258,9 @@ static void arm(struct cl_session *session)
 		log_warn("%s", why);
 }
 
-static void connect_server(struct cl_session *session, enum tsp_generation generation)
+static void connect_server(struct cl_session *session, const struct cl_action *action)
 {
-	int ret = open_link(session, generation);
+	int ret = open_link(session, action);
 
 	if (ret < 0)
 		feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED,
@@ -238,7 +277,7 @@ static void finish(struct cl_session *session)
 
 static void finish_if_drained(struct cl_session *session)
 {
-	if (session->is_finished && LIST_EMPTY(&session->links))
+	if (session->is_finished && LIST_EMPTY(&session->attempts))
 		finish(session);
 }
 
@@ -249,13 +288,13 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 
 	switch (action->type) {
 	case CL_ACTION_CONNECT:
-		connect_server(session, action->generation);
+		connect_server(session, action);
 		break;
 	case CL_ACTION_CLOSE:
 		close_current(session);
 		break;
 	case CL_ACTION_SEND:
-		ret = session->current != NULL ? tsp_conn_send(session->current->conn, &action->msg)
+		ret = session->current != NULL ? cl_link_send(session->current->link, &action->msg)
 					       : -ENOTCONN;
 		if (ret < 0)
 			log_warn("server: cannot send: %s", strerror(-ret));
@@ -288,9 +327,11 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 static void feed(struct cl_session *session, const struct cl_event *event)
 {
 	enum cl_state before = session->engine.state;
+	struct cl_event stamped = *event;
 	struct cl_actions actions;
 
-	cl_engine_step(&session->engine, event, clock_boot_ms(), &actions);
+	stamped.used_ms = cl_dti_used_ms(session->dti);
+	cl_engine_step(&session->engine, &stamped, clock_boot_ms(), &actions);
 	if (session->engine.state == CL_STATE_BOUND)
 		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
 	if (session->engine.state != before)
@@ -314,15 +355,25 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		feed(session, &(struct cl_event){.type = CL_EVENT_TIMER});
 }
 
-/* Some IPv6 address came or went: is ours still there? */
+/*
+ * Some IPv6 address came or went. A lease goes on while its tunnel end is there; without a lease
+ * other addresses may be another network, where the server can be reached at last.
+ */
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
 	struct cl_session *session = arg;
+	uint64_t before = session->addresses;
 	char buf[8192];
+	bool moved;
 
 	while (recv(fd, buf, sizeof(buf), 0) > 0)
 		;
-	if (session->engine.has_lease && !cl_netif_has_v6(&session->engine.lease.client_v6))
+	session->addresses = cl_v6_fingerprint();
+	if (session->engine.has_lease)
+		moved = !cl_v6_is_here(&session->engine.lease.client_v6);
+	else
+		moved = session->addresses != before && session->addresses != 0;
+	if (moved)
 		feed(session, &(struct cl_event){.type = CL_EVENT_MOVED});
 }
 
@@ -340,9 +391,13 @@ static void init_engine(struct cl_session *session)
 	const struct cl_config *config = session->config;
 	struct cl_engine_params params = {
 		.generation = config->generation,
+		.n_servers = cl_servers_count(config),
 		.on_demand = config->on_demand,
+		.idle_s = config->idle_s,
+		.accept_push = config->accept_push,
 		.exclusive = config->exclusive,
 		.ports = config->ports,
+		.ports_max = config->exclusive ? 0 : config->ports_max,
 		.lifetime_s = config->lifetime_s,
 		.retry_min_s = config->retry_min_s,
 		.retry_max_s = config->retry_max_s,
@@ -411,7 +466,7 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 
 	if (session == NULL)
 		return NULL;
-	LIST_INIT(&session->links);
+	LIST_INIT(&session->attempts);
 	session->base = base;
 	session->config = config;
 	session->dti = dti;
@@ -420,6 +475,7 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	init_engine(session);
 	session->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	session->watch_fd = cl_netif_watch();
+	session->addresses = cl_v6_fingerprint();
 	session->timer = listen_on(session, session->timer_fd, on_timer);
 	session->watch = listen_on(session, session->watch_fd, on_watch);
 	if (session->timer == NULL || session->watch == NULL || !init_tls(session) ||
@@ -449,13 +505,13 @@ void cl_session_tell(struct cl_session *session, enum cl_event_type type)
 
 void cl_session_destroy(struct cl_session *session)
 {
-	struct cl_link *link;
+	struct attempt *attempt;
 
 	if (session == NULL)
 		return;
 	close_current(session);
-	LIST_FOREACH(link, &session->links, entry)
-		link->session = NULL;
+	LIST_FOREACH(attempt, &session->attempts, entry)
+		attempt->session = NULL;
 	if (session->timer != NULL)
 		event_free(session->timer);
 	if (session->watch != NULL)
@@ -472,4 +528,13 @@ void cl_session_destroy(struct cl_session *session)
 const struct cl_engine *cl_session_engine(const struct cl_session *session)
 {
 	return &session->engine;
+}
+
+const char *cl_session_server(const struct cl_session *session, char buf[static CL_SERVER_STRLEN])
+{
+	const struct cl_engine *engine = &session->engine;
+	struct cl_server server;
+
+	get_server(session, engine->has_lease ? &engine->lease_target : &engine->target, &server);
+	return cl_server_format(&server, buf);
 }

@@ -9,6 +9,7 @@
 #include "client/client_config.h"
 #include "client/dti.h"
 #include "client/engine.h"
+#include "client/servers.h"
 
 struct event_base;
 struct cl_session;
@@ -28,3 +29,5 @@ void cl_session_destroy(struct cl_session *session);
 
 /* For the control socket; valid until the next event. */
 const struct cl_engine *cl_session_engine(const struct cl_session *session);
+/* Who gave the lease; without one, who is asked. */
+const char *cl_session_server(const struct cl_session *session, char buf[static CL_SERVER_STRLEN]);

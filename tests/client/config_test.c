@@ -57,6 +57,7 @@ static void each_key_makes_a_difference(void **state)
 		"user: a\npassword: b",
 		"mode: host",
 		"ports: 256",
+		"ports_max: 0",
 		"lifetime_s: 600",
 		"on_demand: true",
 		"idle_s: 10",

@@ -22,6 +22,8 @@ void rig_init(struct rig *rig, enum tsp_generation generation)
 {
 	struct cl_engine_params params = {
 		.generation = generation,
+		.n_servers = 1,
+		.ports_max = 8192,
 		.ports = 256,
 		.retry_min_s = 1,
 		.retry_max_s = 60,
