@@ -39,6 +39,7 @@ static const struct config_key keys[] = {
 	{CONFIG_U32, FIELD(lifetime_s), "lifetime_s", .value = "0", .max = TSP_LIFETIME_MAX_S},
 	{CONFIG_BOOL, FIELD(on_demand), "on_demand", .value = "false"},
 	{CONFIG_U32, FIELD(idle_s), "idle_s", .value = "300", .max = 86400},
+	{CONFIG_BOOL, FIELD(dns_trigger), "dns_trigger", .value = "false"},
 	{CONFIG_BOOL, FIELD(accept_push), "accept_push", .value = "false"},
 	{CONFIG_STRING, FIELD(device), "device", .value = "dstm0", .min = 1, .max = 15},
 	{CONFIG_U32, FIELD(mtu), "mtu", .value = "1460", .min = 512, .max = 65495},
@@ -87,6 +88,8 @@ static const char *find_fault(const struct cl_config *config)
 		return "exclusive: only with mode: host";
 	if (config->exclusive && config->ports != 0)
 		return "ports: not with exclusive: true";
+	if (config->dns_trigger && !config->on_demand)
+		return "dns_trigger: only with on_demand: true";
 	if (config->accept_push && (!config->on_demand || config->generation != 1))
 		return "accept_push: only with on_demand: true and generation: 1";
 	if (!is_device_name(config->device))
@@ -147,8 +150,9 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       a->mode == b->mode && a->ports == b->ports && a->ports_max == b->ports_max &&
 	       a->exclusive == b->exclusive && a->lifetime_s == b->lifetime_s &&
 	       a->on_demand == b->on_demand && a->idle_s == b->idle_s &&
-	       a->accept_push == b->accept_push && text_equal(a->device, b->device) &&
-	       a->mtu == b->mtu && a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
+	       a->dns_trigger == b->dns_trigger && a->accept_push == b->accept_push &&
+	       text_equal(a->device, b->device) && a->mtu == b->mtu &&
+	       a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
 	       addr_v6_equal(&a->v6, &b->v6) && a->inner_v4 == b->inner_v4 &&
 	       prefixes_equal(&a->direct, &b->direct) && a->retry_min_s == b->retry_min_s &&
 	       a->retry_max_s == b->retry_max_s && text_equal(a->socket, b->socket) &&

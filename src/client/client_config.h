@@ -34,6 +34,7 @@ struct cl_config {
 	uint32_t lifetime_s;
 	bool on_demand;
 	uint32_t idle_s; /* with on_demand: a lease unused for so long is given back; 0: never */
+	bool dns_trigger; /* with on_demand: a name without IPv6 addresses is a demand */
 	bool accept_push;
 	char *device;
 	uint32_t mtu;

@@ -2,6 +2,7 @@
 #include "client/session.h"
 
 #include "client/directory.h"
+#include "client/dns_watch.h"
 #include "client/link.h"
 #include "client/netif.h"
 #include "client/v6_addrs.h"
@@ -43,6 +44,7 @@ struct cl_session {
 	char server_name[CL_SERVER_NAME_MAX + 1];
 	const char *server_tls_name; /* ... and whom its certificate was for; NULL: its address */
 	struct cl_directory *directory; /* NULL: other clients are not asked about */
+	struct cl_dns_watch *dns; /* NULL: names are no demand */
 	struct event *timer;
 	struct event *watch;
 	int timer_fd, watch_fd;
@@ -244,6 +246,7 @@ static void configure(struct cl_session *session)
 		event.type = CL_EVENT_FAILED;
 		event.why = why;
 	} else {
+		cl_dns_watch_stop(session->dns);
 		start_directory(session);
 		log_lease(&session->engine);
 	}
@@ -254,6 +257,7 @@ static void arm(struct cl_session *session)
 {
 	char why[CL_DTI_WHY_LEN];
 
+	cl_dns_watch_start(session->dns);
 	if (cl_dti_arm(session->dti, why) < 0)
 		log_warn("%s", why);
 }
@@ -444,6 +448,27 @@ static bool init_directory(struct cl_session *session)
 	return session->directory != NULL;
 }
 
+static void on_name(void *arg)
+{
+	cl_session_tell(arg, CL_EVENT_DEMAND);
+}
+
+/* False only when replies should be heard and cannot be. */
+static bool init_dns(struct cl_session *session)
+{
+	int fd;
+
+	if (!session->config->dns_trigger)
+		return true;
+	fd = cl_dns_watch_open();
+	if (fd < 0) {
+		log_err("dns_trigger: no packet socket: %s", strerror(-fd));
+		return false;
+	}
+	session->dns = cl_dns_watch_create(session->base, fd, on_name, session);
+	return session->dns != NULL;
+}
+
 /* NULL when there is no descriptor, too. */
 static struct event *listen_on(struct cl_session *session, int fd, event_callback_fn callback)
 {
@@ -479,7 +504,7 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	session->timer = listen_on(session, session->timer_fd, on_timer);
 	session->watch = listen_on(session, session->watch_fd, on_watch);
 	if (session->timer == NULL || session->watch == NULL || !init_tls(session) ||
-		!init_directory(session)) {
+		!init_directory(session) || !init_dns(session)) {
 		error = session->timer == NULL || session->watch == NULL ? ENOMEM : EINVAL;
 		cl_session_destroy(session);
 		errno = error;
@@ -521,6 +546,7 @@ void cl_session_destroy(struct cl_session *session)
 	if (session->watch_fd >= 0)
 		close(session->watch_fd);
 	cl_directory_destroy(session->directory);
+	cl_dns_watch_destroy(session->dns);
 	tsp_tls_destroy(session->tls);
 	free(session);
 }
