@@ -311,8 +311,6 @@ def test_bad_configuration_starts_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("args, sentence", [
-    ([], "-c FILE is missing"),
-    (["-t"], "-c FILE is missing"),
     (["-c", "x", "--duration=0"], "--duration: not a number from 1 to 86400: 0"),
     (["-c", "x", "--exit-on-idle=1s"], "--exit-on-idle: not a number from 1 to 3600000: 1s"),
     (["-c", "x", "--stats-period=-1"], "--stats-period: not a number from 1 to 86400: -1"),
@@ -322,6 +320,14 @@ def test_bad_options_are_one_sentence(args, sentence):
     for before in ([], ["--no-huge", "--"]):
         done = run(*before, *args)
         assert (done.returncode, done.stderr) == (2, f"error: {sentence}\n")
+
+
+@pytest.mark.skipif(os.path.exists("/etc/dstm/tep.yaml"), reason="this machine has a TEP")
+@pytest.mark.parametrize("args", [[], ["-t"]], ids=str)
+def test_without_a_file_the_usual_one_is_read(args):
+    done = run(*args)
+    assert (done.returncode, done.stderr) == (
+        2, "error: /etc/dstm/tep.yaml: cannot read: No such file or directory\n")
 
 
 def test_unknown_option_prints_the_usage():
