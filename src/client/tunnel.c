@@ -2,6 +2,7 @@
 #include "client/tunnel.h"
 
 #include "client/inner.h"
+#include "client/peers.h"
 #include "common/addr.h"
 #include "common/clock.h"
 
@@ -24,6 +25,7 @@
 struct cl_tunnel {
 	struct lease lease;
 	struct cl_counters *counters;
+	struct cl_peers *others; /* reached without the TEP; NULL: nobody */
 	int tun_fd, raw_fd; /* borrowed */
 	int64_t used_ms;
 	struct event *tun_event, *raw_event;
@@ -61,6 +63,7 @@ static bool is_ours(
 /* Fills messages with what the device has for us and returns how many; *more: it may have more. */
 static unsigned int read_device(struct cl_tunnel *tunnel, bool *more)
 {
+	int64_t now_ms = clock_boot_ms();
 	unsigned int n = 0;
 
 	*more = true;
@@ -75,6 +78,9 @@ static unsigned int read_device(struct cl_tunnel *tunnel, bool *more)
 			continue;
 		tunnel->vectors[n].iov_len = len;
 		tunnel->peers[n] = tunnel->tep;
+		if (cl_peers_out(tunnel->others, tunnel->packets[n], len, now_ms,
+			    &tunnel->peers[n].sin6_addr))
+			count(tunnel, CL_TX_DIRECT, 1);
 		n++;
 	}
 	return n;
@@ -128,9 +134,11 @@ static void on_device(evutil_socket_t fd, short what, void *arg)
 static void deliver(struct cl_tunnel *tunnel, unsigned int i, int64_t now_ms)
 {
 	const uint8_t *packet = tunnel->packets[i];
+	const struct in6_addr *source = &tunnel->peers[i].sin6_addr;
 	size_t len = tunnel->messages[i].msg_len;
+	bool from_tep = addr_v6_equal(source, &tunnel->lease.tep_v6);
 
-	if (!addr_v6_equal(&tunnel->peers[i].sin6_addr, &tunnel->lease.tep_v6)) {
+	if (!from_tep && tunnel->others == NULL) {
 		count(tunnel, CL_RX_OUTER_SOURCE, 1);
 		return;
 	}
@@ -140,12 +148,17 @@ static void deliver(struct cl_tunnel *tunnel, unsigned int i, int64_t now_ms)
 	}
 	if (!is_ours(tunnel, packet, len, CL_IN))
 		return;
+	if (!cl_peers_in(tunnel->others, from_tep, source, packet, len, now_ms)) {
+		count(tunnel, CL_RX_OUTER_SOURCE, 1);
+		return;
+	}
 	if (cl_tun_write(tunnel->tun_fd, packet, len) < 0) {
 		count(tunnel, CL_RX_ERROR, 1);
 		return;
 	}
 	count(tunnel, CL_RX_PACKETS, 1);
 	count(tunnel, CL_RX_BYTES, len);
+	count(tunnel, CL_RX_DIRECT, !from_tep);
 	tunnel->used_ms = now_ms;
 }
 
@@ -253,6 +266,7 @@ struct cl_tunnel *cl_tunnel_create(const struct cl_tunnel_params *params)
 		return NULL;
 	tunnel->lease = *lease;
 	tunnel->counters = params->counters;
+	tunnel->others = params->peers;
 	tunnel->tun_fd = params->tun->fds[0];
 	tunnel->raw_fd = params->sockets->fds[0];
 	tunnel->tep = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = lease->tep_v6};
