@@ -2,12 +2,16 @@
 /*
  * The DTI's device: a tun interface that lives as long as its descriptors.
  *
- * With more than one queue the kernel spreads flows over them, one descriptor each.
+ * With more than one queue the kernel spreads flows over them, one descriptor each. Every frame has
+ * a virtio header before its packet: TCP and UDP may come uncut, without checksum, and up to 64 KiB long
+ * (client/segment.h), and TCP may be given so (client/coalesce.h).
  */
 #pragma once
 
+#include <linux/virtio_net.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CL_TUN_QUEUES_MAX 16
 
@@ -22,6 +26,12 @@ struct cl_tun {
  */
 int cl_tun_open(const char *device, uint32_t n_queues, struct cl_tun *tun);
 void cl_tun_close(struct cl_tun *tun);
+
+/*
+ * Takes a frame as it is, an IPv4 packet behind its virtio header. Returns the length of the packet, or
+ * -errno: -EAGAIN when the queue is empty.
+ */
+ssize_t cl_tun_read_frame(int fd, struct virtio_net_hdr *vnet, uint8_t *packet, size_t size);
 
 /*
  * Takes one frame from a queue and hands out the IPv4 packets in it, in order and with their

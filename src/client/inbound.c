@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * From the TEP to the device: a batch of packets is received, judged, and written, TCP segments of a flow
+ * joined to one.
+ */
+#include "client/carrier.h"
+#include "client/inner.h"
+#include "client/peers.h"
+#include "common/addr.h"
+
+#include <sys/uio.h>
+
+static const enum cl_counter drops[] = {
+	[CL_MALFORMED] = CL_RX_MALFORMED,
+	[CL_FOREIGN_ADDRESS] = CL_RX_ADDRESS,
+	[CL_FOREIGN_PORT] = CL_RX_PORT,
+	[CL_FOREIGN_PROTOCOL] = CL_RX_PROTOCOL,
+};
+
+/* Counts packets, as many as came out of the tunnel, though fewer may go into the device. */
+static void put(void *arg, const struct iovec *vectors, uint32_t n_vectors, uint32_t n_packets)
+{
+	struct cl_carrier *carrier = arg;
+	ssize_t len = 0;
+
+	for (uint32_t i = 0; i < n_vectors; i++)
+		len += vectors[i].iov_len;
+	if (writev(carrier->tun_fd, vectors, n_vectors) != len)
+		cl_carrier_count(carrier, CL_RX_ERROR, n_packets);
+	else
+		cl_carrier_count(carrier, CL_RX_PACKETS, n_packets);
+}
+
+void cl_inbound_init(struct cl_carrier *carrier)
+{
+	struct cl_inbound *in = &carrier->in;
+
+	in->coalescer.put = put;
+	in->coalescer.arg = carrier;
+	for (uint32_t i = 0; i < CL_BATCH; i++) {
+		in->vectors[i] = (struct iovec){in->packets[i], CL_PACKET_MAX};
+		in->messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &in->sources[i],
+			.msg_iov = &in->vectors[i],
+			.msg_iovlen = 1,
+		};
+	}
+}
+
+static void accept_packet(struct cl_carrier *carrier, uint32_t i, int64_t now_ms)
+{
+	struct cl_inbound *in = &carrier->in;
+	struct cl_peers *peers = carrier->tunnel->peers;
+	const struct in6_addr *source = &in->sources[i].sin6_addr;
+	bool from_tep = addr_v6_equal(source, &carrier->lease.tep_v6);
+	uint8_t *packet = in->packets[i];
+	size_t len = in->messages[i].msg_len;
+	enum cl_verdict verdict;
+
+	if (!from_tep && peers == NULL) {
+		cl_carrier_count(carrier, CL_RX_OUTER_SOURCE, 1);
+		return;
+	}
+	verdict = cl_inner_check(packet, len, CL_IN, &carrier->lease);
+	if (verdict != CL_PASS) {
+		cl_carrier_count(carrier, drops[verdict], 1);
+		return;
+	}
+	if (!cl_peers_in(peers, from_tep, source, packet, len, now_ms)) {
+		cl_carrier_count(carrier, CL_RX_OUTER_SOURCE, 1);
+		return;
+	}
+	cl_carrier_count(carrier, CL_RX_BYTES, len);
+	cl_carrier_count(carrier, CL_RX_DIRECT, !from_tep);
+	cl_coalesce_add(&in->coalescer, packet, len);
+}
+
+void cl_inbound_turn(struct cl_carrier *carrier, int64_t now_ms)
+{
+	struct cl_inbound *in = &carrier->in;
+	int n;
+
+	for (uint32_t i = 0; i < CL_BATCH; i++)
+		in->messages[i].msg_hdr.msg_namelen = sizeof(in->sources[i]);
+	n = recvmmsg(carrier->raw_fd, in->messages, CL_BATCH, MSG_DONTWAIT, NULL);
+	if (n <= 0)
+		return;
+	if (now_ms >= carrier->lease.end_ms) {
+		cl_carrier_count(carrier, CL_RX_ENDED, n);
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		accept_packet(carrier, i, now_ms);
+	cl_coalesce_flush(&in->coalescer);
+	atomic_store_explicit(&carrier->tunnel->used_ms, now_ms, memory_order_relaxed);
+}
