@@ -103,19 +103,28 @@ class Program:
             raise CommandFailed(f"{self.name} did not end within {END_TIMEOUT_S} s of SIGTERM:\n"
                                 f"{self.last_words()}") from error
 
+    def reload(self, change):
+        """Changes a daemon's configuration by change(config) and has it read again (SIGHUP)."""
+        change(self.spec.config)
+        self._write_config()
+        self.signal(signal.SIGHUP)
+
+    def signal(self, number: signal.Signals):
+        self._process.send_signal(number)
+
     def last_words(self, lines: int = 15) -> str:
         return "\n".join("  " + line for line in
                          self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def ctl_command(self, command: str) -> list[str]:
-        """The dstmctl command line for one of this daemon's commands."""
+    def ctl_command(self, *words: str) -> list[str]:
+        """The dstmctl command line for one of this daemon's commands and what stands behind it."""
         dstmctl = build_folder() / "src/ctl/dstmctl"
         role = self.spec.run.removeprefix("dstm-")
-        return [str(dstmctl), role, command, "--socket", str(self.socket)]
+        return [str(dstmctl), role, *words, "--socket", str(self.socket)]
 
-    def ctl(self, command: str):
+    def ctl(self, *words: str):
         """What dstmctl --json says; a list command's items, a plain command's object."""
-        answer = json.loads(run([*self.ctl_command(command), "--json"]))
+        answer = json.loads(run([*self.ctl_command(*words), "--json"]))
         return answer["items"] if isinstance(answer, dict) and "items" in answer else answer
 
     def counters(self) -> dict[str, int]:

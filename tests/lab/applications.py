@@ -85,8 +85,8 @@ def say(namespace, to: tuple[str, int], text: bytes, timeout_s: float = 5) -> by
         talker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with talker:
         talker.settimeout(timeout_s)
-        talker.sendto(text, to)
         try:
+            talker.sendto(text, to)
             return talker.recv(65536)
-        except (TimeoutError, ConnectionError):
+        except OSError:  # no route, an ICMP error, or silence
             return None

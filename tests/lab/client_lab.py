@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Labs for the tests of clients: four clients, two in each mode, all on one IPv4 address."""
+"""Labs for the tests of clients, and what such a test asks again and again."""
 
 import copy
+import json
+import time
 
-from conftest import without_captures
+from applications import ECHO_PORT, say
+from conftest import ROOT, wait_until, without_captures
+from packets import WEB
+
+RECOVERY_FILE = ROOT / "build/bench/recovery.json"
 
 NAPT, HOST = ("napt1", "napt2"), ("host1", "host2")
 CLIENTS = NAPT + HOST
@@ -34,3 +40,96 @@ def is_leased(lease: dict, address: str, port) -> bool:
     """An address and port that a server saw are this lease's."""
     return address == lease["v4"] and any(
         first <= int(port) <= last for first, last in lease["ports"])
+
+
+TEPS = {"2001:db8:fe::1": "192.0.2.1", "2001:db8:fe::3": "192.0.2.3"}  # tunnel end -> IPv4 side
+SERVERS = {"server": "[2001:db8:53::53]:3653", "server2": "[2001:db8:53::54]:3653"}
+TINY = ("tiny1", "tiny2")  # two clients of a pool with one block
+LIFETIME_S = 8
+
+
+def with_spares(content):
+    """For derived(): two TEPs behind the pools and two servers, short leases, and clients for them."""
+    with_clients({
+        "napt1": {"servers": list(SERVERS.values())}, "host1": {"mode": "host"},
+        "tiny1": {}, "tiny2": {"mode": "host"}})(content)
+    for name in ("napt1", "host1", "tiny1", "tiny2"):
+        content["programs"][name]["config"] |= {"retry_max_s": 2}
+    del content["programs"]["napt1"]["config"]["server"]
+    _second_tep(content)
+    _second_server(content)
+    content["steps"] = [{"start": ["http", "tep", "tep2", "server"]},
+                        {"teps_connected": {"server": "server"}}]
+
+
+def _second_tep(content):
+    node, program = (copy.deepcopy(content[part]["tep"]) for part in ("nodes", "programs"))
+    content["programs"]["tep"]["config"]["icmp"] = {"policy_to_clients": True}
+    node["interfaces"]["dstm6"] |= {"created_by": "tep2", "addresses": ["2001:db8:fe::3/64"]}
+    node["interfaces"]["dstm4"] |= {"created_by": "tep2", "addresses": ["192.0.2.3/24"]}
+    program["node"] = "tep2"
+    program["config"] |= {"name": "tep2", "tunnel": {"v6": ["2001:db8:fe::3"]},
+                          "icmp": {"policy_to_clients": True}}
+    content["nodes"]["tep2"], content["programs"]["tep2"] = node, program
+    for name in ("tep", "tep2"):
+        content["programs"][name]["config"]["control"]["servers"].append(
+            {"name": "server2", "password": "example"})
+
+
+def _second_server(content):
+    config = content["programs"]["server"]["config"]
+    config["teps"].append(config["teps"][0] | {
+        "name": "tep2", "control": "[2001:db8:fe::3]:3654", "v6": "2001:db8:fe::3"})
+    config["lease"] = {"lifetime_s": LIFETIME_S, "lifetime_min_s": 1, "quarantine_s": 1}
+    pool = config["pools"][0]
+    pool.pop("tep")
+    # All go through the first while it lives: what comes back to their address finds one way.
+    teps = [{"name": "tep1", "clients": ["2001:db8:1::/64"]}, "tep2"]
+    pool |= {"teps": teps}
+    tiny = {"name": "tiny", "prefix": "198.51.100.9/32", "block_size": 32768, "clients": []}
+    for client in TINY:
+        address = content["nodes"][client]["interfaces"]["eth0"]["addresses"][0]
+        tiny["clients"].append(address.replace("/64", "/128"))
+    pool["clients"] = ["2001:db8:1::17/128", "2001:db8:1::18/128", "2001:db8:1::30/124"]
+    config["pools"].append(pool | tiny)
+    other = copy.deepcopy(config)
+    for tep in other["teps"]:
+        tep["user"] = "server2"
+    other["pools"] = [pool | {"name": "other", "prefix": "198.51.100.12/32"}]
+    node = copy.deepcopy(content["nodes"]["server"])
+    node["interfaces"]["eth0"]["addresses"] = ["2001:db8:53::54/64"]
+    content["nodes"]["server2"] = node
+    content["programs"]["server2"] = {"node": "server2", "run": "dstm-server", "config": other}
+
+
+def show(lab, name: str) -> dict:
+    return lab.programs[name].ctl("show")
+
+
+def follow_route(lab, name: str):
+    """What the routing of the IPv4 side would do: a leased address is reached by the lease's TEP."""
+    lease = show(lab, name)
+    if lease["v4"] is not None:
+        lab.nodes["web"].ip("route", "replace", f"{lease['v4']}/32", "via", TEPS[lease["tep"]])
+
+
+def has_ipv4(lab, name: str) -> bool:
+    return say(lab.nodes[name], (WEB, ECHO_PORT), name.encode(), 0.3) is not None
+
+
+def assert_recovery(lab, name: str, what: str, since: float, timeout_s: float = 40):
+    """The client has IPv4 again (a UDP echo); says how long after `since`, which is time.monotonic()."""
+    def is_back():
+        follow_route(lab, name)
+        return has_ipv4(lab, name)
+
+    wait_until(is_back, timeout_s, f"IPv4 on {name} after {what}")
+    note_recovery(f"{what} ({name})", time.monotonic() - since)
+
+
+def note_recovery(what: str, seconds: float):
+    """On the screen, and for whoever compares runs."""
+    print(f"recovery: {what}: {seconds:.2f} s")
+    RECOVERY_FILE.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(RECOVERY_FILE.read_text()) if RECOVERY_FILE.exists() else {}
+    RECOVERY_FILE.write_text(json.dumps(known | {what: round(seconds, 2)}, indent=2) + "\n")

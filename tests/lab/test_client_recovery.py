@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a client does when something fails around it, and how long it is without IPv4.
+
+Two TEPs behind the pools, two servers, leases of eight seconds. Each test prints its time to
+recovery; build/bench/recovery.json collects them.
+"""
+
+import signal
+import time
+
+import pytest
+
+from applications import UdpEcho
+from client_lab import (LIFETIME_S, SERVERS, TEPS, TINY, assert_recovery, follow_route, has_ipv4,
+                        note_recovery, show, with_spares)
+from conftest import SHARED_ADDRESS, derived, run_steps, wait_until
+from lab import steps
+from lab.run import Lab
+
+IPV6_NEXT_HEADER, IPIP = 14 + 6, 4  # in an Ethernet frame
+BOTH = ("napt1", "host1")  # a client in each mode, on one address
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with Lab(derived(tmp_path_factory, SHARED_ADDRESS, with_spares)) as lab:
+        run_steps(lab, "start", "teps_connected")
+        with UdpEcho(lab.nodes["web"]):
+            yield lab
+
+
+@pytest.fixture
+def clients(lab):
+    """Both clients with leases that work, whatever the test before has left."""
+    for name in ("tep", "tep2", "server", *BOTH):
+        if not lab.programs[name].running:
+            lab.start(name)
+    steps.wait_for_teps(lab.programs["server"])
+    for name in BOTH:
+        steps.wait_for_lease(lab, name)
+        assert_works(lab, name)
+    return lab
+
+
+def assert_works(lab, name: str):
+    def works():
+        follow_route(lab, name)
+        return has_ipv4(lab, name)
+
+    wait_until(works, 20, f"IPv4 on {name}")
+
+
+def test_server_gone_and_back(clients):
+    """R51: a dead server stops nothing before the lease's end; it is asked until it is back."""
+    lab = clients
+    lab.programs["server"].kill()
+    assert all(has_ipv4(lab, name) for name in BOTH)
+    time.sleep(LIFETIME_S / 2)  # a renewal has failed by then
+    assert all(has_ipv4(lab, name) for name in BOTH)
+    since = time.monotonic()
+    lab.start("server")
+    steps.wait_for_teps(lab.programs["server"])
+    for name in BOTH:
+        wait_until(lambda: show(lab, name)["seconds_left"] > LIFETIME_S / 2, 20, "a renewal")
+        note_recovery(f"server back, lease renewed ({name})", time.monotonic() - since)
+        assert has_ipv4(lab, name)
+
+
+def test_server_gone_for_good(clients):
+    """The lease ends in time, and the next server of the list gives another."""
+    lab = clients
+    lab.start("server2")
+    steps.wait_for_teps(lab.programs["server2"])
+    since = time.monotonic()
+    lab.programs["server"].kill()
+    wait_until(lambda: show(lab, "napt1")["v4"] == "198.51.100.12", 40, "a lease of the other server")
+    assert_recovery(lab, "napt1", "server gone, another one asked", since)
+    lab.start("server")
+    lab.programs["napt1"].stop()
+    lab.programs["server2"].stop()
+    steps.wait_for_teps(lab.programs["server"])
+
+
+def test_tep_gone(clients):
+    """The lease moves to another TEP of the pool."""
+    lab = clients
+    before = {name: show(lab, name) for name in BOTH}
+    old = before["napt1"]["tep"]
+    tep = {"2001:db8:fe::1": "tep", "2001:db8:fe::3": "tep2"}[old]
+    since = time.monotonic()
+    lab.programs[tep].kill()
+    for name in BOTH:
+        if before[name]["tep"] == old:
+            assert_recovery(lab, name, "TEP gone, another one serves", since)
+            assert show(lab, name)["tep"] != old
+    lab.start(tep)
+    steps.wait_for_teps(lab.programs["server"])
+
+
+def test_tep_moved(clients):
+    """The operator takes a TEP out of the pool: the lease moves, and keeps its address and ports."""
+    lab = clients
+    before = {name: show(lab, name) for name in BOTH}
+    stays = next(name for name, v6 in (("tep1", "2001:db8:fe::1"), ("tep2", "2001:db8:fe::3"))
+                 if v6 != before["napt1"]["tep"])
+
+    def leave_one(config):
+        for pool in config["pools"]:
+            pool["teps"] = [stays]
+
+    def put_back(config):
+        for pool in config["pools"]:
+            pool["teps"] = ["tep1", "tep2"]
+
+    since = time.monotonic()
+    lab.programs["server"].reload(leave_one)
+    for name in BOTH:
+        wait_until(lambda: show(lab, name)["tep"] != before[name]["tep"], 20, "the other TEP")
+        assert_recovery(lab, name, "TEP moved by the operator", since)
+        after = show(lab, name)
+        assert [after[key] for key in ("v4", "ports")] == [before[name][key] for key in ("v4", "ports")]
+    lab.programs["server"].reload(put_back)
+
+
+def test_pool_exhausted(lab):
+    """Refused while another holds the only block, and served soon after that is free."""
+    first, second = TINY
+    lab.start(first)
+    steps.wait_for_lease(lab, first)
+    lab.start(second)
+    wait_until(lambda: "exhausted" in (show(lab, second)["last_error"] or ""), 20, "a refusal")
+    assert show(lab, second)["v4"] is None
+    assert not has_ipv4(lab, second)
+    since = time.monotonic()
+    assert lab.programs[first].stop() == 0
+    assert_recovery(lab, second, "pool exhausted, then free", since)
+    assert lab.programs[second].stop() == 0
+
+
+def test_not_allowed(lab):
+    """A server that lets nobody in is asked again, until it does."""
+    name, server = TINY[0], lab.programs["server"]
+    server.stop()
+    server.spec.config["clients"] = {"allow": ["2001:db8:9::/64"]}
+    lab.start("server")
+    try:
+        lab.start(name)
+        wait_until(lambda: show(lab, name)["last_error"], 20, "a refusal")
+        assert show(lab, name)["v4"] is None
+    finally:
+        since = time.monotonic()
+        server.reload(lambda config: config.pop("clients"))
+    assert_recovery(lab, name, "not allowed, then allowed", since)
+    assert lab.programs[name].stop() == 0
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_renumbered(clients, name):
+    """The host's IPv6 address is replaced: a new lease for the new tunnel end, the old one is let go."""
+    lab = clients
+    old, new = show(lab, name)["v6"], f"2001:db8:1::{31 + BOTH.index(name)}"
+    node = lab.nodes[name]
+    since = time.monotonic()
+    node.ip("address", "add", f"{new}/64", "dev", "eth0", "nodad")
+    node.ip("address", "del", f"{old}/64", "dev", "eth0")
+    wait_until(lambda: show(lab, name)["v6"] == new, 30, "a lease of the new address")
+    assert_recovery(lab, name, "IPv6 renumbered", since)
+    node.ip("address", "add", f"{old}/64", "dev", "eth0", "nodad")
+    node.ip("address", "del", f"{new}/64", "dev", "eth0")
+    wait_until(lambda: show(lab, name)["v6"] == old, 30, "a lease of the old address")
+
+
+def test_sleep_and_resume(clients):
+    """R51: who sleeps past the end of the lease sends nothing under it on waking, and gets another."""
+    lab = clients
+    for name in BOTH:
+        lab.programs[name].signal(signal.SIGSTOP)
+    asleep_until = time.monotonic() + LIFETIME_S + 1
+    while time.monotonic() < asleep_until:  # packets wait in the device meanwhile
+        assert not any(has_ipv4(lab, name) for name in BOTH)
+    captures = {name: lab.capture(f"resume-{name}", name, "eth0", "ip6 proto 4 or tcp port 3653")
+                for name in BOTH}
+    since = time.monotonic()
+    for name in BOTH:
+        lab.programs[name].signal(signal.SIGCONT)
+    for name in BOTH:
+        assert_recovery(lab, name, "slept past the lease's end", since)
+        packets = captures[name].stop().packets()
+        leased_at = min(when for when, octets in packets if b'action="info"' in octets)
+        early = [when for when, octets in packets
+                 if octets[IPV6_NEXT_HEADER] == IPIP and when < leased_at]
+        assert early == [], f"{name}: {len(early)} packets between waking and the new lease"
