@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/client_config.h"
 
+#include "client/forward.h"
 #include "client/servers.h"
+#include "client/state.h"
 #include "client/status.h"
 
 #include <stddef.h>
@@ -21,6 +23,19 @@ static const struct config_key server_keys[] = {
 
 static const struct config_section server_section = {
 	.keys = server_keys, .size = sizeof(struct cl_server_config)};
+
+static const struct config_key forward_keys[] = {
+	{CONFIG_POS, offsetof(struct cl_forward, pos)},
+	{CONFIG_CHOICE, offsetof(struct cl_forward, protocol), "protocol", .value = "tcp",
+		.choices = cl_protocol_names},
+	{CONFIG_U32, offsetof(struct cl_forward, port), "port", .value = "0", .max = UINT16_MAX},
+	{CONFIG_STRING, offsetof(struct cl_forward, to), "to", .required = true, .min = 1,
+		.max = 21},
+	{CONFIG_END},
+};
+
+static const struct config_section forward_section = {
+	.keys = forward_keys, .size = sizeof(struct cl_forward)};
 
 static const struct config_key keys[] = {
 	{CONFIG_POS, FIELD(pos)},
@@ -47,6 +62,10 @@ static const struct config_key keys[] = {
 	{CONFIG_V6, FIELD(v6), "v6", .present = FIELD(has_v6)},
 	{CONFIG_V4, FIELD(inner_v4), "inner_v4", .value = "192.0.0.2"},
 	{CONFIG_LIST, FIELD(direct), "direct", .item = CONFIG_V4_PREFIX, .max = 16},
+	{CONFIG_U32, FIELD(hold_packets), "hold_packets", .value = "64", .max = 1024},
+	{CONFIG_LIST, FIELD(forwards), "forwards", .section = &forward_section,
+		.max = CL_FORWARDS_MAX},
+	{CONFIG_STRING, FIELD(netns), "netns", .min = 1, .max = CL_NETNS_MAX - 1},
 	{CONFIG_U32, FIELD(retry_min_s), "retry_min_s", .value = "1", .min = 1, .max = 3600},
 	{CONFIG_U32, FIELD(retry_max_s), "retry_max_s", .value = "60", .min = 1, .max = 86400},
 	{CONFIG_STRING, FIELD(socket), "socket", .value = CL_STATUS_SOCKET, .min = 1, .max = 107},
@@ -57,8 +76,8 @@ static const struct config_key keys[] = {
 
 static const struct config_section section = {.keys = keys, .size = sizeof(struct cl_config)};
 
-/* The name becomes that of an nftables table and stands in its rules. */
-static bool is_device_name(const char *name)
+/* A device's name becomes that of an nftables table and stands in its rules; a namespace's, part of a path. */
+static bool is_plain_name(const char *name)
 {
 	static const char first[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -92,28 +111,52 @@ static const char *find_fault(const struct cl_config *config)
 		return "dns_trigger: only with on_demand: true";
 	if (config->accept_push && (!config->on_demand || config->generation != 1))
 		return "accept_push: only with on_demand: true and generation: 1";
-	if (!is_device_name(config->device))
+	if (!is_plain_name(config->device))
 		return "device: letters, digits and _ - . behind a letter or digit";
 	if (config->has_v6 && !addr_v6_is_global(&config->v6))
 		return "v6: not a global address";
 	if (config->inner_v4 >> 24 == 0 || config->inner_v4 >> 24 == 127 ||
 		config->inner_v4 >> 28 >= 14)
 		return "inner_v4: not the address of a host";
+	if (config->netns != NULL && !is_plain_name(config->netns))
+		return "netns: letters, digits and _ - . behind a letter or digit";
 	if (config->retry_max_s < config->retry_min_s)
 		return "retry_max_s: less than retry_min_s";
+	return NULL;
+}
+
+/* What is wrong with one of the forwards, or NULL; reads their targets. */
+static const char *find_forward_fault(struct cl_config *config, struct config_pos *pos)
+{
+	struct cl_forward *forwards = config->forwards.items;
+
+	for (uint32_t i = 0; i < config->forwards.n; i++) {
+		*pos = forwards[i].pos;
+		if (cl_forward_read_target(&forwards[i]) < 0)
+			return "to: neither a port nor an IPv4 address and a port";
+		for (uint32_t j = 0; j < i && forwards[i].port != 0; j++) {
+			if (forwards[j].port == forwards[i].port &&
+				forwards[j].protocol == forwards[i].protocol)
+				return "port: forwarded twice";
+		}
+	}
 	return NULL;
 }
 
 int cl_config_load(const char *path, struct cl_config *config, struct config_error *error)
 {
 	int ret = config_load(path, &section, config, error);
+	struct config_pos pos;
 	const char *fault;
 
 	if (ret < 0)
 		return ret;
+	pos = config->pos;
 	fault = find_fault(config);
+	if (fault == NULL)
+		fault = find_forward_fault(config, &pos);
 	if (fault != NULL) {
-		ret = config_fail(error, path, config->pos, "%s", fault);
+		ret = config_fail(error, path, pos, "%s", fault);
 		cl_config_free(config);
 	}
 	return ret;
@@ -140,6 +183,20 @@ static bool prefixes_equal(const struct config_list *a, const struct config_list
 	return a->n == b->n;
 }
 
+static bool forwards_equal(const struct config_list *a, const struct config_list *b)
+{
+	const struct cl_forward *left = a->items, *right = b->items;
+
+	if (a->n != b->n)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++) {
+		if (left[i].protocol != right[i].protocol || left[i].port != right[i].port ||
+			left[i].to_v4 != right[i].to_v4 || left[i].to_port != right[i].to_port)
+			return false;
+	}
+	return true;
+}
+
 bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 {
 	return cl_servers_equal(a, b) && a->generation == b->generation &&
@@ -154,7 +211,8 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       text_equal(a->device, b->device) && a->mtu == b->mtu &&
 	       a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
 	       addr_v6_equal(&a->v6, &b->v6) && a->inner_v4 == b->inner_v4 &&
-	       prefixes_equal(&a->direct, &b->direct) && a->retry_min_s == b->retry_min_s &&
-	       a->retry_max_s == b->retry_max_s && text_equal(a->socket, b->socket) &&
-	       text_equal(a->state, b->state);
+	       prefixes_equal(&a->direct, &b->direct) && a->hold_packets == b->hold_packets &&
+	       forwards_equal(&a->forwards, &b->forwards) && text_equal(a->netns, b->netns) &&
+	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s &&
+	       text_equal(a->socket, b->socket) && text_equal(a->state, b->state);
 }

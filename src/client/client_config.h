@@ -43,6 +43,9 @@ struct cl_config {
 	struct in6_addr v6; /* with has_v6 */
 	uint32_t inner_v4;
 	struct config_list direct; /* struct addr_v4_prefix: clients there are reached directly */
+	uint32_t hold_packets; /* that wait for a lease */
+	struct config_list forwards; /* of struct cl_forward */
+	char *netns; /* NULL: our own */
 	uint32_t retry_min_s, retry_max_s;
 	char *socket;
 	char *state;

@@ -18,6 +18,13 @@
 		"IPv4 packets sent straight to another client; part of tx_packets (R16)")          \
 	CL_TRAFFIC(RX_DIRECT, "rx_direct",                                                         \
 		"IPv4 packets received straight from another client; part of rx_packets (R16)")    \
+	CL_TRAFFIC(HELD_PACKETS, "held_packets",                                                   \
+		"IPv4 packets that waited for a lease, those that were dropped included (R12)")    \
+	CL_DROP(HOLD_FULL, "hold_full",                                                            \
+		"packet that came while as many waited for a lease as may wait")                   \
+	CL_DROP(HOLD_LATE, "hold_late", "packet that waited too long, or in vain, for a lease")    \
+	CL_DROP(HOLD_ERROR, "hold_error",                                                          \
+		"packet that waited for a lease and that the kernel then did not take")            \
 	CL_DROP(TX_MALFORMED, "tx_malformed",                                                      \
 		"outgoing packet that is not IPv4 or whose headers are cut short")                 \
 	CL_DROP(TX_ADDRESS, "tx_address",                                                          \

@@ -2,6 +2,7 @@
 #include "client/ctl_socket.h"
 
 #include "client/counters.h"
+#include "client/forward.h"
 #include "common/addr.h"
 #include "common/clock.h"
 
@@ -44,6 +45,28 @@ static void add_lease(json_t *result, const struct cl_engine *engine)
 			result, "renew_in_s", seconds_until(engine->deadline_ms, now_ms));
 }
 
+/* Those that lead nowhere now have no public address. */
+static json_t *format_forwards(const struct cl_config *config, const struct cl_engine *engine)
+{
+	const struct cl_forward *forwards = config->forwards.items;
+	uint16_t ports[CL_FORWARDS_MAX] = {0};
+	json_t *items = json_array();
+	char v4[ADDR_V4_STRLEN];
+
+	if (engine->has_lease)
+		cl_forward_assign(forwards, config->forwards.n, &engine->lease, ports);
+	for (uint32_t i = 0; i < config->forwards.n; i++) {
+		json_t *public = json_null();
+
+		if (ports[i] != 0)
+		public = json_sprintf("%s:%u", addr_v4_format(engine->lease.v4, v4), ports[i]);
+		json_array_append_new(items, json_pack("{s:s, s:o, s:s}", "protocol",
+						     cl_protocol_names[forwards[i].protocol],
+						     "public", public, "to", forwards[i].to));
+	}
+	return items;
+}
+
 static void add_traffic(json_t *result, const struct cl_counters *counters)
 {
 	json_t *drops = json_object();
@@ -72,6 +95,7 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 
 	if (engine->has_lease)
 		add_lease(result, engine);
+	json_object_set_new(result, "forwards", format_forwards(view->config, engine));
 	add_traffic(result, cl_dti_counters(view->dti));
 	return result;
 }

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The DTI: everything that a lease changes on this host, set up and taken back as one thing.
+ * The DTI: everything that makes and ends an IPv4 connection of this host, as one thing: what changes on the
+ * host (client/host.h), the packets that wait for a lease (client/hold.h), and the tunnel.
  *
- * cl_dti_open makes the bare device and first undoes what a crashed client left (the record of
- * client/state.h). cl_dti_configure brings up address, route, source NAT or port range, and the
- * tunnel; if one of them fails, all are undone. Order going up: the tunnel and the rules stand
- * before the route leads packets there; down: the other way round.
+ * Going up, the rules stand before the route leads packets to the device, packets wait in the device until the
+ * tunnel reads it, and those held go first through the rules; down: the other way round. If a part
+ * fails, all are undone.
  */
 #pragma once
 
 #include "client/client_config.h"
 #include "client/counters.h"
+#include "client/host.h"
 #include "common/lease.h"
 
 struct event_base;
 struct cl_dti;
 struct cl_peers;
 
-#define CL_DTI_WHY_LEN 128
+#define CL_DTI_WHY_LEN CL_WHY_LEN
 
 /* What the DTI has to tell: called from the event loop, never from within a cl_dti_* call. */
 struct cl_dti_ops {

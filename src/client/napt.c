@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/napt.h"
 
+#include "client/conntrack.h"
+#include "client/nft.h"
 #include "common/addr.h"
-#include "common/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_conntrack.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-/* Bit of CTA_FILTER_*_FLAGS; the kernel exports the attributes but not the bits. */
-#define CT_FILTER_IP_DST (1u << 1)
-
-#define RULESET_MAX 4096 /* less than a pipe holds: written before nft reads */
+/* Of the hash that spreads sources over ranges: any constant, so that new rules choose like old ones. */
+#define HASH_SEED 0x6473746du
 
 const char *cl_napt_table(const char *device, char table[static CL_NAPT_TABLE_LEN])
 {
@@ -29,7 +18,14 @@ const char *cl_napt_table(const char *device, char table[static CL_NAPT_TABLE_LE
 	return table;
 }
 
+/* The transaction as it is written, and what it is about. */
 struct text {
+	const struct cl_napt *napt;
+	const struct lease *lease;
+	char v4[ADDR_V4_STRLEN]; /* of the lease */
+	uint16_t forwarded[CL_FORWARDS_MAX]; /* the lease's port of each forward, 0: none */
+	uint32_t n_usable;
+	struct port_range usable[CL_USABLE_MAX];
 	char *buf;
 	size_t size;
 	size_t len; /* may pass size: then the text was too long */
@@ -45,138 +41,226 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
 	va_end(args);
 }
 
-/* Port 0 is in a range of bindings but is no port to send from. */
-static unsigned int first_port(struct port_range range)
+static void begin_chain(struct text *text, const char *name, const char *type, const char *hook,
+	const char *priority)
 {
-	return range.first > 0 ? range.first : 1;
+	add(text, "\tchain %s {\n\t\ttype %s hook %s priority %s; policy accept;\n", name, type,
+		hook, priority);
 }
 
-/* "snat to ..." for whatever was matched, by turns into each range. */
-static void add_snat(struct text *text, const struct lease *lease)
+static void end_chain(struct text *text)
 {
-	char v4[ADDR_V4_STRLEN];
-
-	addr_v4_format(lease->v4, v4);
-	if (lease->n_ranges == 1) {
-		add(text, "snat to %s:%u-%u\n", v4, first_port(lease->ranges[0]),
-			lease->ranges[0].last);
-		return;
-	}
-	add(text, "snat to numgen inc mod %u map {", lease->n_ranges);
-	for (uint32_t i = 0; i < lease->n_ranges; i++)
-		add(text, "%s %u : %s . %u-%u", i > 0 ? "," : "", i, v4,
-			first_port(lease->ranges[i]), lease->ranges[i].last);
-	add(text, " }\n");
-}
-
-static void add_chain(
-	struct text *text, const char *device, enum cl_mode mode, const struct lease *lease)
-{
-	char v4[ADDR_V4_STRLEN];
-
-	add(text, "\tchain postrouting {\n"
-		  "\t\ttype nat hook postrouting priority srcnat; policy accept;\n");
-	if (lease_is_exclusive(lease)) {
-		add(text, "\t\toifname \"%s\" snat to %s\n", device, addr_v4_format(lease->v4, v4));
-	} else {
-		add(text, "\t\toifname \"%s\" %s ", device,
-			mode == CL_MODE_NAPT ? "meta l4proto { tcp, udp, icmp }"
-					     : "icmp type echo-request");
-		add_snat(text, lease);
-	}
 	add(text, "\t}\n");
 }
 
-int cl_napt_ruleset(
-	const char *device, enum cl_mode mode, const struct lease *lease, char *buf, size_t size)
+/* "snat to ..." for whatever was matched; field is what tells its sources apart beside the address. */
+static void add_snat(struct text *text, const char *field)
 {
-	struct text text = {.buf = buf, .size = size};
+	uint32_t total = 0, begin = 0;
+
+	if (lease_is_exclusive(text->lease)) {
+		add(text, "snat to %s\n", text->v4);
+		return;
+	}
+	for (uint32_t i = 0; i < text->n_usable; i++)
+		total += port_range_size(text->usable[i]);
+	if (text->n_usable == 1) {
+		add(text, "snat to %s:%u-%u\n", text->v4, text->usable[0].first,
+			text->usable[0].last);
+		return;
+	}
+	add(text, "snat to jhash ip saddr . %s mod %u seed 0x%x map {", field, total, HASH_SEED);
+	for (uint32_t i = 0; i < text->n_usable; i++) {
+		uint32_t end = begin + port_range_size(text->usable[i]);
+
+		add(text, "%s %u-%u : %s . %u-%u", i > 0 ? "," : "", begin, end - 1, text->v4,
+			text->usable[i].first, text->usable[i].last);
+		begin = end;
+	}
+	add(text, " }\n");
+}
+
+/* Where a forward leads when it leads to this host. */
+static uint32_t target(const struct text *text, const struct cl_forward *forward)
+{
+	if (forward->to_v4 != 0)
+		return forward->to_v4;
+	return text->napt->mode == CL_MODE_HOST ? text->lease->v4 : text->napt->inner_v4;
+}
+
+/* What a forward's target sends of its own accord leaves from the forward's port as well. */
+static void add_static_snat(struct text *text)
+{
+	const struct cl_napt *napt = text->napt;
+	char v4[ADDR_V4_STRLEN];
+
+	for (uint32_t i = 0; i < napt->n_forwards; i++) {
+		const struct cl_forward *forward = &napt->forwards[i];
+
+		if (text->forwarded[i] != 0)
+			add(text, "\t\toifname \"%s\" ip saddr %s %s sport %u snat to %s:%u\n",
+				napt->device, addr_v4_format(target(text, forward), v4),
+				cl_protocol_names[forward->protocol], forward->to_port, text->v4,
+				text->forwarded[i]);
+	}
+}
+
+/* A socket from before the lease that has no address of its own sends from the lease's now, but keeps its port. */
+static void add_old_ports(struct text *text)
+{
+	const struct lease *lease = text->lease;
+
+	add(text, "\t\toifname \"%s\" meta l4proto { tcp, udp } th sport != {", text->napt->device);
+	for (uint32_t i = 0; i < lease->n_ranges; i++)
+		add(text, "%s %u-%u", i > 0 ? "," : "", lease->ranges[i].first,
+			lease->ranges[i].last);
+	add(text, " } ");
+	add_snat(text, "th sport");
+}
+
+static void add_sources(struct text *text)
+{
+	const struct cl_napt *napt = text->napt;
+	bool has_others = napt->mode == CL_MODE_NAPT || napt->has_before;
+	char inner[ADDR_V4_STRLEN], from[32] = "";
+
+	if (napt->mode == CL_MODE_HOST)
+		snprintf(from, sizeof(from), "ip saddr %s ", addr_v4_format(napt->inner_v4, inner));
+	begin_chain(text, "sources", "nat", "postrouting", "srcnat");
+	if (napt->mode == CL_MODE_NAPT)
+		add_static_snat(text);
+	if (lease_is_exclusive(text->lease)) {
+		if (has_others) {
+			add(text, "\t\toifname \"%s\" %s", napt->device, from);
+			add_snat(text, "");
+		}
+	} else {
+		if (has_others) {
+			add(text, "\t\toifname \"%s\" %smeta l4proto { tcp, udp } ", napt->device,
+				from);
+			add_snat(text, "th sport");
+		}
+		if (napt->mode == CL_MODE_HOST && napt->has_before)
+			add_old_ports(text);
+		add(text, "\t\toifname \"%s\" %s ", napt->device,
+			napt->mode == CL_MODE_NAPT ? "meta l4proto icmp"
+						   : "icmp type echo-request");
+		add_snat(text, "@th,32,16"); /* the identifier of a query */
+	}
+	end_chain(text);
+}
+
+static void add_forwards(struct text *text)
+{
+	const struct cl_napt *napt = text->napt;
+	char v4[ADDR_V4_STRLEN];
+
+	begin_chain(text, "forwards", "nat", "prerouting", "dstnat");
+	for (uint32_t i = 0; i < napt->n_forwards; i++) {
+		const struct cl_forward *forward = &napt->forwards[i];
+
+		if (text->forwarded[i] != 0)
+			add(text, "\t\tiifname \"%s\" ip daddr %s %s dport %u dnat to %s:%u\n",
+				napt->device, text->v4, cl_protocol_names[forward->protocol],
+				text->forwarded[i], addr_v4_format(target(text, forward), v4),
+				forward->to_port);
+	}
+	end_chain(text);
+}
+
+/* Behind the translation, where only what matched nothing still bears our address. */
+static void add_strangers(struct text *text)
+{
+	begin_chain(text, "strangers", "filter", "prerouting", "dstnat + 10");
+	add(text, "\t\tiifname \"%s\" ip daddr %s drop\n", text->napt->device, text->v4);
+	end_chain(text);
+}
+
+/* For new flows, before the kernel has put them into its table. */
+static void add_timeouts(
+	struct text *text, const char *chain, const char *hook, const char *direction)
+{
+	static const struct {
+		const char *protocol, *object;
+	} rows[] = {
+		{"tcp", CL_CONNTRACK_TCP},
+		{"udp", CL_CONNTRACK_UDP},
+		{"icmp", CL_CONNTRACK_ICMP},
+	};
+
+	begin_chain(text, chain, "filter", hook, "mangle");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		add(text, "\t\t%s \"%s\" meta l4proto %s ct state new ct timeout set \"%s\"\n",
+			direction, text->napt->device, rows[i].protocol, rows[i].object);
+	end_chain(text);
+}
+
+/* The smaller of both directions' MTU is what the kernel takes for "rt mtu" (R63). */
+static void add_mss(struct text *text)
+{
+	static const char *const directions[] = {"iifname", "oifname"};
+
+	begin_chain(text, "mss", "filter", "forward", "mangle");
+	for (size_t i = 0; i < 2; i++)
+		add(text,
+			"\t\t%s \"%s\" tcp flags syn / syn,rst tcp option maxseg size set rt mtu\n",
+			directions[i], text->napt->device);
+	end_chain(text);
+}
+
+static void add_lease(struct text *text)
+{
+	add_sources(text);
+	add_forwards(text);
+	if (text->napt->mode != CL_MODE_NAPT)
+		return;
+	add_strangers(text);
+	add_timeouts(text, "times_in", "prerouting", "iifname");
+	add_timeouts(text, "times_out", "postrouting", "oifname");
+	add_mss(text);
+}
+
+/* Of this host's own packets the kernel knows the way in the output hook, of others' it can be asked. */
+static void add_hold(struct text *text)
+{
+	const char *device = text->napt->device;
+
+	begin_chain(text, "hold_out", "filter", "output", "raw");
+	add(text, "\t\toifname \"%s\" notrack\n", device);
+	end_chain(text);
+	begin_chain(text, "hold_forward", "filter", "prerouting", "raw");
+	add(text, "\t\tiifname != \"%s\" fib daddr oifname \"%s\" notrack\n", device, device);
+	end_chain(text);
+}
+
+int cl_napt_ruleset(const struct cl_napt *napt, const struct lease *lease, char *buf, size_t size)
+{
+	struct text text = {.napt = napt, .lease = lease, .buf = buf, .size = size};
 	char table[CL_NAPT_TABLE_LEN];
 
-	cl_napt_table(device, table);
-	/* Adding first makes the removal succeed whether the table was there or not. */
-	add(&text, "add table ip %s\ndelete table ip %s\n", table, table);
-	if (mode == CL_MODE_NAPT || !lease_is_exclusive(lease)) {
-		add(&text, "table ip %s {\n", table);
-		add_chain(&text, device, mode, lease);
-		add(&text, "}\n");
+	cl_napt_table(napt->device, table);
+	add(&text, "add table ip %s\nflush table ip %s\ntable ip %s {\n", table, table, table);
+	if (lease != NULL) {
+		addr_v4_format(lease->v4, text.v4);
+		cl_forward_assign(napt->forwards, napt->n_forwards, lease, text.forwarded);
+		text.n_usable = cl_forward_leave(lease, text.forwarded, text.usable);
+		add_lease(&text);
+	} else {
+		add_hold(&text);
 	}
+	add(&text, "}\n");
 	return text.len < size ? (int)text.len : -ENOSPC;
 }
 
-/* Starts "nft -f -" with the ends of two pipes. Returns 0 or -errno. */
-static int spawn_nft(int input, int errors, pid_t *pid)
+int cl_napt_apply(const struct cl_napt *napt, const struct lease *lease)
 {
-	static const char *const argv[] = {"nft", "-f", "-", NULL};
-	posix_spawn_file_actions_t actions;
-	int error;
+	char text[CL_NFT_TEXT_MAX], table[CL_NAPT_TABLE_LEN];
+	int len = cl_napt_ruleset(napt, lease, text, sizeof(text));
+	int ret = len;
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-	error = posix_spawnp(pid, "nft", &actions, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return -error;
-}
-
-/* Logs the first line that nft wrote, if any. */
-static void log_complaint(int fd)
-{
-	char line[512];
-	ssize_t n = read(fd, line, sizeof(line) - 1);
-
-	if (n <= 0)
-		return;
-	line[n] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	log_err("nft: %s", line);
-}
-
-static int run_nft(const char *text, size_t len)
-{
-	int input[2] = {-1, -1}, errors[2] = {-1, -1};
-	int status = 0, ret;
-	pid_t pid;
-
-	if (pipe2(input, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0) {
-		ret = -errno;
-		goto out;
-	}
-	if (write(input[1], text, len) != (ssize_t)len) {
-		ret = -EIO;
-		goto out;
-	}
-	ret = spawn_nft(input[0], errors[1], &pid);
-	if (ret < 0) {
-		log_err("nft: cannot be started: %s", strerror(-ret));
-		goto out;
-	}
-	close(input[1]);
-	close(errors[1]);
-	input[1] = errors[1] = -1;
-	log_complaint(errors[0]);
-	/* Its reader gone, a talkative nft ends instead of waiting for us. */
-	close(errors[0]);
-	errors[0] = -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	ret = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
-out:
-	for (unsigned int i = 0; i < 2; i++) {
-		if (input[i] >= 0)
-			close(input[i]);
-		if (errors[i] >= 0)
-			close(errors[i]);
-	}
-	return ret;
-}
-
-int cl_napt_apply(const char *device, enum cl_mode mode, const struct lease *lease)
-{
-	char text[RULESET_MAX];
-	int len = cl_napt_ruleset(device, mode, lease, text, sizeof(text));
-
-	return len < 0 ? len : run_nft(text, len);
+	if (ret >= 0)
+		ret = cl_conntrack_add_timeouts(cl_napt_table(napt->device, table));
+	return ret < 0 ? ret : cl_nft_run(text, len);
 }
 
 int cl_napt_remove(const char *device)
@@ -185,54 +269,7 @@ int cl_napt_remove(const char *device)
 	int len;
 
 	cl_napt_table(device, table);
+	/* Adding first makes the removal succeed whether the table was there or not. */
 	len = snprintf(text, sizeof(text), "add table ip %s\ndelete table ip %s\n", table, table);
-	return run_nft(text, len);
-}
-
-/* A delete of conntrack entries by one field of the reply's tuple: its destination. */
-static struct nl_msg *build_flush(uint32_t v4)
-{
-	struct nl_msg *msg = nlmsg_alloc_simple(
-		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST | NLM_F_ACK);
-	struct nfgenmsg header = {.nfgen_family = AF_INET, .version = NFNETLINK_V0};
-	struct nlattr *tuple, *ip, *filter;
-
-	if (msg == NULL || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0)
-		goto fail;
-	tuple = nla_nest_start(msg, CTA_TUPLE_REPLY);
-	ip = nla_nest_start(msg, CTA_TUPLE_IP);
-	if (tuple == NULL || ip == NULL || nla_put_u32(msg, CTA_IP_V4_DST, htonl(v4)) < 0)
-		goto fail;
-	nla_nest_end(msg, ip);
-	nla_nest_end(msg, tuple);
-	filter = nla_nest_start(msg, CTA_FILTER);
-	if (filter == NULL || nla_put_u32(msg, CTA_FILTER_ORIG_FLAGS, 0) < 0 ||
-		nla_put_u32(msg, CTA_FILTER_REPLY_FLAGS, CT_FILTER_IP_DST) < 0)
-		goto fail;
-	nla_nest_end(msg, filter);
-	return msg;
-fail:
-	nlmsg_free(msg);
-	return NULL;
-}
-
-int cl_napt_flush(uint32_t v4)
-{
-	struct nl_sock *sock = nl_socket_alloc();
-	struct nl_msg *msg = build_flush(v4);
-	int ret = -ENOMEM;
-
-	if (sock == NULL || msg == NULL)
-		goto out;
-	ret = nl_connect(sock, NETLINK_NETFILTER);
-	if (ret == 0)
-		ret = nl_send_auto(sock, msg);
-	if (ret >= 0)
-		ret = nl_wait_for_ack(sock);
-	/* No entry there is what we wanted. */
-	ret = ret == 0 || ret == -NLE_OBJ_NOTFOUND ? 0 : -EIO;
-out:
-	nlmsg_free(msg);
-	nl_socket_free(sock);
-	return ret;
+	return cl_nft_run(text, len);
 }

@@ -13,6 +13,7 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
@@ -99,14 +100,14 @@ static int add_address(struct nl_sock *sock, int index, uint32_t v4)
 	rtnl_addr_set_ifindex(addr, index);
 	ret = rtnl_addr_set_local(addr, local);
 	if (ret == 0)
-		ret = rtnl_addr_add(sock, addr, NLM_F_EXCL);
+		ret = rtnl_addr_add(sock, addr, NLM_F_REPLACE);
 out:
 	nl_addr_put(local);
 	rtnl_addr_put(addr);
 	return from_nl(ret);
 }
 
-static int add_default_route(struct nl_sock *sock, int index, uint32_t source)
+static int add_default_route(struct nl_sock *sock, int index, uint32_t source, int flags)
 {
 	struct rtnl_route *route = rtnl_route_alloc();
 	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
@@ -126,7 +127,7 @@ static int add_default_route(struct nl_sock *sock, int index, uint32_t source)
 	rtnl_route_set_scope(route, RT_SCOPE_LINK);
 	rtnl_route_nh_set_ifindex(hop, index);
 	rtnl_route_add_nexthop(route, hop);
-	ret = rtnl_route_add(sock, route, NLM_F_EXCL);
+	ret = rtnl_route_add(sock, route, flags);
 out:
 	nl_addr_put(any);
 	nl_addr_put(pref_src);
@@ -134,7 +135,32 @@ out:
 	return from_nl(ret);
 }
 
-int cl_netif_up(const char *device, const struct cl_netif_config *config)
+/* Removes each IPv4 address of the device but these two. */
+static int flush_addresses(struct nl_sock *sock, int index, uint32_t keep, uint32_t keep_too)
+{
+	struct nl_cache *cache;
+	int ret = rtnl_addr_alloc_cache(sock, &cache);
+
+	if (ret < 0)
+		return from_nl(ret);
+	for (struct nl_object *o = nl_cache_get_first(cache); o != NULL; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *addr = (struct rtnl_addr *)o;
+		uint32_t v4;
+
+		if (rtnl_addr_get_ifindex(addr) != index || rtnl_addr_get_family(addr) != AF_INET)
+			continue;
+		memcpy(&v4, nl_addr_get_binary_addr(rtnl_addr_get_local(addr)), sizeof(v4));
+		if (v4 != 0 && (ntohl(v4) == keep || ntohl(v4) == keep_too))
+			continue;
+		ret = rtnl_addr_delete(sock, addr, 0);
+		if (ret < 0)
+			break;
+	}
+	nl_cache_free(cache);
+	return from_nl(ret);
+}
+
+int cl_netif_up(const char *device, const struct cl_netif_config *config, bool is_up)
 {
 	int index = if_nametoindex(device);
 	struct nl_sock *sock;
@@ -146,35 +172,20 @@ int cl_netif_up(const char *device, const struct cl_netif_config *config)
 	if (sock == NULL)
 		return -EIO;
 	ret = add_address(sock, index, config->v4);
-	if (ret == 0)
+	if (ret == 0 && config->before_v4 != 0)
+		ret = add_address(sock, index, config->before_v4);
+	if (ret == 0 && !is_up)
 		ret = set_link(sock, index, true, config->mtu);
 	if (ret == 0 && config->default_route)
-		ret = add_default_route(sock, index, config->v4);
+		ret = add_default_route(
+			sock, index, config->v4, is_up ? NLM_F_REPLACE : NLM_F_EXCL);
+	/* Behind the route, which an address takes along. */
+	if (ret == 0)
+		ret = flush_addresses(sock, index, config->v4, config->before_v4);
 	nl_socket_free(sock);
 	if (ret < 0)
 		cl_netif_down(device);
 	return ret;
-}
-
-/* Removes each IPv4 address of the device. */
-static int flush_addresses(struct nl_sock *sock, int index)
-{
-	struct nl_cache *cache;
-	int ret = rtnl_addr_alloc_cache(sock, &cache);
-
-	if (ret < 0)
-		return from_nl(ret);
-	for (struct nl_object *o = nl_cache_get_first(cache); o != NULL; o = nl_cache_get_next(o)) {
-		struct rtnl_addr *addr = (struct rtnl_addr *)o;
-
-		if (rtnl_addr_get_ifindex(addr) != index || rtnl_addr_get_family(addr) != AF_INET)
-			continue;
-		ret = rtnl_addr_delete(sock, addr, 0);
-		if (ret < 0)
-			break;
-	}
-	nl_cache_free(cache);
-	return from_nl(ret);
 }
 
 int cl_netif_down(const char *device)
@@ -191,7 +202,7 @@ int cl_netif_down(const char *device)
 	/* The kernel takes the routes away with the link. */
 	ret = set_link(sock, index, false, 0);
 	if (ret == 0)
-		ret = flush_addresses(sock, index);
+		ret = flush_addresses(sock, index, 0, 0);
 	nl_socket_free(sock);
 	return ret;
 }

@@ -16,12 +16,16 @@
 
 struct cl_netif_config {
 	uint32_t v4; /* the device's own address, a /32 */
+	uint32_t before_v4; /* another one, of sockets from before the lease; 0: none */
 	uint32_t mtu;
 	bool default_route;
 };
 
-/* Sets up a device. Returns 0, or -errno with everything undone. */
-int cl_netif_up(const char *device, const struct cl_netif_config *config);
+/*
+ * Sets up a device, or changes one that is up (is_up) without a moment in which it has no route. Returns 0,
+ * or -errno with everything undone.
+ */
+int cl_netif_up(const char *device, const struct cl_netif_config *config, bool is_up);
 
 /* Takes the address and the routes away and the device down. Returns 0 or -errno. */
 int cl_netif_down(const char *device);

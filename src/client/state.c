@@ -66,12 +66,12 @@ static int take_lock(const char *path)
 	}
 }
 
-/* True for what a network device may be called and nft takes as the name of a table. */
-static bool is_device_name(const char *name)
+/* True for what is shorter than max and may be the name of a device, an nftables table, a namespace. */
+static bool is_name(const char *name, size_t max)
 {
 	size_t len = strlen(name);
 
-	return len < CL_DEVICE_MAX &&
+	return len < max &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
 		       len;
 }
@@ -84,16 +84,18 @@ static bool is_port_range(const char *text)
 
 static int parse_leftover(json_t *root, struct cl_leftover *leftover)
 {
-	const char *device, *v4, *lease, *port_range;
+	const char *device, *v4, *lease, *port_range, *netns = "";
 	struct cl_leftover out = {0};
 
-	if (json_unpack(root, "{s:s, s:s, s:s, s:s}", "device", &device, "v4", &v4, "lease", &lease,
-		    "port_range", &port_range) < 0)
+	if (json_unpack(root, "{s:s, s?s, s:s, s:s, s:s}", "device", &device, "netns", &netns, "v4",
+		    &v4, "lease", &lease, "port_range", &port_range) < 0)
 		return -EINVAL;
-	if (strlen(lease) >= sizeof(out.lease) || !is_device_name(device) ||
+	if (strlen(lease) >= sizeof(out.lease) || device[0] == '\0' ||
+		!is_name(device, sizeof(out.device)) || !is_name(netns, sizeof(out.netns)) ||
 		!is_port_range(port_range) || addr_v4_parse(v4, &out.v4) < 0)
 		return -EINVAL;
 	strcpy(out.device, device);
+	strcpy(out.netns, netns);
 	strcpy(out.lease, lease);
 	strcpy(out.port_range, port_range);
 	*leftover = out;
@@ -144,6 +146,7 @@ struct cl_state_file *cl_state_open(const char *path, struct cl_leftover *leftov
 	if (ret < 0)
 		goto fail;
 	file->lock_fd = ret;
+	unlink(file->temp_path); /* of a client that was killed while it wrote */
 	read_leftover(path, leftover);
 	return file;
 fail:
@@ -173,11 +176,11 @@ int cl_state_save(struct cl_state_file *file, const struct cl_leftover *leftover
 	json_t *root;
 	int ret;
 
-	if (leftover->v4 == 0)
+	if (leftover->device[0] == '\0')
 		return unlink(file->path) == 0 || errno == ENOENT ? 0 : -errno;
-	root = json_pack("{s:s, s:s, s:s, s:s}", "device", leftover->device, "v4",
-		addr_v4_format(leftover->v4, v4), "lease", leftover->lease, "port_range",
-		leftover->port_range);
+	root = json_pack("{s:s, s:s, s:s, s:s, s:s}", "device", leftover->device, "netns",
+		leftover->netns, "v4", addr_v4_format(leftover->v4, v4), "lease", leftover->lease,
+		"port_range", leftover->port_range);
 	text = root != NULL ? json_dumps(root, 0) : NULL;
 	json_decref(root);
 	if (text == NULL)

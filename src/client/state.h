@@ -8,8 +8,8 @@
  * runs, so that two clients never share one.
  *
  * The record is one JSON object, replaced as a whole (write, sync, rename):
- *	{"device": "dstm0", "v4": "198.51.100.7", "lease": "198.51.100.7 ports 2048-3071 for ...",
- *	 "port_range": "32768\t60999"}
+ *	{"device": "dstm0", "netns": "", "v4": "198.51.100.7",
+ *	 "lease": "198.51.100.7 ports 2048-3071 for ...", "port_range": "32768\t60999"}
  */
 #pragma once
 
@@ -19,10 +19,12 @@
 
 #define CL_SYSCTL_MAX 64
 #define CL_DEVICE_MAX 16 /* IFNAMSIZ */
+#define CL_NETNS_MAX  64
 
 struct cl_leftover {
-	char device[CL_DEVICE_MAX]; /* whose nftables table stands; "": none */
-	uint32_t v4; /* of the lease, host order */
+	char device[CL_DEVICE_MAX]; /* whose nftables table stands; "": nothing is left over */
+	char netns[CL_NETNS_MAX]; /* the network namespace of all that; "": our own */
+	uint32_t v4; /* of the lease, host order; 0: none */
 	char lease[LEASE_STRLEN]; /* all of it, by lease_format() */
 	char port_range[CL_SYSCTL_MAX]; /* ip_local_port_range as it was; "": not changed */
 };

@@ -4,6 +4,8 @@
  */
 #include "client/napt.h"
 
+#include "client/nft.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,73 +13,182 @@
 
 #include <cmocka.h>
 
-#define REPLACE "add table ip dstm_dstm0\ndelete table ip dstm_dstm0\n"
-#define NAT                                                               \
-	"table ip dstm_dstm0 {\n\tchain postrouting {\n"                  \
-	"\t\ttype nat hook postrouting priority srcnat; policy accept;\n" \
-	"\t\toifname \"dstm0\" "
+#define HEAD                                                                          \
+	"add table ip dstm_dstm0\nflush table ip dstm_dstm0\ntable ip dstm_dstm0 {\n" \
+	"\tchain sources {\n"                                                         \
+	"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+#define FORWARDS                    \
+	"\t}\n\tchain forwards {\n" \
+	"\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+#define STRANGERS                                                                \
+	"\t}\n\tchain strangers {\n"                                             \
+	"\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n" \
+	"\t\tiifname \"dstm0\" ip daddr 198.51.100.7 drop\n\t}\n"
+#define OUT "\t\toifname \"dstm0\" "
+#define IN  "\t\tiifname \"dstm0\" "
+
+static const struct cl_forward forwards[] = {
+	{.protocol = CL_PROTOCOL_TCP, .port = 2050, .to_port = 22},
+	{.protocol = CL_PROTOCOL_UDP, .to_v4 = 0xc0a80705, .to_port = 53},
+	{.protocol = CL_PROTOCOL_TCP, .port = 80, .to_port = 80},
+};
+
+static const struct cl_napt napt = {
+	.device = "dstm0", .mode = CL_MODE_NAPT, .inner_v4 = 0xc0000002};
+static const struct cl_napt forwarding = {.device = "dstm0",
+	.mode = CL_MODE_NAPT,
+	.inner_v4 = 0xc0000002,
+	.forwards = forwards,
+	.n_forwards = 3};
+static const struct cl_napt host = {
+	.device = "dstm0", .mode = CL_MODE_HOST, .inner_v4 = 0xc0000002};
+static const struct cl_napt host_on_demand = {
+	.device = "dstm0", .mode = CL_MODE_HOST, .inner_v4 = 0xc0000002, .has_before = true};
+
+/* The rules of the chains that depend on the lease; the others are the same in each mode napt. */
 static void rules_are_those_of_the_lease(void **state)
 {
 	static const struct {
-		enum cl_mode mode;
+		const struct cl_napt *napt;
 		struct lease lease;
 		const char *rules;
 	} cases[] = {
-		{CL_MODE_NAPT, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			REPLACE NAT "meta l4proto { tcp, udp, icmp } "
-				    "snat to 198.51.100.7:2048-3071\n\t}\n}\n"},
-		{CL_MODE_NAPT,
+		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
+			HEAD OUT
+			"meta l4proto { tcp, udp } snat to 198.51.100.7:2048-3071\n" OUT
+			"meta l4proto icmp snat to 198.51.100.7:2048-3071\n" FORWARDS STRANGERS},
+		/* S18: weighed by size, adjacent ones as one. */
+		{&napt,
 			{.v4 = 0xc6336407,
-				.n_ranges = 3,
-				.ranges = {{2048, 3071}, {5000, 5000}, {64512, 65535}}},
-			REPLACE NAT
-			"meta l4proto { tcp, udp, icmp } snat to numgen inc mod 3 map { "
-			"0 : 198.51.100.7 . 2048-3071, 1 : 198.51.100.7 . 5000-5000, "
-			"2 : 198.51.100.7 . 64512-65535 }\n\t}\n}\n"},
+				.n_ranges = 4,
+				.ranges = {{64512, 65535}, {5000, 5000}, {2048, 2303},
+					{2304, 3071}}},
+			HEAD OUT
+			"meta l4proto { tcp, udp } snat to jhash ip saddr . th sport mod 2049 "
+			"seed 0x6473746d map { 0-1023 : 198.51.100.7 . 2048-3071, "
+			"1024-1024 : 198.51.100.7 . 5000-5000, "
+			"1025-2048 : 198.51.100.7 . 64512-65535 }\n" OUT
+			"meta l4proto icmp snat to jhash ip saddr . @th,32,16 mod 2049 "
+			"seed 0x6473746d map { 0-1023 : 198.51.100.7 . 2048-3071, "
+			"1024-1024 : 198.51.100.7 . 5000-5000, "
+			"1025-2048 : 198.51.100.7 . 64512-65535 }\n" FORWARDS STRANGERS},
 		/* Port 0 is never a source. */
-		{CL_MODE_NAPT, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 1023}}},
-			REPLACE NAT "meta l4proto { tcp, udp, icmp } "
-				    "snat to 198.51.100.7:1-1023\n\t}\n}\n"},
-		{CL_MODE_NAPT, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
-			REPLACE NAT "snat to 198.51.100.7\n\t}\n}\n"},
-		{CL_MODE_HOST, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			REPLACE NAT "icmp type echo-request "
-				    "snat to 198.51.100.7:2048-3071\n\t}\n}\n"},
-		{CL_MODE_HOST, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}}, REPLACE},
+		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 1023}}},
+			HEAD OUT
+			"meta l4proto { tcp, udp } snat to 198.51.100.7:1-1023\n" OUT
+			"meta l4proto icmp snat to 198.51.100.7:1-1023\n" FORWARDS STRANGERS},
+		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
+			HEAD OUT "snat to 198.51.100.7\n" FORWARDS STRANGERS},
+		/* The port of a forward is nobody's source but its target's; 80 is not the lease's. */
+		{&forwarding, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 2052}}},
+			HEAD OUT
+			"ip saddr 192.0.0.2 tcp sport 22 snat to 198.51.100.7:2050\n" OUT
+			"ip saddr 192.168.7.5 udp sport 53 snat to 198.51.100.7:2048\n" OUT
+			"meta l4proto { tcp, udp } snat to jhash ip saddr . th sport mod 3 "
+			"seed 0x6473746d map { 0-0 : 198.51.100.7 . 2049-2049, "
+			"1-2 : 198.51.100.7 . 2051-2052 }\n" OUT
+			"meta l4proto icmp snat to jhash ip saddr . @th,32,16 mod 3 "
+			"seed 0x6473746d map { 0-0 : 198.51.100.7 . 2049-2049, "
+			"1-2 : 198.51.100.7 . 2051-2052 }\n" FORWARDS IN
+			"ip daddr 198.51.100.7 tcp dport 2050 dnat to 192.0.0.2:22\n" IN
+			"ip daddr 198.51.100.7 udp dport 2048 dnat to 192.168.7.5:53\n" STRANGERS},
+		{&host, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
+			HEAD OUT "icmp type echo-request snat to 198.51.100.7:2048-3071\n" FORWARDS
+				 "\t}\n}\n"},
+		/* R14: sockets from before the lease. */
+		{&host_on_demand, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
+			HEAD OUT "ip saddr 192.0.0.2 meta l4proto { tcp, udp } "
+				 "snat to 198.51.100.7:2048-3071\n" OUT
+				 "meta l4proto { tcp, udp } th sport != { 2048-3071 } "
+				 "snat to 198.51.100.7:2048-3071\n" OUT
+				 "icmp type echo-request snat to 198.51.100.7:2048-3071\n" FORWARDS
+				 "\t}\n}\n"},
+		{&host_on_demand, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
+			HEAD OUT "ip saddr 192.0.0.2 snat to 198.51.100.7\n" FORWARDS "\t}\n}\n"},
+		{&host, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
+			HEAD FORWARDS "\t}\n}\n"},
 	};
-	char text[4096];
+	char text[CL_NFT_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int len = cl_napt_ruleset(
-			"dstm0", cases[i].mode, &cases[i].lease, text, sizeof(text));
+		int len = cl_napt_ruleset(cases[i].napt, &cases[i].lease, text, sizeof(text));
 
+		assert_int_equal(len, strlen(text));
+		text[strnlen(cases[i].rules, sizeof(text) - 1)] = '\0';
 		assert_string_equal(text, cases[i].rules);
-		assert_int_equal(len, strlen(cases[i].rules));
 	}
 }
 
+/* R12: untracked, so that what waits can be translated when it goes. */
+static void rules_before_a_lease_only_keep_packets_untracked(void **state)
+{
+	char text[CL_NFT_TEXT_MAX];
+
+	assert_true(cl_napt_ruleset(&napt, NULL, text, sizeof(text)) > 0);
+	assert_string_equal(text,
+		"add table ip dstm_dstm0\nflush table ip dstm_dstm0\ntable ip dstm_dstm0 {\n"
+		"\tchain hold_out {\n\t\ttype filter hook output priority raw; policy accept;\n"
+		"\t\toifname \"dstm0\" notrack\n\t}\n"
+		"\tchain hold_forward {\n"
+		"\t\ttype filter hook prerouting priority raw; policy accept;\n"
+		"\t\tiifname != \"dstm0\" fib daddr oifname \"dstm0\" notrack\n\t}\n}\n");
+}
+
+/* S19: time-outs, and nothing of them in mode host. */
+static void flows_of_a_napt_get_its_time_outs(void **state)
+{
+	static const struct lease lease = {
+		.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}};
+	char text[CL_NFT_TEXT_MAX];
+
+	cl_napt_ruleset(&napt, &lease, text, sizeof(text));
+	assert_non_null(
+		strstr(text, OUT "meta l4proto tcp ct state new ct timeout set \"tcp_times\""));
+	assert_non_null(
+		strstr(text, IN "meta l4proto udp ct state new ct timeout set \"udp_times\""));
+	assert_non_null(
+		strstr(text, OUT "meta l4proto icmp ct state new ct timeout set \"icmp_times\""));
+	assert_non_null(
+		strstr(text, IN "tcp flags syn / syn,rst tcp option maxseg size set rt mtu"));
+	cl_napt_ruleset(&host, &lease, text, sizeof(text));
+	assert_null(strstr(text, "timeout"));
+	assert_null(strstr(text, "maxseg"));
+}
+
+/* The longest there can be fits; every shorter buffer is an error and is not overrun. */
 static void short_buffer_is_an_error(void **state)
 {
+	struct cl_forward many[CL_FORWARDS_MAX] = {0};
+	struct cl_napt longest = {.device = "dstm-0.long_one",
+		.mode = CL_MODE_NAPT,
+		.inner_v4 = 0xffffffff,
+		.forwards = many,
+		.n_forwards = CL_FORWARDS_MAX};
 	struct lease lease = {.v4 = 0xc6336407, .n_ranges = LEASE_RANGES_MAX};
-	char text[1024], fits[1024];
+	char text[CL_NFT_TEXT_MAX], fits[CL_NFT_TEXT_MAX];
 	int len;
 
 	for (uint16_t i = 0; i < LEASE_RANGES_MAX; i++)
-		lease.ranges[i] = (struct port_range){60000 + i * 10, 60009 + i * 10};
-	len = cl_napt_ruleset("dstm-0.long_one", CL_MODE_NAPT, &lease, fits, sizeof(fits));
-	assert_in_range(len, 1, sizeof(fits) - 1);
-	for (int size = 0; size <= len; size++)
-		assert_int_equal(
-			cl_napt_ruleset("dstm-0.long_one", CL_MODE_NAPT, &lease, text, size),
-			-ENOSPC);
-	assert_int_equal(
-		cl_napt_ruleset("dstm-0.long_one", CL_MODE_NAPT, &lease, text, len + 1), len);
+		lease.ranges[i] = (struct port_range){60000 + i * 100, 60090 + i * 100};
+	for (uint16_t i = 0; i < CL_FORWARDS_MAX; i++)
+		many[i] = (struct cl_forward){
+			.port = 60002 + i * 2 + i / 4 * 92, .to_v4 = 0xffffffff, .to_port = 65535};
+	len = cl_napt_ruleset(&longest, &lease, fits, sizeof(fits));
+	assert_in_range(len, 4096, sizeof(fits) - 1);
+	for (int size = 0; size <= len; size++) {
+		text[size] = '#';
+		assert_int_equal(cl_napt_ruleset(&longest, &lease, text, size), -ENOSPC);
+		assert_int_equal(text[size], '#');
+	}
+	assert_int_equal(cl_napt_ruleset(&longest, &lease, text, len + 1), len);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_are_those_of_the_lease),
+		cmocka_unit_test(rules_before_a_lease_only_keep_packets_untracked),
+		cmocka_unit_test(flows_of_a_napt_get_its_time_outs),
 		cmocka_unit_test(short_buffer_is_an_error),
 	};
 

@@ -35,6 +35,7 @@ static int remove_folder(void **state)
 }
 
 static const struct cl_leftover example = {.device = "dstm0",
+	.netns = "blue",
 	.v4 = 0xc6336407,
 	.lease = "198.51.100.7 ports 1-2",
 	.port_range = "32768\t60999"};
@@ -64,6 +65,7 @@ static void record_survives_a_killed_client(void **state)
 	file = cl_state_open(path, &found);
 	assert_non_null(file);
 	assert_string_equal(found.device, "dstm0");
+	assert_string_equal(found.netns, "blue");
 	assert_int_equal(found.v4, 0xc6336407);
 	assert_string_equal(found.lease, "198.51.100.7 ports 1-2");
 	assert_string_equal(found.port_range, "32768\t60999");
@@ -105,6 +107,10 @@ static void broken_record_is_as_good_as_none(void **state)
 		"{\"device\": \"sixteen_letters_\", \"v4\": \"198.51.100.7\", \"lease\": \"x\", "
 		"\"port_range\": "
 		"\"\"}",
+		"{\"device\": \"\", \"v4\": \"198.51.100.7\", \"lease\": \"x\", "
+		"\"port_range\": \"\"}",
+		"{\"device\": \"dstm0\", \"netns\": \"../self\", \"v4\": \"198.51.100.7\", "
+		"\"lease\": \"x\", \"port_range\": \"\"}",
 		"{\"device\": \"dstm0\", \"v4\": \"198.51.100\", \"lease\": \"x\", \"port_range\": "
 		"\"\"}",
 		"{\"device\": \"dstm0\", \"v4\": \"198.51.100.7\", \"lease\": \"x\", "

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the DTI changes on its host: the device, its addresses and routes, the nftables table and the range of
+ * local ports, each recorded (client/state.h) before it is changed.
+ *
+ *	BARE	the device is there, down, without an address
+ *	ARMED	the device is up and attracts packets; no lease
+ *	LEASED	as a lease wants it
+ *
+ * All of it happens in the network namespace that the configuration names; calls block for some ten
+ * milliseconds.
+ */
+#pragma once
+
+#include "client/client_config.h"
+#include "client/tun.h"
+#include "common/lease.h"
+
+#define CL_WHY_LEN 128
+
+struct cl_host;
+
+/*
+ * Makes the device and undoes what a killed client left behind. NULL with a sentence in why. config is
+ * borrowed.
+ */
+struct cl_host *cl_host_open(const struct cl_config *config, char why[static CL_WHY_LEN]);
+
+/* Removes the device and the record. NULL is allowed. */
+void cl_host_close(struct cl_host *host);
+
+/* To ARMED. These two return 0, or -errno with a sentence in why and the host BARE. */
+int cl_host_arm(struct cl_host *host, char why[static CL_WHY_LEN]);
+
+/*
+ * To LEASED; from ARMED, or from a lease that cl_host_extends, without a moment in which the device is down.
+ */
+int cl_host_lease(struct cl_host *host, const struct lease *lease, char why[static CL_WHY_LEN]);
+
+/* True when the host is LEASED and this lease has the same addresses and no range less. */
+bool cl_host_extends(const struct cl_host *host, const struct lease *lease);
+
+void cl_host_bare(struct cl_host *host);
+
+const struct cl_tun *cl_host_tun(const struct cl_host *host);
+unsigned int cl_host_device(const struct cl_host *host); /* interface index */
+
+/* A raw IPv4 socket in the host's namespace (client/hold.h), or -errno. */
+int cl_host_open_socket(struct cl_host *host);
+
+/* cl_conntrack_failures() in the host's namespace. */
+int cl_host_failures(struct cl_host *host, uint64_t *failures);
