@@ -75,14 +75,10 @@ void cl_engine_bound(struct cl_engine *engine)
 
 void cl_engine_renew(struct cl_engine *engine)
 {
-	bool is_open = engine->conn == CL_CONN_READY && cl_engine_at_lease_target(engine);
-
-	if (is_open) {
+	if (engine->conn == CL_CONN_READY)
 		cl_engine_request(engine);
-		return;
-	}
-	cl_engine_disconnect(engine);
-	cl_engine_begin_round(engine, CL_STATE_RENEWING);
+	else
+		cl_engine_begin_round(engine, CL_STATE_RENEWING);
 }
 
 void cl_engine_renew_later(struct cl_engine *engine, bool longest)
