@@ -5,6 +5,7 @@ Exit codes: 0 all checks hold, 1 not all of them, 2 the file or the command line
 """
 
 import os
+import select
 import signal
 import sys
 
@@ -66,6 +67,9 @@ def hold(lab: Lab):
         lab.screen.line(f"  {' '.join(daemon.ctl_command('show'))}")
     lab.screen.line("Enter ends it.")
     try:
+        # A signal that comes just before a read that blocks is noticed only after it: look again.
+        while not select.select([sys.stdin], [], [], 1)[0]:
+            pass
         sys.stdin.readline()
     except KeyboardInterrupt:
         lab.screen.line()
