@@ -90,6 +90,18 @@ static bool is_plain_name(const char *name)
 	return head > 0;
 }
 
+/* The server is asked about every destination in there. */
+static bool has_wide_prefix(const struct config_list *prefixes)
+{
+	const struct addr_v4_prefix *items = prefixes->items;
+
+	for (uint32_t i = 0; i < prefixes->n; i++) {
+		if (items[i].len < 8)
+			return true;
+	}
+	return false;
+}
+
 /* What no single row can say. NULL: nothing is wrong. */
 static const char *find_fault(const struct cl_config *config)
 {
@@ -120,6 +132,8 @@ static const char *find_fault(const struct cl_config *config)
 		return "inner_v4: not the address of a host";
 	if (config->netns != NULL && !is_plain_name(config->netns))
 		return "netns: letters, digits and _ - . behind a letter or digit";
+	if (has_wide_prefix(&config->direct))
+		return "direct: a prefix shorter than /8";
 	if (config->retry_max_s < config->retry_min_s)
 		return "retry_max_s: less than retry_min_s";
 	return NULL;

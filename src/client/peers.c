@@ -20,7 +20,7 @@ struct entry {
 	uint32_t v4;
 	struct port_range range;
 	bool is_denied; /* nobody that we may know of; then only end_ms counts */
-	uint8_t denials;
+	uint8_t denials; /* lately, in a row */
 	struct in6_addr v6;
 	int64_t from_ms, until_ms; /* sent to directly */
 	int64_t refresh_ms; /* asked about again, if it is in use */
@@ -298,7 +298,7 @@ static void wonder(struct cl_peers *peers, struct entry *entry, const struct cl_
 
 	if (entry != NULL && !is_due(entry, is_stranger, now_ms))
 		return;
-	if (entry != NULL && entry->is_denied)
+	if (entry != NULL)
 		question.denials = entry->denials;
 	ask(peers, &question, now_ms);
 }
@@ -425,14 +425,21 @@ void cl_peers_learn(struct cl_peers *peers, const struct lease *holder, int64_t 
 	pthread_rwlock_unlock(&peers->lock);
 }
 
-/* The lease that one of its ports was refused of is gone as a whole. */
-static void remove_holder(struct cl_peers *peers, uint32_t v4, const struct in6_addr *v6)
+/* Nothing more is sent to a holder; what it was said to have it has until its end. */
+static void stop_sending(struct cl_peers *peers, const struct entry *refused, int64_t again_ms)
 {
-	for (uint32_t i = peers->n; i-- > 0;) {
-		const struct entry *entry = &peers->entries[i];
+	struct in6_addr v6 = refused->v6;
+	uint32_t v4 = refused->v4;
 
-		if (!entry->is_denied && entry->v4 == v4 && addr_v6_equal(&entry->v6, v6))
-			remove_at(peers, i);
+	for (uint32_t i = 0; i < peers->n; i++) {
+		struct entry *entry = &peers->entries[i];
+
+		if (entry->is_denied || entry->v4 != v4 || !addr_v6_equal(&entry->v6, &v6))
+			continue;
+		entry->until_ms = 0;
+		entry->refresh_ms = again_ms;
+		if (entry->denials < UINT8_MAX)
+			entry->denials++;
 	}
 }
 
@@ -442,19 +449,18 @@ void cl_peers_deny(
 	struct entry denial = {
 		.v4 = v4, .range = {port, port}, .is_denied = true, .end_ms = until_ms};
 	const struct entry *before;
-	struct in6_addr v6;
 
 	pthread_rwlock_wrlock(&peers->lock);
 	before = find(peers, v4, port);
-	if (before != NULL && before->is_denied) {
-		denial.denials = before->denials;
-	} else if (before != NULL) {
-		v6 = before->v6;
-		remove_holder(peers, v4, &v6);
+	if (before != NULL && !before->is_denied && now_ms < before->end_ms) {
+		stop_sending(peers, before, until_ms);
+	} else {
+		if (before != NULL && before->is_denied)
+			denial.denials = before->denials;
+		if (denial.denials < UINT8_MAX)
+			denial.denials++;
+		insert(peers, &denial, now_ms);
 	}
-	if (denial.denials < UINT8_MAX)
-		denial.denials++;
-	insert(peers, &denial, now_ms);
 	pthread_rwlock_unlock(&peers->lock);
 }
 

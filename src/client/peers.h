@@ -81,7 +81,11 @@ uint32_t cl_peers_take(
 void cl_peers_pause(struct cl_peers *peers, bool only_strangers, int64_t until_ms);
 /* The server's word: holder->client_v6 has holder's ranges until holder->end_ms. */
 void cl_peers_learn(struct cl_peers *peers, const struct lease *holder, int64_t now_ms);
-/* Nobody that we may know of has this port; it is not asked about before until_ms. */
+/*
+ * Nobody that we may know of has this port; it is not asked about before until_ms. To whom it was said to
+ * belong nothing is sent any more, and its packets pass until the end that was said then: so the server keeps
+ * its word, and the other side need not hear of it first.
+ */
 void cl_peers_deny(
 	struct cl_peers *peers, uint32_t v4, uint16_t port, int64_t until_ms, int64_t now_ms);
 /* Our own lease is gone, and with it all that was learnt. */

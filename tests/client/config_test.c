@@ -149,6 +149,7 @@ static void wrong_file_is_one_sentence_with_its_place(void **state)
 			"f:2:12: to: neither a port nor an IPv4 address and a port"},
 		{SERVER "forwards:\n - {port: 9, to: 1}\n - {port: 9, to: 2}\n",
 			"f:4:4: port: forwarded twice"},
+		{SERVER "direct: [0.0.0.0/0]\n", "f:1:1: direct: a prefix shorter than /8"},
 		{SERVER "retry_min_s: 9\nretry_max_s: 8\n",
 			"f:1:1: retry_max_s: less than retry_min_s"},
 	};

@@ -23,13 +23,16 @@ from packets import Wire, settle, tunnelled, udp
 CLIENTS = ("napt1", "napt2", "host1", "host2")
 V6 = {name: f"2001:db8:1::{17 + number}" for number, name in enumerate(CLIENTS)}
 PREFIX = "198.51.100.0/28"
-SETTLED_S = 5  # both have asked, twice perhaps, and waited
+REST_S = 30  # for so long an answer holds; it is asked for again after half of that
+SETTLED_S = 4.5  # both have asked, twice perhaps, and waited
 
 
 def change(content):
     with_clients({name: mode_of(name) | {"direct": [PREFIX]} for name in CLIENTS})(content)
-    shared, = content["programs"]["server"]["config"]["pools"]
-    content["programs"]["server"]["config"]["pools"] = [
+    server = content["programs"]["server"]["config"]
+    server["lease"] = {"quarantine_s": REST_S}
+    shared, = server["pools"]
+    server["pools"] = [
         shared | {"direct": True, "clients": [f"{V6['napt1']}/128", f"{V6['napt2']}/128"]},
         shared | {"direct": True, "name": "open", "prefix": "198.51.100.8/32",
                   "clients": [f"{V6['host1']}/128"]},
@@ -153,7 +156,7 @@ def test_tcp_does_not_stall_on_the_way(lab):
         wait_until(lambda: f":{port} " in lab.nodes["host1"].run(["ss", "-Hlnt"]), 10, "iperf3")
         before = direct(lab, "napt2")
         said = json.loads(lab.nodes["napt2"].run(
-            ["iperf3", "-J", "-c", lab.leases["host1"]["v4"], "-p", str(port), "-t", "6", "-i", "0.5",
+            ["iperf3", "-J", "-c", lab.leases["host1"]["v4"], "-p", str(port), "-t", "5", "-i", "0.5",
              "-b", "100M"], 60, check=False))
         server.terminate()
     assert "error" not in said, said
@@ -224,3 +227,26 @@ def test_a_way_that_is_blocked_is_left(lab):
             assert not is_direct(lab, "napt1", "host1")
         finally:
             host1.run(["nft", "delete table netdev block"])
+
+
+def test_a_server_that_begins_anew_interrupts_nobody(lab):
+    """It remembers no questions: both are refused at first when they ask again, and go on all the same."""
+    port = a_port(lab, "host1", 5)
+    with UdpEcho(lab.nodes["host1"], port), \
+            Conversation(lab, "napt2", a_port(lab, "napt2", 5), (lab.leases["host1"]["v4"], port)) as talk:
+        wait_until(lambda: is_direct(lab, "napt2", "host1"), 15, "the direct way")
+        lab.programs["server"].kill()
+        time.sleep(0.5)
+        assert is_direct(lab, "napt2", "host1"), "who is known is reached without the server"
+        lab.start("server")
+        server = lab.programs["server"]
+        wait_until(lambda: server.counters()["queries-answered"] >= 2, REST_S, "both to have asked again")
+        wait_until(lambda: is_direct(lab, "napt2", "host1"), 15, "the direct way")
+    assert server.counters()["queries-answered"] < server.counters()["queries"]
+    assert talk.lost <= 2, (talk.lost, talk.sent)
+
+
+def test_who_has_nothing_to_ask_has_no_connection(lab):
+    """Neither for questions nor for the lease, which generation 2 closes at once."""
+    for name in CLIENTS:
+        wait_until(lambda name=name: not lab.nodes[name].run(["ss", "-Htn", "dport", "=", ":3653"]), 8, name)
