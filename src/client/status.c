@@ -33,9 +33,7 @@ static const struct line lines[] = {
 	{"tunnel", {{"", "v6", CTL_TEXT}, {" to ", "tep", CTL_TEXT}}},
 	{"server", {{"", "server", CTL_TEXT}}},
 	{"path MTU", {{"", "path_mtu", CTL_NUMBER}}},
-	{"forwards", {{"", "forwards", CTL_TEXTS}}},
-	{"held", {{"", "held_packets", CTL_COUNT}, {" packets, ", "held_bytes", CTL_COUNT},
-			 {" octets", NULL, CTL_TEXT}}},
+	{"held", {{"", "held_packets", CTL_COUNT}, {" packets wait for a lease", NULL, CTL_TEXT}}},
 	{"sent", {{"", "tx_packets", CTL_COUNT}, {" packets, ", "tx_bytes", CTL_COUNT},
 			 {" octets", NULL, CTL_TEXT}}},
 	{"received", {{"", "rx_packets", CTL_COUNT}, {" packets, ", "rx_bytes", CTL_COUNT},
@@ -73,6 +71,24 @@ static void print_line(const struct line *line, const json_t *show, FILE *file)
 	fputc('\n', file);
 }
 
+/* "tcp 198.51.100.7:2050 to 22"; without an address when the lease does not have the port. */
+static void print_forwards(const json_t *forwards, FILE *file)
+{
+	static const char *const keys[] = {"protocol", "public", "to"};
+	static const char *const before[] = {"", " ", " to "};
+	char text[CTL_VALUE_LEN];
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(forwards, i, item) {
+		fprintf(file, "  %-12s", "forward");
+		for (size_t k = 0; k < 3; k++)
+			fprintf(file, "%s%s", before[k],
+				ctl_value_format(json_object_get(item, keys[k]), CTL_TEXT, text));
+		fputc('\n', file);
+	}
+}
+
 /* The sentence on a drop; an answer of another version may have others. */
 static const char *meaning_of(const char *name)
 {
@@ -104,6 +120,7 @@ void cl_status_print(const json_t *show, FILE *file)
 		ctl_value_format(json_object_get(show, "state"), CTL_TEXT, state));
 	for (unsigned int i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		print_line(&lines[i], show, file);
+	print_forwards(json_object_get(show, "forwards"), file);
 	print_drops(json_object_get(show, "drops"), file);
 }
 

@@ -42,7 +42,10 @@ static void a_lease_is_a_screen(void **state)
 		"\"mode\": \"napt\", \"device\": \"dstm0\", \"v4\": \"198.51.100.7\","
 		"\"ports\": [[1024, 2047], [4096, 5119]], \"v6\": \"2001:db8:1::17\","
 		"\"tep\": \"2001:db8:fe::1\", \"lifetime_s\": 3600, \"seconds_left\": 3543,"
-		"\"renew_in_s\": 1743, \"last_error\": null, \"tx_packets\": 1234,"
+		"\"renew_in_s\": 1743, \"last_error\": null, \"held_packets\": 0, \"forwards\": ["
+		"{\"protocol\": \"tcp\", \"public\": \"198.51.100.7:1024\", \"to\": \"22\"},"
+		"{\"protocol\": \"udp\", \"public\": null, \"to\": \"192.168.7.5:53\"}],"
+		"\"tx_packets\": 1234,"
 		"\"tx_bytes\": 56789, \"rx_packets\": 0, \"rx_bytes\": 0,"
 		"\"drops\": {\"rx_error\": 3, \"tx_port\": 0}}",
 		"dstm-client is bound\n"
@@ -52,8 +55,11 @@ static void a_lease_is_a_screen(void **state)
 		"  mode        napt on dstm0\n"
 		"  tunnel      2001:db8:1::17 to 2001:db8:fe::1\n"
 		"  server      [2001:db8::53]:3653\n"
+		"  held        0 packets wait for a lease\n"
 		"  sent        1,234 packets, 56,789 octets\n"
 		"  received    0 packets, 0 octets\n"
+		"  forward     tcp 198.51.100.7:1024 to 22\n"
+		"  forward     udp - to 192.168.7.5:53\n"
 		"  dropped     3: tunnelled packet that the device did not take\n");
 }
 

@@ -49,9 +49,10 @@ LIFETIME_S = 8
 
 
 def with_spares(content):
-    """For derived(): two TEPs behind the pools and two servers, short leases, and clients for them."""
+    """For derived(): two TEPs behind the pools and two servers, and clients with short leases and long ones."""
     with_clients({
-        "napt1": {"servers": list(SERVERS.values())}, "host1": {"mode": "host"},
+        "napt1": {"servers": list(SERVERS.values()), "lifetime_s": LIFETIME_S},
+        "host1": {"mode": "host", "lifetime_s": LIFETIME_S},
         "tiny1": {}, "tiny2": {"mode": "host"}})(content)
     for name in ("napt1", "host1", "tiny1", "tiny2"):
         content["programs"][name]["config"] |= {"retry_max_s": 2}
@@ -80,7 +81,7 @@ def _second_server(content):
     config = content["programs"]["server"]["config"]
     config["teps"].append(config["teps"][0] | {
         "name": "tep2", "control": "[2001:db8:fe::3]:3654", "v6": "2001:db8:fe::3"})
-    config["lease"] = {"lifetime_s": LIFETIME_S, "lifetime_min_s": 1, "quarantine_s": 1}
+    config["lease"] = {"lifetime_min_s": 1, "quarantine_s": 1}
     pool = config["pools"][0]
     pool.pop("tep")
     # All go through the first while it lives: what comes back to their address finds one way.
