@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What reaches a client from outside: its forwards, its own listeners in mode host, and nothing else.
+And what a lease is given to: a namespace instead of the host."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from applications import ECHO_PORT, UdpEcho, say
+from client_lab import is_leased, show, with_clients
+from conftest import ROOT, SHARED_ADDRESS, derived, run_steps, wait_until
+from lab import netns, steps
+from lab.run import Lab
+from packets import WEB
+
+PAGES_PORT = 8080
+FORWARDS = [{"protocol": "tcp", "to": str(PAGES_PORT)}, {"protocol": "udp", "to": str(ECHO_PORT)}]
+BOTH = ("napt1", "host1")
+ROOM = "room"  # a namespace with nothing in it
+OWNER = "napt2"  # the client that gives it a lease
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    def change(content):
+        with_clients({"napt1": {"forwards": FORWARDS}, "host1": {"mode": "host", "forwards": FORWARDS},
+                      OWNER: {"netns": f"{netns.prefix(os.getpid())}-{ROOM}"}})(content)
+        content["nodes"][ROOM] = {}
+
+    with Lab(derived(tmp_path_factory, SHARED_ADDRESS, change)) as lab:
+        run_steps(lab, "start", "teps_connected")
+        for name in (*BOTH, OWNER):
+            lab.start(name)
+        for name in (*BOTH, OWNER):
+            steps.wait_for_lease(lab, name)
+        yield lab
+
+
+class Pages:
+    """The lab's web server at a client."""
+
+    def __init__(self, lab, node: str, port: int = PAGES_PORT):
+        namespace = lab.nodes[node]
+        self._process = subprocess.Popen(
+            namespace.command([sys.executable, str(ROOT / "lab/web.py"), str(port), "/dev/null"]),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: f":{port} " in namespace.run(["ss", "-Hlnt"]), 10, "the pages")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._process.terminate()
+        self._process.wait(5)
+
+
+def public(lab, name: str, protocol: str) -> tuple[str, int]:
+    """Where a forward of a client is reached."""
+    found = next(item for item in show(lab, name)["forwards"] if item["protocol"] == protocol)
+    address, port = found["public"].rsplit(":", 1)
+    assert is_leased(lab.leases[name], address, port)
+    return address, int(port)
+
+
+def fetch(node, address: str, port: int) -> str:
+    return node.run(["curl", "-sS", "-m", "3", f"http://{address}:{port}/"], 20, check=False)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_forwards_lead_to_services(lab, name):
+    """From the IPv4 side; and in mode napt from another client on the same address, through the TEP."""
+    sources = {"web": WEB, ROOM: lab.leases[OWNER]["v4"]} if name == "napt1" else {"web": WEB}
+    with Pages(lab, name), UdpEcho(lab.nodes[name]):
+        for source, seen in sources.items():
+            page = fetch(lab.nodes[source], *public(lab, name, "tcp"))
+            assert page.startswith(f"You are {seen} port "), source
+            answer = say(lab.nodes[source], public(lab, name, "udp"), b"knock")
+            assert answer is not None and answer.startswith(seen.encode()), source
+
+
+def test_nothing_else_comes_in(lab):
+    """S20: a service of a host in mode napt is not reached by the lease's ports when nobody forwards them."""
+    port = lab.leases["napt1"]["ports"][0][1]
+    with Pages(lab, "napt1", port), UdpEcho(lab.nodes["napt1"], port):
+        assert fetch(lab.nodes["web"], lab.leases["napt1"]["v4"], port) == ""
+        assert say(lab.nodes["web"], (lab.leases["napt1"]["v4"], port), b"knock", 1) is None
+
+
+def test_a_listener_in_mode_host_is_reached_and_a_closed_port_refuses(lab):
+    """R15: the address is the host's own."""
+    lease = lab.leases["host1"]
+    port = lease["ports"][0][1]
+    with Pages(lab, "host1", port):
+        assert fetch(lab.nodes["web"], lease["v4"], port).startswith(f"You are {WEB} port ")
+    said = lab.nodes["web"].run(["sh", "-c", f"curl -m 5 http://{lease['v4']}:{port}/ 2>&1"], check=False)
+    assert "refused" in said.lower() or "Couldn't connect" in said
+
+
+def test_a_namespace_has_the_lease(lab):
+    """Programs in it have IPv4, the host around them has none; by its end nothing is left there."""
+    room, lease = lab.nodes[ROOM], lab.leases[OWNER]
+    page = fetch(room, WEB, 80)
+    address, port = re.match(r"You are (\S+) port (\d+)\.", page).groups()
+    assert is_leased(lease, address, port)
+    assert fetch(lab.nodes[OWNER], WEB, 80) == ""
+    assert lab.programs[OWNER].stop() == 0
+    assert "dstm0" not in room.ip("link", "show")
+    assert room.run(["nft", "list", "ruleset"]).strip() == ""
+    assert room.ip("route", "show").strip() == ""
