@@ -123,6 +123,20 @@ static void add_addresses(struct cl_link *link, const struct evutil_addrinfo *li
 	}
 }
 
+static const char *failure_text(int error)
+{
+	switch (error) {
+	case 0:
+		return "its name has no IPv6 address";
+	case EVUTIL_EAI_NONAME:
+		return "its name is not known";
+	case EVUTIL_EAI_FAIL:
+		return "its name has no IPv6 address, or the name server refuses";
+	default:
+		return evutil_gai_strerror(error);
+	}
+}
+
 /* May run within the call that asked; what comes next waits for the event loop. */
 static void on_answer(int error, struct evutil_addrinfo *list, void *arg)
 {
@@ -132,7 +146,7 @@ static void on_answer(int error, struct evutil_addrinfo *list, void *arg)
 	add_addresses(link, list);
 	if (list != NULL)
 		evutil_freeaddrinfo(list);
-	end_soon(link, error != 0 ? evutil_gai_strerror(error) : "the name has no IPv6 address");
+	end_soon(link, failure_text(error));
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *arg)

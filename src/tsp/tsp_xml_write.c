@@ -73,17 +73,16 @@ static void put_range(struct text *text, struct port_range range)
 	put(text, "\"/>");
 }
 
+/* A number beside ranges is one of more ports (R58). */
 static void put_ports(struct text *text, const struct tsp_party *party)
 {
 	for (uint32_t i = 0; i < party->n_ranges; i++)
 		put_range(text, party->ranges[i]);
-	if (party->n_ranges > 0)
-		return;
 	if (party->ports_count > 0) {
 		put(text, "<ports count=\"");
 		put_number(text, party->ports_count);
 		put(text, "\"/>");
-	} else if (party->has_ports) {
+	} else if (party->has_ports && party->n_ranges == 0) {
 		put(text, "<ports/>");
 	}
 }

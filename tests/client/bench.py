@@ -21,6 +21,7 @@ CLONE_NEWNET = 0x40000000
 CLIENT_V6 = "2001:db8:1::17"
 OTHER_CLIENT_V6 = "2001:db8:1::18"
 SERVER_V6 = "2001:db8:1::53"
+OTHER_SERVER_V6 = "2001:db8:1::54"
 TEP_V6 = "2001:db8:1::1"
 IMPOSTOR_V6 = "2001:db8:1::66"
 LEASE_V4 = "198.51.100.7"
@@ -81,7 +82,7 @@ class Bench:
             "peer", "name", "f0", "netns", self.far)
         for name, device, addresses in (
                 (self.client, "c0", (CLIENT_V6,)),
-                (self.far, "f0", (SERVER_V6, TEP_V6, IMPOSTOR_V6))):
+                (self.far, "f0", (SERVER_V6, OTHER_SERVER_V6, TEP_V6, IMPOSTOR_V6))):
             run("ip", "-n", name, "link", "set", device, "up")
             for address in addresses:
                 run("ip", "-n", name, "addr", "add", f"{address}/64", "dev", device, "nodad")

@@ -70,6 +70,7 @@ class Connection:
 
     def serve(self):
         self.handshake()
+        self.server.authenticated += 1
         while True:
             text = self.message()
             if not text.lstrip().startswith("<"):
@@ -85,21 +86,23 @@ class Connection:
 class TspServer:
     connection_class = Connection
 
-    def __init__(self, bench):
+    def __init__(self, bench, address=SERVER_V6):
         self.supported = ("VERSION=1.0", "VERSION=2.0.0")
         self.refuse_auth = False
         self.refuse = None  # a status line instead of a lease
         self.silent = False
         self.lease_v4 = LEASE_V4
+        self.tep_v6 = TEP_V6
         self.ranges = [(2048, 2111), (50000, 50063)]
         self.lifetime_s = 600
         self.versions = []
+        self.authenticated = 0  # sessions
         self.received = []
         self.answers = []  # what the client answered to our own requests
         self.connections = []
         self.socket = bench.far_socket(socket.AF_INET6, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind((SERVER_V6, 3653))
+        self.socket.bind((address, 3653))
         self.socket.listen(16)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -126,7 +129,7 @@ class TspServer:
         ports = "".join(f'<ports start="{a}" end="{b}"/>' for a, b in self.ranges)
         return (
             '<server><address type="ipv4" length="32">192.0.2.1</address>'
-            f'<address type="ipv6">{TEP_V6}</address></server>'
+            f'<address type="ipv6">{self.tep_v6}</address></server>'
             f'<client><address type="ipv4" length="32">{self.lease_v4}</address>'
             f'<address type="ipv6">{client_v6}</address>{ports}</client>')
 
@@ -140,9 +143,13 @@ class TspServer:
             f"{self.lease_elements(request.peer)}</tunnel>")
 
     def push_delete(self):
+        self.push("delete", "200 OK\r\n")
+
+    def push(self, action, status=""):
+        """A request of our own over the last connection."""
         connection = self.connections[-1]
         connection.put(
-            '200 OK\r\n<tunnel action="delete" type="v4v6">'
+            f'{status}<tunnel action="{action}" type="v4v6">'
             f"{self.lease_elements(connection.peer)}</tunnel>")
 
     def actions(self):

@@ -52,6 +52,19 @@ static const struct sample {
 		"<ports start=\"0\" end=\"0\"/><keepalive interval=\"30\">"
 		"<address type=\"ipv4\" length=\"32\">192.0.0.1</address></keepalive>"
 		"</client></tunnel>"},
+	{{.action = TSP_ACTION_CREATE,
+		 .client = {.present = true,
+			 .has_v4 = true,
+			 .v4 = 1,
+			 .n_v6 = 1,
+			 .has_ports = true,
+			 .ports_count = 64,
+			 .n_ranges = 1,
+			 .ranges = {{2048, 2111}}}},
+		"<tunnel action=\"create\" type=\"v4v6\"><client>"
+		"<address type=\"ipv4\" length=\"32\">0.0.0.1</address>"
+		"<address type=\"ipv6\">::</address><ports start=\"2048\" end=\"2111\"/>"
+		"<ports count=\"64\"/></client></tunnel>"},
 	{{.action = TSP_ACTION_DELETE, .client = {.present = true, .has_v4 = true, .v4 = 1}},
 		"<tunnel action=\"delete\" type=\"v4v6\"><client>"
 		"<address type=\"ipv4\" length=\"32\">0.0.0.1</address></client></tunnel>"},
