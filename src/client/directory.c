@@ -13,6 +13,7 @@
 #define QUESTIONS_MAX   64 /* that wait or are on their way ... */
 #define OUTSTANDING_MAX 16 /* ... of which so many */
 #define RETRIES_MAX     32
+#define ANSWER_MS       10000 /* a server that has not answered by then is not asked for a while */
 #define IDLE_MS         5000 /* an unused connection is closed */
 #define PAUSE_MIN_MS    5000 /* without questions after a failure, doubled each time ... */
 #define PAUSE_MAX_MS    60000 /* ... up to here */
@@ -53,7 +54,7 @@ struct cl_directory {
 	uint32_t n_retries;
 	struct retry retries[RETRIES_MAX];
 	int64_t full_ms[2]; /* when the budget of each rate is whole again */
-	int64_t idle_ms; /* when the connection is closed; 0: it is in use, or there is none */
+	int64_t close_ms; /* when the connection is closed: nobody asks, or nobody answers; 0: never */
 	uint32_t failures; /* in a row */
 	struct event *asked;
 	struct event *timer;
@@ -95,7 +96,7 @@ bool cl_directory_read(const struct tsp_msg *answer, const struct cl_peers_quest
 
 static void set_timer(struct cl_directory *directory)
 {
-	int64_t next_ms = directory->idle_ms > 0 ? directory->idle_ms : INT64_MAX;
+	int64_t next_ms = directory->close_ms > 0 ? directory->close_ms : INT64_MAX;
 	int64_t wait_ms;
 	struct timeval tv;
 
@@ -209,7 +210,7 @@ static void hang_up(struct cl_directory *directory)
 	}
 	directory->link = NULL;
 	directory->is_ready = false;
-	directory->idle_ms = 0;
+	directory->close_ms = 0;
 	directory->n = directory->n_sent = 0;
 }
 
@@ -218,8 +219,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct cl_directory *directory = arg;
 	int64_t now_ms = clock_boot_ms();
 
-	if (directory->idle_ms > 0 && directory->idle_ms <= now_ms)
-		hang_up(directory);
+	if (directory->close_ms > 0 && directory->close_ms <= now_ms) {
+		if (directory->n_sent > 0)
+			fail(directory, "no answer");
+		else
+			hang_up(directory);
+	}
 	run_retries(directory, now_ms);
 	set_timer(directory);
 }
@@ -283,6 +288,7 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 	directory->n_sent--;
 	memmove(directory->questions, directory->questions + 1,
 		directory->n * sizeof(directory->questions[0]));
+	directory->close_ms = clock_boot_ms() + (directory->n_sent > 0 ? ANSWER_MS : IDLE_MS);
 	judge(directory, &question, msg);
 	flush(directory);
 }
@@ -383,12 +389,11 @@ static void flush(struct cl_directory *directory)
 		directory->n_sent < OUTSTANDING_MAX) {
 		ret = send_question(directory, &directory->questions[directory->n_sent]);
 		directory->n_sent += ret == 0;
+		if (directory->n_sent == 1)
+			directory->close_ms = clock_boot_ms() + ANSWER_MS;
 	}
 	if (ret < 0)
 		fail(directory, strerror(-ret));
-	directory->idle_ms = 0;
-	if (directory->is_ready && directory->n == 0)
-		directory->idle_ms = clock_boot_ms() + IDLE_MS;
 	set_timer(directory);
 }
 

@@ -35,6 +35,13 @@ struct entry {
 	_Atomic int64_t lost_ms; /* said to be unreachable: through the TEP until then */
 };
 
+/* A question that the table says nothing of yet. */
+struct asked {
+	uint32_t v4;
+	uint16_t port;
+	int64_t at_ms;
+};
+
 struct cl_peers {
 	struct addr_v4_prefix *prefixes;
 	uint32_t n_prefixes;
@@ -47,6 +54,7 @@ struct cl_peers {
 	pthread_mutex_t questions_lock;
 	uint32_t n_questions;
 	struct cl_peers_question questions[CL_PEERS_QUESTIONS];
+	struct asked asked[CL_PEERS_QUESTIONS];
 	int fd;
 };
 
@@ -183,14 +191,17 @@ static void insert(struct cl_peers *peers, const struct entry *entry, int64_t no
 
 /* --- questions ----------------------------------------------------------------------------------- */
 
-static bool is_asked_already(const struct cl_peers *peers, const struct cl_peers_question *question)
+/* Notes the question; false when it was asked just now. One that hashes alike makes it be asked again. */
+static bool is_new(struct cl_peers *peers, const struct cl_peers_question *question, int64_t now_ms)
 {
-	for (uint32_t i = 0; i < peers->n_questions; i++) {
-		if (peers->questions[i].v4 == question->v4 &&
-			peers->questions[i].port == question->port)
-			return true;
-	}
-	return false;
+	struct asked
+		*asked = &peers->asked[(question->v4 * 31 + question->port) % CL_PEERS_QUESTIONS];
+
+	if (asked->v4 == question->v4 && asked->port == question->port &&
+		now_ms < asked->at_ms + ASK_AGAIN_MS)
+		return false;
+	*asked = (struct asked){question->v4, question->port, now_ms};
+	return true;
 }
 
 /* What does not fit is asked with a later packet. Strangers get half of the places. */
@@ -205,7 +216,7 @@ static void ask(struct cl_peers *peers, const struct cl_peers_question *question
 		return;
 	pthread_mutex_lock(&peers->questions_lock);
 	is_first = peers->n_questions == 0;
-	if (peers->n_questions < places && !is_asked_already(peers, question))
+	if (peers->n_questions < places && is_new(peers, question, now_ms))
 		peers->questions[peers->n_questions++] = *question;
 	is_first = is_first && peers->n_questions > 0;
 	pthread_mutex_unlock(&peers->questions_lock);
@@ -472,6 +483,9 @@ void cl_peers_forget(struct cl_peers *peers)
 	peers->n = 0;
 	pthread_rwlock_unlock(&peers->lock);
 	cl_peers_take(peers, forgotten);
+	pthread_mutex_lock(&peers->questions_lock);
+	memset(peers->asked, 0, sizeof(peers->asked));
+	pthread_mutex_unlock(&peers->questions_lock);
 	cl_peers_pause(peers, false, 0);
 }
 

@@ -19,7 +19,7 @@
  * before receiving, again so that the other side never meets a stranger.
  *
  * Threads: one that learns, any number that look up; a read-write lock, which only packets of the
- * prefixes take. Questions are deduplicated, bounded, and at most some a second for a destination.
+ * prefixes take. Questions are deduplicated, bounded, and one a second for a destination.
  */
 #pragma once
 

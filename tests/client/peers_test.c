@@ -128,6 +128,11 @@ static void first_packet_goes_through_the_tep_and_leaves_a_question(void **state
 	assert_int_equal(question.port, 2050);
 	assert_false(question.is_stranger);
 	assert_int_equal(question.denials, 0);
+	/* While nobody answers, once a second will do: the main thread sleeps through a flood. */
+	assert_false(goes_directly(peers, THERE, 2050, 1999));
+	expect_no_question(peers);
+	assert_false(goes_directly(peers, THERE, 2050, 2000));
+	take_one(peers);
 }
 
 static void the_rest_of_the_world_is_never_asked_about(void **state)
