@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 /* How often it is asked whether ports have run out: while packets pass, and while none do. */
-#define WATCH_BUSY_S 5
-#define WATCH_IDLE_S 60
+#define WATCH_BUSY_S 2
+#define WATCH_IDLE_S 15
 
 struct cl_dti {
 	struct event_base *base;

@@ -45,6 +45,7 @@ def is_leased(lease: dict, address: str, port) -> bool:
 TEPS = {"2001:db8:fe::1": "192.0.2.1", "2001:db8:fe::3": "192.0.2.3"}  # tunnel end -> IPv4 side
 SERVERS = {"server": "[2001:db8:53::53]:3653", "server2": "[2001:db8:53::54]:3653"}
 TINY = ("tiny1", "tiny2")  # two clients of a pool with one block
+SMALL, SMALL_BLOCK = "small1", 64  # a client of a pool with small blocks
 LIFETIME_S = 8
 
 
@@ -53,8 +54,8 @@ def with_spares(content):
     with_clients({
         "napt1": {"servers": list(SERVERS.values()), "lifetime_s": LIFETIME_S},
         "host1": {"mode": "host", "lifetime_s": LIFETIME_S},
-        "tiny1": {}, "tiny2": {"mode": "host"}})(content)
-    for name in ("napt1", "host1", "tiny1", "tiny2"):
+        "tiny1": {}, "tiny2": {"mode": "host"}, SMALL: {}})(content)
+    for name in ("napt1", "host1", *TINY, SMALL):
         content["programs"][name]["config"] |= {"retry_max_s": 2}
     del content["programs"]["napt1"]["config"]["server"]
     _second_tep(content)
@@ -87,12 +88,13 @@ def _second_server(content):
     # All go through the first while it lives: what comes back to their address finds one way.
     teps = [{"name": "tep1", "clients": ["2001:db8:1::/64"]}, "tep2"]
     pool |= {"teps": teps}
-    tiny = {"name": "tiny", "prefix": "198.51.100.9/32", "block_size": 32768, "clients": []}
-    for client in TINY:
-        address = content["nodes"][client]["interfaces"]["eth0"]["addresses"][0]
-        tiny["clients"].append(address.replace("/64", "/128"))
     pool["clients"] = ["2001:db8:1::17/128", "2001:db8:1::18/128", "2001:db8:1::30/124"]
-    config["pools"].append(pool | tiny)
+    for name, prefix, block_size, clients in (("tiny", "198.51.100.9/32", 32768, TINY),
+                                              ("small", "198.51.100.10/32", SMALL_BLOCK, [SMALL])):
+        prefixes = [content["nodes"][client]["interfaces"]["eth0"]["addresses"][0]
+                    .replace("/64", "/128") for client in clients]
+        config["pools"].append(pool | {"name": name, "prefix": prefix, "block_size": block_size,
+                                       "clients": prefixes})
     other = copy.deepcopy(config)
     for tep in other["teps"]:
         tep["user"] = "server2"

@@ -5,17 +5,20 @@ Two TEPs behind the pools, two servers, leases of eight seconds. Each test print
 recovery; build/bench/recovery.json collects them.
 """
 
+import contextlib
 import signal
+import socket
 import time
 
 import pytest
 
-from applications import UdpEcho
-from client_lab import (LIFETIME_S, SERVERS, TEPS, TINY, assert_recovery, follow_route, has_ipv4,
-                        note_recovery, show, with_spares)
+from applications import ECHO_PORT, UdpEcho
+from client_lab import (LIFETIME_S, SMALL, SMALL_BLOCK, TINY, assert_recovery, follow_route,
+                        has_ipv4, note_recovery, show, with_spares)
 from conftest import SHARED_ADDRESS, derived, run_steps, wait_until
 from lab import steps
 from lab.run import Lab
+from packets import WEB
 
 IPV6_NEXT_HEADER, IPIP = 14 + 6, 4  # in an Ethernet frame
 BOTH = ("napt1", "host1")  # a client in each mode, on one address
@@ -48,6 +51,25 @@ def assert_works(lab, name: str):
         return has_ipv4(lab, name)
 
     wait_until(works, 20, f"IPv4 on {name}")
+
+
+def answered(flow) -> tuple[str, int] | None:
+    """Whom the echo saw behind a flow; None when nobody answers, or no port is left for it."""
+    try:
+        flow.send(b"flow")
+        address, port, _ = flow.recv(100).split(b" ")
+    except OSError:
+        return None
+    return address, port
+
+
+def talker(namespace):
+    """A flow of its own, to the echo."""
+    with namespace.inside():
+        flow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    flow.settimeout(0.2)
+    flow.connect((WEB, ECHO_PORT))
+    return flow
 
 
 def test_server_gone_and_back(clients):
@@ -168,6 +190,25 @@ def test_renumbered(clients, name):
     node.ip("address", "add", f"{old}/64", "dev", "eth0", "nodad")
     node.ip("address", "del", f"{new}/64", "dev", "eth0")
     wait_until(lambda: show(lab, name)["v6"] == old, 30, "a lease of the old address")
+
+
+def test_ports_exhausted(lab):
+    """R58, S18: more flows at a time than ports: more ports are asked for, and no flow is lost for it."""
+    lab.start(SMALL)
+    assert sum(last - first + 1 for first, last in steps.wait_for_lease(lab, SMALL)["ports"]) == SMALL_BLOCK
+    assert_works(lab, SMALL)
+    with contextlib.ExitStack() as stack:
+        flows = [stack.enter_context(talker(lab.nodes[SMALL])) for _ in range(2 * SMALL_BLOCK)]
+        since = time.monotonic()
+        assert sum(answered(flow) is not None for flow in flows[:SMALL_BLOCK + 8]) >= SMALL_BLOCK / 2
+        wait_until(lambda: len(show(lab, SMALL)["ports"]) > 1, 30, "more ports")
+        assert_recovery(lab, SMALL, "ports exhausted", since)
+        ports = show(lab, SMALL)["ports"]
+        assert sum(last - first + 1 for first, last in ports) >= 2 * SMALL_BLOCK
+        seen = [peer for flow in flows if (peer := answered(flow))]
+        assert len(seen) > SMALL_BLOCK + 8
+        assert len(set(seen)) == len(seen)
+    assert lab.programs[SMALL].stop() == 0
 
 
 def test_sleep_and_resume(clients):
