@@ -82,8 +82,9 @@ static void check_invariants(struct rig *rig)
 	int64_t deadline_ms = cl_engine_deadline(engine);
 
 	assert_int_equal(engine->has_lease, holds);
-	assert_int_equal(deadline_ms == CL_NEVER,
-		engine->state == CL_STATE_STOPPED || engine->state == CL_STATE_IDLE);
+	if (engine->state != CL_STATE_IDLE || !engine->params.accept_push)
+		assert_int_equal(deadline_ms == CL_NEVER,
+			engine->state == CL_STATE_STOPPED || engine->state == CL_STATE_IDLE);
 	if (engine->state == CL_STATE_STOPPED)
 		assert_int_equal(engine->conn, CL_CONN_NONE);
 	if (engine->state == CL_STATE_CONNECTING)

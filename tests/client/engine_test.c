@@ -380,22 +380,6 @@ static void lost_session_leaves_the_lease_alone(void **state)
 	rig_expect(&rig, CL_STATE_RENEWING);
 }
 
-/* R12: nothing is asked for before an application wants it. */
-static void on_demand_the_first_packet_asks(void **state)
-{
-	struct rig rig;
-
-	rig_init(&rig, TSP_GENERATION_2);
-	rig.engine.params.on_demand = true;
-	rig_feed(&rig, CL_EVENT_START);
-	rig_expect(&rig, CL_STATE_IDLE);
-	assert_non_null(rig_find(&rig, CL_ACTION_ARM));
-	assert_null(rig_find(&rig, CL_ACTION_CONNECT));
-	rig_feed(&rig, CL_EVENT_DEMAND);
-	rig_expect(&rig, CL_STATE_CONNECTING);
-	assert_non_null(rig_find(&rig, CL_ACTION_CONNECT));
-}
-
 static void stop_releases_first_the_host_then_the_lease(void **state)
 {
 	struct rig rig;
@@ -584,7 +568,6 @@ int main(void)
 		cmocka_unit_test(pushed_request_for_another_lease_is_refused),
 		cmocka_unit_test(unasked_info_is_ignored),
 		cmocka_unit_test(lost_session_leaves_the_lease_alone),
-		cmocka_unit_test(on_demand_the_first_packet_asks),
 		cmocka_unit_test(stop_releases_first_the_host_then_the_lease),
 		cmocka_unit_test(stop_waits_three_seconds_and_no_longer),
 		cmocka_unit_test(second_stop_does_not_wait),
