@@ -37,6 +37,7 @@ struct cl_session {
 	struct cl_dti *dti;
 	struct cl_engine engine;
 	struct tsp_auth auth;
+	struct cl_server asked; /* the last one */
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
 	LIST_HEAD(attempts, attempt) attempts;
 	struct attempt *current; /* NULL: none that the engine knows of */
@@ -194,7 +195,11 @@ static int open_link(struct cl_session *session, const struct cl_action *action)
 	if (attempt == NULL)
 		return -ENOMEM;
 	get_server(session, &action->target, &server);
-	log_debug("server: %s is asked", cl_server_format(&server, text));
+	if (!addr_v6_equal(&server.addr.addr, &session->asked.addr.addr) ||
+		server.addr.port != session->asked.addr.port ||
+		strcmp(server.name, session->asked.name) != 0)
+		log_info("server: %s is asked", cl_server_format(&server, text));
+	session->asked = server;
 	attempt->session = session;
 	attempt->link = cl_link_open(&params);
 	if (attempt->link == NULL) {

@@ -9,7 +9,9 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import struct
+import sys
 import threading
 from pathlib import Path
 
@@ -18,8 +20,11 @@ import pytest
 from bench import (CLIENT_V6, LEASE_V4, OTHER_CLIENT_V6, OTHER_SERVER_V6, SERVER_V6, TEP_V6, Bench,
                    Client, wait_for)
 from tep import Tep
-from test_client import BINARY, Echo, leave, udp_exchange
+from test_client import BINARY, ROOT, Echo, leave, udp_exchange
 from tsp_server import TspServer
+
+sys.path.insert(0, str(ROOT / "tests/server"))
+from certificates import Authority  # noqa: E402  pylint: disable=wrong-import-position
 
 DNS_V6 = "2001:db8:1::66"
 OLD_DNS_V6 = "2001:db8:1::54"  # knows nothing
@@ -66,6 +71,20 @@ def fixture_make_client(bench, tmp_path):
     for client in clients:
         client.kill()
         print(client.log.read_text())
+
+
+class TlsServer(TspServer):
+    def __init__(self, bench, address, certificate):
+        self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.tls.load_cert_chain(*certificate)
+        super().__init__(bench, address)
+
+    def run(self, sock, peer):
+        try:
+            sock = self.tls.wrap_socket(sock, server_side=True)
+        except OSError:
+            return
+        super().run(sock, peer)
 
 
 class Names:
@@ -211,6 +230,26 @@ def test_name_without_addresses_is_a_clear_error(names, make_client):
     assert "server: its name is not known" in log
     assert "server: its name has no IPv6 address" in log
     assert leave(client) == 0
+
+
+def test_certificate_is_for_the_name_that_was_asked(bench, names, tmp_path, make_client):
+    """Each server has its own tls_name; without one it is the server's name."""
+    ca = Authority(tmp_path / "ca")
+    first = TlsServer(bench, SERVER_V6, ca.issue("first", san="DNS:first.example"))
+    second = TlsServer(bench, OTHER_SERVER_V6, ca.issue("second", san="DNS:second.example"))
+    names.write_hosts(f"{SERVER_V6} first.example alias.example\n")
+    tls = {"ca": str(ca.ca)}
+    client = make_client(
+        tls=tls, servers=f'[alias.example, {{name: "{OTHER_SERVER_V6}", tls_name: second.example}}]')
+    client.wait_bound()
+    assert server_of(client) == f"[{OTHER_SERVER_V6}]:3653"
+    assert "TLS handshake failed" in client.log.read_text() and first.received == []
+    assert leave(client) == 0
+    client = make_client(tls=tls, server="first.example")
+    client.wait_bound()
+    assert first.received
+    first.close()
+    second.close()
 
 
 def test_client_that_slept_beyond_the_end_of_its_lease_has_none(server, make_client):
