@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* How often it is asked whether ports have run out: while packets pass, and while none do. */
 #define WATCH_BUSY_S 2
@@ -28,8 +27,7 @@ struct cl_dti {
 	struct cl_host *host;
 	struct cl_hold *hold;
 	struct cl_counters counters;
-	struct cl_tunnel_sockets sockets;
-	int raw_fd; /* of the hold queue */
+	const struct cl_privileged *privileged;
 	struct cl_peers *peers; /* NULL: all goes through the TEP */
 	struct cl_tunnel *tunnel; /* NULL: no lease */
 	struct lease lease; /* with a tunnel: its own */
@@ -55,8 +53,8 @@ static void on_pass(void *arg, const uint8_t *packet, size_t len)
 	enum cl_counter counter = CL_TX_PACKETS;
 
 	if (cl_inner_check(packet, len, CL_OUT, &dti->lease) != CL_PASS ||
-		sendto(dti->sockets.fds[0], packet, len, 0, (struct sockaddr *)&tep, sizeof(tep)) <
-			0)
+		sendto(dti->privileged->tunnel.fds[0], packet, len, 0, (struct sockaddr *)&tep,
+			sizeof(tep)) < 0)
 		counter = CL_HOLD_ERROR;
 	__atomic_fetch_add(&dti->counters.value[counter], 1, __ATOMIC_RELAXED);
 }
@@ -90,18 +88,14 @@ static int open_parts(struct cl_dti *dti, const struct cl_config *config, char *
 {
 	struct cl_hold_params hold = {
 		.base = dti->base,
+		.raw_fd = dti->privileged->hold_fd,
 		.packets_max = config->hold_packets,
 		.counters = &dti->counters,
 		.demand = on_demand,
 		.pass = on_pass,
 		.arg = dti,
 	};
-	int ret = cl_tunnel_open_sockets(1, &dti->sockets);
 
-	if (ret < 0) {
-		snprintf(why, CL_WHY_LEN, "tunnel: cannot be opened: %s", strerror(-ret));
-		return ret;
-	}
 	if (config->direct.n > 0) {
 		dti->peers = cl_peers_create(config->direct.items, config->direct.n);
 		if (dti->peers == NULL) {
@@ -110,25 +104,21 @@ static int open_parts(struct cl_dti *dti, const struct cl_config *config, char *
 			return -ENOMEM;
 		}
 	}
-	dti->host = cl_host_open(config, why);
+	dti->host = cl_host_open(config, dti->privileged->netns, why);
 	if (dti->host == NULL)
 		return -EIO;
-	dti->raw_fd = cl_host_open_socket(dti->host);
 	hold.tun = cl_host_tun(dti->host);
 	hold.device = cl_host_device(dti->host);
-	hold.raw_fd = dti->raw_fd;
 	dti->hold = cl_hold_create(&hold);
 	dti->watch = evtimer_new(dti->base, on_watch, dti);
-	if (dti->raw_fd < 0 || dti->hold == NULL || dti->watch == NULL) {
-		ret = dti->raw_fd < 0 ? dti->raw_fd : -ENOMEM;
-		snprintf(why, CL_WHY_LEN, "raw socket: %s", strerror(-ret));
-		return ret;
+	if (dti->hold == NULL || dti->watch == NULL) {
+		snprintf(why, CL_WHY_LEN, "out of memory");
+		return -ENOMEM;
 	}
 	return 0;
 }
 
-struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *config,
-	const struct cl_dti_ops *ops, void *arg, char why[static CL_WHY_LEN])
+struct cl_dti *cl_dti_open(const struct cl_dti_params *params, char why[static CL_WHY_LEN])
 {
 	struct cl_dti *dti = calloc(1, sizeof(*dti));
 
@@ -136,11 +126,11 @@ struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *conf
 		snprintf(why, CL_WHY_LEN, "out of memory");
 		return NULL;
 	}
-	dti->base = base;
-	dti->ops = ops;
-	dti->ops_arg = arg;
-	dti->raw_fd = -1;
-	if (open_parts(dti, config, why) < 0) {
+	dti->base = params->base;
+	dti->privileged = params->privileged;
+	dti->ops = params->ops;
+	dti->ops_arg = params->arg;
+	if (open_parts(dti, params->config, why) < 0) {
 		cl_dti_close(dti);
 		return NULL;
 	}
@@ -179,7 +169,7 @@ static int start_tunnel(struct cl_dti *dti, const struct lease *lease, char *why
 	struct cl_tunnel_params params = {
 		.base = dti->base,
 		.tun = cl_host_tun(dti->host),
-		.sockets = &dti->sockets,
+		.sockets = &dti->privileged->tunnel,
 		.lease = lease,
 		.counters = &dti->counters,
 		.peers = dti->peers,
@@ -269,11 +259,13 @@ void cl_dti_close(struct cl_dti *dti)
 	if (dti->watch != NULL)
 		event_free(dti->watch);
 	cl_host_close(dti->host);
-	if (dti->raw_fd >= 0)
-		close(dti->raw_fd);
-	cl_tunnel_close_sockets(&dti->sockets);
 	cl_peers_destroy(dti->peers);
 	free(dti);
+}
+
+const struct cl_privileged *cl_dti_privileged(const struct cl_dti *dti)
+{
+	return dti->privileged;
 }
 
 struct cl_peers *cl_dti_peers(const struct cl_dti *dti)

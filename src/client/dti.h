@@ -12,6 +12,7 @@
 #include "client/client_config.h"
 #include "client/counters.h"
 #include "client/host.h"
+#include "client/privileged.h"
 #include "common/lease.h"
 
 struct event_base;
@@ -28,9 +29,16 @@ struct cl_dti_ops {
 	void (*short_of_ports)(void *arg); /* no port of the lease was left for a flow (R58) */
 };
 
-/* NULL with a sentence in why. config and ops are borrowed. */
-struct cl_dti *cl_dti_open(struct event_base *base, const struct cl_config *config,
-	const struct cl_dti_ops *ops, void *arg, char why[static CL_DTI_WHY_LEN]);
+struct cl_dti_params {
+	struct event_base *base; /* all is borrowed */
+	const struct cl_config *config;
+	const struct cl_privileged *privileged;
+	const struct cl_dti_ops *ops;
+	void *arg;
+};
+
+/* NULL with a sentence in why. */
+struct cl_dti *cl_dti_open(const struct cl_dti_params *params, char why[static CL_WHY_LEN]);
 
 /*
  * Without a lease: the device is up and attracts packets, which wait for one, and the first tells demand().
@@ -56,6 +64,8 @@ void cl_dti_deconfigure(struct cl_dti *dti);
 
 /* Deconfigures, removes the device and the record. NULL is allowed. */
 void cl_dti_close(struct cl_dti *dti);
+
+const struct cl_privileged *cl_dti_privileged(const struct cl_dti *dti);
 
 /* Who is reached without the TEP, for who learns that (client/directory.h); NULL: nobody ever. */
 struct cl_peers *cl_dti_peers(const struct cl_dti *dti);

@@ -2,7 +2,6 @@
 #include "client/host.h"
 
 #include "client/conntrack.h"
-#include "client/hold.h"
 #include "client/napt.h"
 #include "client/netif.h"
 #include "client/netns.h"
@@ -128,20 +127,25 @@ static void begin_record(struct cl_host *host)
 /* What an earlier client left may be in another namespace than ours. */
 static void clean_up(struct cl_host *host)
 {
+	const char *own = host->config->netns != NULL ? host->config->netns : "";
 	struct cl_leftover found = host->changed;
+	bool is_ours = strcmp(found.netns, own) == 0;
 	struct cl_netns *netns;
 
 	if (found.device[0] == '\0')
 		return;
 	log_info("%s: found what an earlier client left behind, removing it", host->config->state);
-	if (found.v4 != 0 &&
-		strcmp(found.netns, host->config->netns != NULL ? host->config->netns : "") == 0)
+	if (found.v4 != 0 && is_ours)
 		track_lease(host, &found, false);
-	netns = cl_netns_open(found.netns[0] != '\0' ? found.netns : NULL);
-	/* A namespace that is gone took all with it. */
-	if (netns != NULL)
-		cl_netns_call(netns, undo, &found);
-	cl_netns_close(netns);
+	if (is_ours) {
+		cl_netns_call(host->netns, undo, &found);
+	} else {
+		netns = cl_netns_open(found.netns[0] != '\0' ? found.netns : NULL);
+		/* A namespace that is gone took all with it. */
+		if (netns != NULL)
+			cl_netns_call(netns, undo, &found);
+		cl_netns_close(netns);
+	}
 	strike_record(host);
 }
 
@@ -166,7 +170,8 @@ static int open_device(void *arg)
 	return 0;
 }
 
-struct cl_host *cl_host_open(const struct cl_config *config, char why[static CL_WHY_LEN])
+struct cl_host *cl_host_open(
+	const struct cl_config *config, struct cl_netns *netns, char why[static CL_WHY_LEN])
 {
 	struct cl_host *host = calloc(1, sizeof(*host));
 	int ret;
@@ -176,15 +181,11 @@ struct cl_host *cl_host_open(const struct cl_config *config, char why[static CL_
 		return NULL;
 	}
 	host->config = config;
+	host->netns = netns;
 	host->file = cl_state_open(config->state, &host->changed);
 	if (host->file == NULL) {
 		say(why, "%s: %s", config->state,
 			errno == EBUSY ? "another client runs with it" : strerror(errno));
-		goto fail;
-	}
-	host->netns = cl_netns_open(config->netns);
-	if (host->netns == NULL) {
-		say(why, "netns %s: cannot be entered: %s", config->netns, strerror(errno));
 		goto fail;
 	}
 	ret = cl_netns_call(host->netns, open_device, host);
@@ -195,7 +196,6 @@ struct cl_host *cl_host_open(const struct cl_config *config, char why[static CL_
 	clean_up(host);
 	return host;
 fail:
-	cl_netns_close(host->netns);
 	cl_state_close(host->file);
 	free(host);
 	return NULL;
@@ -233,7 +233,6 @@ void cl_host_close(struct cl_host *host)
 	cl_host_bare(host);
 	cl_netns_call(host->netns, forget, host);
 	cl_tun_close(&host->tun);
-	cl_netns_close(host->netns);
 	cl_state_close(host->file);
 	free(host);
 }
@@ -471,16 +470,6 @@ const struct cl_tun *cl_host_tun(const struct cl_host *host)
 unsigned int cl_host_device(const struct cl_host *host)
 {
 	return host->index;
-}
-
-static int open_socket(void *arg)
-{
-	return cl_hold_open_socket();
-}
-
-int cl_host_open_socket(struct cl_host *host)
-{
-	return cl_netns_call(host->netns, open_socket, NULL);
 }
 
 static int read_failures(void *arg)

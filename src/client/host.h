@@ -13,18 +13,18 @@
 #pragma once
 
 #include "client/client_config.h"
+#include "client/privileged.h"
 #include "client/tun.h"
 #include "common/lease.h"
-
-#define CL_WHY_LEN 128
 
 struct cl_host;
 
 /*
- * Makes the device and undoes what a killed client left behind. NULL with a sentence in why. config is
- * borrowed.
+ * Makes the device and undoes what a killed client left behind; if that was in another namespace, this takes
+ * CAP_SYS_ADMIN. NULL with a sentence in why. config and netns are borrowed.
  */
-struct cl_host *cl_host_open(const struct cl_config *config, char why[static CL_WHY_LEN]);
+struct cl_host *cl_host_open(
+	const struct cl_config *config, struct cl_netns *netns, char why[static CL_WHY_LEN]);
 
 /* Removes the device and the record. NULL is allowed. */
 void cl_host_close(struct cl_host *host);
@@ -44,9 +44,6 @@ void cl_host_bare(struct cl_host *host);
 
 const struct cl_tun *cl_host_tun(const struct cl_host *host);
 unsigned int cl_host_device(const struct cl_host *host); /* interface index */
-
-/* A raw IPv4 socket in the host's namespace (client/hold.h), or -errno. */
-int cl_host_open_socket(struct cl_host *host);
 
 /* cl_conntrack_failures() in the host's namespace. */
 int cl_host_failures(struct cl_host *host, uint64_t *failures);

@@ -8,8 +8,7 @@
  */
 #include "client/client_config.h"
 #include "client/command.h"
-#include "client/ctl_socket.h"
-#include "client/dti.h"
+#include "client/instance.h"
 #include "client/session.h"
 #include "common/daemon.h"
 #include "common/log.h"
@@ -25,10 +24,8 @@ struct client {
 	struct event_base *base;
 	struct daemon_options options;
 	struct cl_config config;
-	struct cl_dti *dti;
-	struct cl_session *session;
-	struct ctl_server *ctl;
-	struct cl_ctl_view view;
+	struct cl_privileged privileged;
+	struct cl_instance instance;
 	struct cl_config next; /* with restart: the run after this one */
 	bool restart;
 };
@@ -50,7 +47,7 @@ static void on_stop(void *arg)
 		client->restart = false;
 		cl_config_free(&client->next);
 	}
-	cl_session_stop(client->session);
+	cl_session_stop(client->instance.session);
 }
 
 static void on_reload(void *arg)
@@ -58,12 +55,20 @@ static void on_reload(void *arg)
 	struct client *client = arg;
 	struct config_error error;
 	struct cl_config next;
+	const char *fault;
 
 	if (client->restart)
 		return;
 	daemon_notify_reloading();
 	if (cl_config_load(client->options.config_path, &next, &error) < 0) {
 		log_err("%s", error.text);
+		daemon_notify_ready();
+		return;
+	}
+	fault = cl_privileged_fault(&client->privileged, &next);
+	if (fault != NULL) {
+		log_err("%s: %s", client->options.config_path, fault);
+		cl_config_free(&next);
 		daemon_notify_ready();
 		return;
 	}
@@ -76,105 +81,38 @@ static void on_reload(void *arg)
 	log_info("%s: changed, the lease is asked for anew", client->options.config_path);
 	client->next = next;
 	client->restart = true;
-	cl_session_stop(client->session);
-}
-
-/* The TEP has lost the binding: the session asks for it again. */
-static void on_unbound(void *arg)
-{
-	struct client *client = arg;
-
-	cl_session_tell(client->session, CL_EVENT_UNBOUND);
-}
-
-static void on_demand(void *arg)
-{
-	struct client *client = arg;
-
-	cl_session_tell(client->session, CL_EVENT_DEMAND);
-}
-
-static void on_suspect(void *arg)
-{
-	struct client *client = arg;
-
-	cl_session_tell(client->session, CL_EVENT_SUSPECT);
-}
-
-static void on_short_of_ports(void *arg)
-{
-	struct client *client = arg;
-
-	cl_session_tell(client->session, CL_EVENT_SHORT);
-}
-
-static const struct cl_dti_ops dti_ops = {
-	.demand = on_demand,
-	.unbound = on_unbound,
-	.suspect = on_suspect,
-	.short_of_ports = on_short_of_ports,
-};
-
-static void end_run(struct client *client)
-{
-	ctl_server_destroy(client->ctl);
-	client->ctl = NULL;
-	cl_session_destroy(client->session);
-	client->session = NULL;
-	cl_dti_close(client->dti);
-	client->dti = NULL;
-}
-
-static int begin_run(struct client *client)
-{
-	const struct cl_config *config = &client->config;
-	char why[CL_DTI_WHY_LEN];
-
-	client->dti = cl_dti_open(client->base, config, &dti_ops, client, why);
-	if (client->dti == NULL) {
-		log_err("%s", why);
-		return -1;
-	}
-	client->session = cl_session_create(client->base, config, client->dti, on_finished, client);
-	if (client->session == NULL) {
-		log_err("session: cannot be made: %s", strerror(errno));
-		return -1;
-	}
-	client->view = (struct cl_ctl_view){
-		.config = config,
-		.session = client->session,
-		.dti = client->dti,
-	};
-	client->ctl = ctl_server_create(
-		client->base, config->socket, cl_ctl_commands, &client->view);
-	if (client->ctl == NULL) {
-		log_err("%s: control socket: %s", config->socket, strerror(errno));
-		return -1;
-	}
-	cl_session_start(client->session);
-	daemon_notify_ready();
-	return 0;
+	cl_session_stop(client->instance.session);
 }
 
 /* Run after run until one ends for good. */
 static int run(struct client *client)
 {
 	int exit_code = DAEMON_EXIT_OK;
+	char why[CL_WHY_LEN];
 
+	if (cl_privileged_open(&client->privileged, &client->config, why) < 0) {
+		log_err("%s", why);
+		return DAEMON_EXIT_FAILURE;
+	}
 	for (;;) {
-		if (begin_run(client) < 0) {
+		client->instance = (struct cl_instance){.base = client->base,
+			.privileged = &client->privileged,
+			.config = &client->config};
+		if (cl_instance_begin(&client->instance, on_finished, client) < 0) {
 			exit_code = DAEMON_EXIT_FAILURE;
 			break;
 		}
+		daemon_notify_ready();
 		event_base_dispatch(client->base);
 		if (!client->restart)
 			break;
-		end_run(client);
+		cl_instance_end(&client->instance);
 		cl_config_free(&client->config);
 		client->config = client->next;
 		client->restart = false;
 	}
-	end_run(client);
+	cl_instance_end(&client->instance);
+	cl_privileged_close(&client->privileged);
 	return exit_code;
 }
 

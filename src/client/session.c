@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -465,9 +466,9 @@ static bool init_dns(struct cl_session *session)
 
 	if (!session->config->dns_trigger)
 		return true;
-	fd = cl_dns_watch_open();
+	fd = fcntl(cl_dti_privileged(session->dti)->dns_fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0) {
-		log_err("dns_trigger: no packet socket: %s", strerror(-fd));
+		log_err("dns_trigger: no packet socket: %s", strerror(errno));
 		return false;
 	}
 	session->dns = cl_dns_watch_create(session->base, fd, on_name, session);

@@ -75,3 +75,29 @@ int privileges_drop(const char *user)
 		log_warn("running as root: \"user\" in the configuration names another user");
 	return ret;
 }
+
+int privileges_keep_net_admin(void)
+{
+	capng_select_t sets = CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
+	capng_type_t types = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_AMBIENT |
+			     CAPNG_BOUNDING_SET;
+
+	if (capng_get_caps_process() < 0 ||
+		!capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN)) {
+		log_err("capabilities: CAP_NET_ADMIN is missing");
+		return -EPERM;
+	}
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		sets = CAPNG_SELECT_ALL;
+	capng_clear(CAPNG_SELECT_ALL);
+	errno = 0;
+	if (capng_update(CAPNG_ADD, types, CAP_NET_ADMIN) < 0 || capng_apply(sets) < 0) {
+		log_err("capabilities: cannot be dropped: %s", strerror(errno));
+		return errno != 0 ? -errno : -EPERM;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		log_err("no_new_privs: %s", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}

@@ -11,3 +11,10 @@
  * without a program that could be executed for more. Returns 0, or -errno with the reason logged.
  */
 int privileges_drop(const char *user);
+
+/*
+ * Leaves the calling thread, and those and the programs that it will start, CAP_NET_ADMIN and no way to
+ * anything more: for who changes the host's network as long as it runs. Returns 0, or -errno with the reason
+ * logged; -EPERM: there was no such capability.
+ */
+int privileges_keep_net_admin(void);

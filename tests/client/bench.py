@@ -133,6 +133,7 @@ class Client:
         self.state = self.folder / "client.state"
         self.socket = self.folder / "client.sock"
         self.process = None
+        self.arguments = []  # of the binary, before the client's own
         self.write_config(**settings)
 
     def write_config(self, **settings):
@@ -149,7 +150,7 @@ class Client:
     def start(self):
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.bench.client, self.binary, "-v", "-c",
+                ["ip", "netns", "exec", self.bench.client, self.binary, *self.arguments, "-v", "-c",
                  str(self.config)], stderr=log, stdout=log)
         return self
 
