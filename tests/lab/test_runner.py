@@ -64,9 +64,14 @@ BAD = [
 ]
 
 
-def run_lab(path, **options):
-    return subprocess.run([ROOT / "tools/lab", path], capture_output=True, text=True, timeout=60,
-                          stdin=subprocess.DEVNULL, check=False, **options)
+class Done:
+    """A lab that ran to its end, in a process of its own."""
+
+    def __init__(self, path):
+        with subprocess.Popen([ROOT / "tools/lab", path], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            self.stdout, self.stderr = process.communicate(timeout=60)
+        self.returncode, self.pid = process.returncode, process.pid
 
 
 @pytest.mark.parametrize("content, message", BAD, ids=[message for _, message in BAD])
@@ -93,28 +98,27 @@ def test_every_lab_in_config_can_be_read(path):
 def test_a_bad_file_ends_with_code_2_and_makes_nothing(tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text(GOOD + "colour: red\n")
-    done = run_lab(path)
+    done = Done(path)
     assert done.returncode == 2
     assert "bad.yaml:7:1: unknown key 'colour'" in done.stderr
 
 
 def test_a_lab_of_plain_hosts_runs_and_leaves_packets_logs_and_no_namespace():
-    before = netns.present()
-    done = run_lab(PLAIN)
+    done = Done(PLAIN)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all 8 checks hold" in done.stdout
     folder = ROOT / "build/lab/plain/latest"
     assert (folder / "web.pcap").stat().st_size > 10000
     assert len((folder / "http.requests").read_text().splitlines()) > 10
     assert (folder / "screen.log").read_text() == done.stdout
-    assert netns.present() == before
+    assert netns.present(done.pid) == []
 
 
 def test_a_check_that_does_not_hold_ends_with_code_1(tmp_path):
     path = tmp_path / "unreachable.yaml"
     path.write_text(GOOD + "steps: [{ping: {from: [a], to: 127.1.2.3, count: 1}},\n"
                     "        {ping: {from: [a], to: 192.0.2.1, count: 1}}]\n")
-    done = run_lab(path)
+    done = Done(path)
     assert done.returncode == 1
     assert "1 of 2 checks do NOT hold" in done.stdout
 
@@ -161,7 +165,7 @@ def test_the_next_run_removes_what_a_killed_one_left(small_lab):
     inside = [pid for name in namespaces
               for pid in netns.run(["ip", "netns", "pids", name]).split()]
     assert len(inside) == 2  # iperf3 and tcpdump
-    run_lab(small_lab)
+    Done(small_lab)
     assert netns.present(process.pid) == []
     deadline = time.monotonic() + 5
     while any(os.path.exists(f"/proc/{pid}") for pid in inside) and time.monotonic() < deadline:
