@@ -11,6 +11,7 @@
 
 #include "client/coalesce.h"
 #include "client/counters.h"
+#include "client/refuse.h"
 #include "client/segment.h"
 #include "client/tunnel.h"
 #include "common/lease.h"
@@ -59,6 +60,8 @@ struct cl_carrier {
 	int tun_fd, raw_fd;
 	uint32_t lease_version;
 	struct lease lease;
+	struct cl_refuse_limit refuse_limit;
+	int64_t suspect_ms; /* when an ICMPv6 error was told last */
 	struct cl_counters counters; /* not yet added to the tunnel's */
 	struct cl_outbound out;
 	struct cl_inbound in;
@@ -75,12 +78,16 @@ struct cl_tunnel {
 	void *ops_arg;
 	struct cl_counters *counters;
 	struct cl_peers *peers; /* NULL: all goes through the TEP */
+	int dscp; /* of the outer header, or CL_DSCP_COPY */
 	struct event *news_event;
+	struct event *age_event; /* a path MTU may be forgotten */
 	int news_fd, stop_fd; /* eventfds */
 	pthread_mutex_t lease_lock;
 	struct lease lease; /* under the lock */
 	_Atomic uint32_t lease_version;
 	_Atomic int64_t used_ms;
+	_Atomic int64_t
+		unanswered_ms; /* since when packets go out and none comes in; 0: one came */
 	_Atomic uint32_t news;
 	uint32_t n_carriers;
 	struct cl_carrier *carriers;
@@ -90,6 +97,13 @@ static inline void cl_carrier_count(struct cl_carrier *carrier, enum cl_counter 
 {
 	carrier->counters.value[counter] += n;
 }
+
+/* Something for the event loop's thread to tell. */
+void cl_carrier_tell(struct cl_carrier *carrier, enum cl_tunnel_news news);
+
+/* Answers an outgoing packet that cannot pass, unless too many have been answered. */
+void cl_carrier_refuse(struct cl_carrier *carrier, const uint8_t *packet, size_t len, uint8_t code,
+	int64_t now_ms);
 
 /* Starts the thread. Returns 0 or -errno. */
 int cl_carrier_start(struct cl_carrier *carrier);

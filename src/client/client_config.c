@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/client_config.h"
 
+#include "client/ecn.h"
 #include "client/forward.h"
 #include "client/servers.h"
 #include "client/state.h"
 #include "client/status.h"
+#include "client/tun.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define MTU_MIN      512
+#define DSCP_MAX     63
+#define DSCP_INVALID (CL_DSCP_COPY - 1)
 
 #define FIELD(name) offsetof(struct cl_config, name)
 
@@ -57,7 +64,9 @@ static const struct config_key keys[] = {
 	{CONFIG_BOOL, FIELD(dns_trigger), "dns_trigger", .value = "false"},
 	{CONFIG_BOOL, FIELD(accept_push), "accept_push", .value = "false"},
 	{CONFIG_STRING, FIELD(device), "device", .value = "dstm0", .min = 1, .max = 15},
-	{CONFIG_U32, FIELD(mtu), "mtu", .value = "1460", .min = 512, .max = 65495},
+	{CONFIG_U32, FIELD(mtu), "mtu", .value = "0", .max = 65495},
+	{CONFIG_U32, FIELD(queues), "queues", .value = "1", .min = 1, .max = CL_TUN_QUEUES_MAX},
+	{CONFIG_STRING, FIELD(dscp), "dscp", .value = "copy", .min = 1, .max = 4},
 	{CONFIG_BOOL, FIELD(default_route), "default_route", .value = "true"},
 	{CONFIG_V6, FIELD(v6), "v6", .present = FIELD(has_v6)},
 	{CONFIG_V4, FIELD(inner_v4), "inner_v4", .value = "192.0.0.2"},
@@ -102,6 +111,19 @@ static bool has_wide_prefix(const struct config_list *prefixes)
 	return false;
 }
 
+int cl_config_dscp(const struct cl_config *config)
+{
+	char *end;
+	unsigned long value;
+
+	if (strcmp(config->dscp, "copy") == 0)
+		return CL_DSCP_COPY;
+	value = strtoul(config->dscp, &end, 10);
+	if (config->dscp[0] < '0' || config->dscp[0] > '9' || *end != '\0' || value > DSCP_MAX)
+		return DSCP_INVALID;
+	return (int)value;
+}
+
 /* What no single row can say. NULL: nothing is wrong. */
 static const char *find_fault(const struct cl_config *config)
 {
@@ -115,6 +137,10 @@ static const char *find_fault(const struct cl_config *config)
 		return "tls: certificate and key go together";
 	if ((config->tls.certificate != NULL || config->tls_name != NULL) && config->tls.ca == NULL)
 		return "tls: there is no ca to check the server's certificate by";
+	if (config->mtu != 0 && config->mtu < MTU_MIN)
+		return "mtu: 0, or 512 and more";
+	if (cl_config_dscp(config) == DSCP_INVALID)
+		return "dscp: copy, or 0 to 63";
 	if (config->exclusive && config->mode != CL_MODE_HOST)
 		return "exclusive: only with mode: host";
 	if (config->exclusive && config->ports != 0)
@@ -222,11 +248,12 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       a->exclusive == b->exclusive && a->lifetime_s == b->lifetime_s &&
 	       a->on_demand == b->on_demand && a->idle_s == b->idle_s &&
 	       a->dns_trigger == b->dns_trigger && a->accept_push == b->accept_push &&
-	       text_equal(a->device, b->device) && a->mtu == b->mtu &&
-	       a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
-	       addr_v6_equal(&a->v6, &b->v6) && a->inner_v4 == b->inner_v4 &&
-	       prefixes_equal(&a->direct, &b->direct) && a->hold_packets == b->hold_packets &&
-	       forwards_equal(&a->forwards, &b->forwards) && text_equal(a->netns, b->netns) &&
-	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s &&
-	       text_equal(a->socket, b->socket) && text_equal(a->state, b->state);
+	       text_equal(a->device, b->device) && a->mtu == b->mtu && a->queues == b->queues &&
+	       text_equal(a->dscp, b->dscp) && a->default_route == b->default_route &&
+	       a->has_v6 == b->has_v6 && addr_v6_equal(&a->v6, &b->v6) &&
+	       a->inner_v4 == b->inner_v4 && prefixes_equal(&a->direct, &b->direct) &&
+	       a->hold_packets == b->hold_packets && forwards_equal(&a->forwards, &b->forwards) &&
+	       text_equal(a->netns, b->netns) && a->retry_min_s == b->retry_min_s &&
+	       a->retry_max_s == b->retry_max_s && text_equal(a->socket, b->socket) &&
+	       text_equal(a->state, b->state);
 }

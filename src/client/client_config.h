@@ -37,7 +37,9 @@ struct cl_config {
 	bool dns_trigger; /* with on_demand: a name without IPv6 addresses is a demand */
 	bool accept_push;
 	char *device;
-	uint32_t mtu;
+	uint32_t mtu; /* 0: what the IPv6 path leaves */
+	uint32_t queues;
+	char *dscp; /* cl_config_dscp() says what it means */
 	bool default_route;
 	bool has_v6;
 	struct in6_addr v6; /* with has_v6 */
@@ -57,3 +59,6 @@ void cl_config_free(struct cl_config *config);
 
 /* True when two files say the same. */
 bool cl_config_equal(const struct cl_config *a, const struct cl_config *b);
+
+/* DSCP of the outer header: 0..63, or CL_DSCP_COPY (client/ecn.h). */
+int cl_config_dscp(const struct cl_config *config);

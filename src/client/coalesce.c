@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #define IP_LEN       20 /* no options: those are rare, and the kernel's own */
@@ -13,6 +14,7 @@
 #define TCP_SEQ      4
 #define TCP_FLAGS    13
 #define TCP_CHECKSUM 16
+#define UDP_CHECKSUM 6
 #define PACKET_MAX   65535
 
 /* The parts of a segment that the rules speak of. */
@@ -141,11 +143,38 @@ static void grow_group(struct cl_coalesce_group *group, const struct seen *seen)
 		group->packet[IP_LEN + TCP_FLAGS] |= TH_PUSH;
 }
 
+/* Says in *vnet what the kernel must know of a packet whose checksum is open. */
+static void describe_open(const uint8_t *packet, size_t len, struct virtio_net_hdr *vnet)
+{
+	bool tcp = packet[9] == IPPROTO_TCP;
+	size_t header_len = IP_LEN + (tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr));
+	size_t offset = tcp ? TCP_CHECKSUM : UDP_CHECKSUM;
+	uint16_t sum;
+
+	if (packet[0] != 0x45 || (!tcp && packet[9] != IPPROTO_UDP) || len < header_len ||
+		(read_u16(packet + 6) & (IP_OFFMASK | IP_MF)) != 0 || read_u16(packet + 2) != len)
+		return;
+	sum = cl_checksum_fold(cl_checksum_pseudo(packet + IP_ADDRESSES, packet[9], len - IP_LEN));
+	if (memcmp(packet + IP_LEN + offset, &sum, sizeof(sum)) != 0)
+		return;
+	vnet->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	vnet->csum_start = IP_LEN;
+	vnet->csum_offset = (uint16_t)offset;
+	if (tcp)
+		header_len = IP_LEN + (packet[IP_LEN + 12] >> 4) * 4u;
+	if (!tcp || len <= header_len + CL_COALESCE_GUESS)
+		return;
+	vnet->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	vnet->gso_size = CL_COALESCE_GUESS;
+	vnet->hdr_len = (uint16_t)header_len;
+}
+
 static void put_alone(struct cl_coalescer *coalescer, uint8_t *packet, size_t len)
 {
 	struct virtio_net_hdr vnet = {0};
 	struct iovec vectors[] = {{&vnet, sizeof(vnet)}, {packet, len}};
 
+	describe_open(packet, len, &vnet);
 	coalescer->put(coalescer->arg, vectors, 2, 1);
 }
 

@@ -10,6 +10,10 @@
  * order within a flow never changes. What cut() would make of the result is what came, except for the IP
  * ids of atomic packets (DF) that all had the same (RFC 6864).
  *
+ * A packet may come with an open checksum: the kernel's own receive offload has joined segments already,
+ * or the TEP is a neighbour on the same machine. The pseudo header's sum stands in the field then, and goes
+ * to the device as such. How long the segments were is not told; CL_COALESCE_GUESS stands for it.
+ *
  * Packets stay where they are until cl_coalesce_flush(); headers are rewritten in place.
  */
 #pragma once
@@ -22,6 +26,7 @@
 
 #define CL_COALESCE_FLOWS    8 /* that wait at the same time */
 #define CL_COALESCE_SEGMENTS 64 /* in a packet */
+#define CL_COALESCE_GUESS    1380 /* octets of TCP payload */
 
 /* A packet that may still grow. */
 struct cl_coalesce_group {

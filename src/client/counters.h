@@ -18,6 +18,8 @@
 		"IPv4 packets sent straight to another client; part of tx_packets (R16)")          \
 	CL_TRAFFIC(RX_DIRECT, "rx_direct",                                                         \
 		"IPv4 packets received straight from another client; part of rx_packets (R16)")    \
+	CL_TRAFFIC(REFUSED, "refused",                                                             \
+		"ICMP errors to applications of this host, for packets that could not pass (S18)") \
 	CL_TRAFFIC(HELD_PACKETS, "held_packets",                                                   \
 		"IPv4 packets that waited for a lease, those that were dropped included (R12)")    \
 	CL_DROP(HOLD_FULL, "hold_full",                                                            \
@@ -38,6 +40,12 @@
 		"outgoing packet after the end of the lease, before it was taken down (R51)")      \
 	CL_DROP(TX_ERROR, "tx_error",                                                              \
 		"outgoing packet that the kernel did not take: no route to the TEP, full queue")   \
+	CL_DROP(TX_UNBOUND, "tx_unbound",                                                          \
+		"packet that the TEP sent back, for it has no such binding (S21)")                 \
+	CL_DROP(TX_UNREACHABLE, "tx_unreachable",                                                  \
+		"packet that did not reach the other end of the tunnel, as ICMPv6 says (S7)")      \
+	CL_DROP(TX_TOO_BIG, "tx_too_big",                                                          \
+		"packet that was longer than the IPv6 path allows; the next are not (S16)")        \
 	CL_DROP(RX_OUTER_SOURCE, "rx_outer_source",                                                \
 		"tunnelled packet whose IPv6 source is neither the TEP nor named by the server "   \
 		"(S20)")                                                                           \
@@ -52,6 +60,8 @@
 		"(S20)")                                                                           \
 	CL_DROP(RX_PROTOCOL, "rx_protocol",                                                        \
 		"tunnelled packet of a protocol without ports, while the address is shared (S37)") \
+	CL_DROP(RX_CONGESTED, "rx_congested",                                                      \
+		"tunnelled packet that met congestion and whose sender cannot be told (S15)")      \
 	CL_DROP(RX_ERROR, "rx_error", "tunnelled packet that the device did not take")
 
 #define CL_COUNTER_ID(id, name, text) CL_##id,

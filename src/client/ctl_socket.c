@@ -96,6 +96,8 @@ static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ER
 	if (engine->has_lease)
 		add_lease(result, engine);
 	json_object_set_new(result, "forwards", format_forwards(view->config, engine));
+	if (cl_dti_path_mtu(view->dti) != 0)
+		json_object_set_new(result, "path_mtu", json_integer(cl_dti_path_mtu(view->dti)));
 	add_traffic(result, cl_dti_counters(view->dti));
 	return result;
 }

@@ -3,6 +3,7 @@
 
 #include "client/hold.h"
 #include "client/inner.h"
+#include "client/path_mtu.h"
 #include "client/peers.h"
 #include "client/tunnel.h"
 #include "common/clock.h"
@@ -31,6 +32,8 @@ struct cl_dti {
 	struct cl_peers *peers; /* NULL: all goes through the TEP */
 	struct cl_tunnel *tunnel; /* NULL: no lease */
 	struct lease lease; /* with a tunnel: its own */
+	int dscp;
+	uint32_t path_mtu; /* of the IPv6 path, with a tunnel */
 	int64_t used_ms; /* of the lease before, or when this one came */
 	struct event *watch; /* of ports that run out */
 	int64_t watched_ms; /* used_ms when it last looked */
@@ -83,6 +86,36 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 		dti->ops->short_of_ports(dti->ops_arg);
 }
 
+static void on_unbound(void *arg)
+{
+	struct cl_dti *dti = arg;
+
+	dti->ops->unbound(dti->ops_arg);
+}
+
+static void on_suspect(void *arg)
+{
+	struct cl_dti *dti = arg;
+
+	dti->ops->suspect(dti->ops_arg);
+}
+
+static void on_path_mtu(void *arg, uint32_t mtu)
+{
+	struct cl_dti *dti = arg;
+
+	if (mtu != dti->path_mtu)
+		log_info("path: an MTU of %u", mtu);
+	dti->path_mtu = mtu;
+	cl_host_path_mtu(dti->host, mtu);
+}
+
+static const struct cl_tunnel_ops tunnel_ops = {
+	.unbound = on_unbound,
+	.suspect = on_suspect,
+	.path_mtu = on_path_mtu,
+};
+
 /* Returns 0, or -errno with a sentence in why; cl_dti_close frees what is there. */
 static int open_parts(struct cl_dti *dti, const struct cl_config *config, char *why)
 {
@@ -130,6 +163,7 @@ struct cl_dti *cl_dti_open(const struct cl_dti_params *params, char why[static C
 	dti->privileged = params->privileged;
 	dti->ops = params->ops;
 	dti->ops_arg = params->arg;
+	dti->dscp = cl_config_dscp(params->config);
 	if (open_parts(dti, params->config, why) < 0) {
 		cl_dti_close(dti);
 		return NULL;
@@ -173,6 +207,9 @@ static int start_tunnel(struct cl_dti *dti, const struct lease *lease, char *why
 		.lease = lease,
 		.counters = &dti->counters,
 		.peers = dti->peers,
+		.dscp = dti->dscp,
+		.ops = &tunnel_ops,
+		.arg = dti,
 	};
 	int ret;
 
@@ -199,6 +236,7 @@ static int bring_up(struct cl_dti *dti, const struct lease *lease, char *why)
 	if (ret < 0)
 		return ret;
 	dti->lease = *lease;
+	on_path_mtu(dti, cl_path_mtu_get(&lease->client_v6, &lease->tep_v6));
 	cl_hold_release(dti->hold);
 	if (cl_host_failures(dti->host, &dti->failures) < 0)
 		dti->failures = UINT64_MAX;
@@ -271,6 +309,11 @@ const struct cl_privileged *cl_dti_privileged(const struct cl_dti *dti)
 struct cl_peers *cl_dti_peers(const struct cl_dti *dti)
 {
 	return dti->peers;
+}
+
+uint32_t cl_dti_path_mtu(const struct cl_dti *dti)
+{
+	return dti->tunnel != NULL ? dti->path_mtu : 0;
 }
 
 const struct cl_counters *cl_dti_counters(const struct cl_dti *dti)

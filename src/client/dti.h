@@ -70,4 +70,7 @@ const struct cl_privileged *cl_dti_privileged(const struct cl_dti *dti);
 /* Who is reached without the TEP, for who learns that (client/directory.h); NULL: nobody ever. */
 struct cl_peers *cl_dti_peers(const struct cl_dti *dti);
 
+/* The MTU of the IPv6 path to the TEP; 0 without a lease. */
+uint32_t cl_dti_path_mtu(const struct cl_dti *dti);
+
 const struct cl_counters *cl_dti_counters(const struct cl_dti *dti);

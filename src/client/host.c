@@ -5,6 +5,7 @@
 #include "client/napt.h"
 #include "client/netif.h"
 #include "client/netns.h"
+#include "client/path_mtu.h"
 #include "client/state.h"
 #include "client/sysctl.h"
 #include "common/log.h"
@@ -161,7 +162,7 @@ static void disable_v6(const char *device)
 static int open_device(void *arg)
 {
 	struct cl_host *host = arg;
-	int ret = cl_tun_open(host->config->device, 1, &host->tun);
+	int ret = cl_tun_open(host->config->device, host->config->queues, &host->tun);
 
 	if (ret < 0)
 		return ret;
@@ -257,7 +258,7 @@ static int raise_device(struct cl_host *host, const struct lease *lease, char *w
 	const struct cl_config *config = host->config;
 	struct cl_netif_config netif = {
 		.v4 = config->inner_v4,
-		.mtu = config->mtu,
+		.mtu = config->mtu != 0 ? config->mtu : cl_path_mtu_device(CL_PATH_MTU_DEFAULT),
 		.default_route = config->default_route,
 	};
 	int ret;
@@ -480,4 +481,25 @@ static int read_failures(void *arg)
 int cl_host_failures(struct cl_host *host, uint64_t *failures)
 {
 	return cl_netns_call(host->netns, read_failures, failures);
+}
+
+struct mtu_job {
+	const char *device;
+	uint32_t mtu;
+};
+
+static int set_mtu(void *arg)
+{
+	const struct mtu_job *job = arg;
+
+	return cl_netif_set_mtu(job->device, job->mtu);
+}
+
+void cl_host_path_mtu(struct cl_host *host, uint32_t path_mtu)
+{
+	struct mtu_job job = {host->config->device, cl_path_mtu_device(path_mtu)};
+	int ret = host->config->mtu == 0 ? cl_netns_call(host->netns, set_mtu, &job) : 0;
+
+	if (ret < 0)
+		log_warn("%s: MTU %u cannot be set: %s", job.device, job.mtu, strerror(-ret));
 }

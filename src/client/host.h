@@ -45,5 +45,8 @@ void cl_host_bare(struct cl_host *host);
 const struct cl_tun *cl_host_tun(const struct cl_host *host);
 unsigned int cl_host_device(const struct cl_host *host); /* interface index */
 
+/* The IPv6 path's MTU, which the device's follows unless the configuration gives one. */
+void cl_host_path_mtu(struct cl_host *host, uint32_t path_mtu);
+
 /* cl_conntrack_failures() in the host's namespace. */
 int cl_host_failures(struct cl_host *host, uint64_t *failures);

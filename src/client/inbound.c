@@ -4,10 +4,14 @@
  * joined to one.
  */
 #include "client/carrier.h"
+#include "client/checksum.h"
+#include "client/ecn.h"
 #include "client/inner.h"
 #include "client/peers.h"
 #include "common/addr.h"
 
+#include <netinet/ip.h>
+#include <string.h>
 #include <sys/uio.h>
 
 static const enum cl_counter drops[] = {
@@ -43,8 +47,40 @@ void cl_inbound_init(struct cl_carrier *carrier)
 			.msg_name = &in->sources[i],
 			.msg_iov = &in->vectors[i],
 			.msg_iovlen = 1,
+			.msg_control = &in->controls[i],
 		};
 	}
+}
+
+static uint8_t outer_class(struct msghdr *message)
+{
+	const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+	int value;
+
+	if (control == NULL || control->cmsg_level != IPPROTO_IPV6 ||
+		control->cmsg_type != IPV6_TCLASS || control->cmsg_len < CMSG_LEN(sizeof(value)))
+		return 0;
+	memcpy(&value, CMSG_DATA(control), sizeof(value));
+	return (uint8_t)value;
+}
+
+/* Brings congestion that was marked on the outer header in (S15). False: the packet must not go on. */
+static bool merge_ecn(uint8_t *packet, uint8_t outer)
+{
+	int tos = cl_ecn_merge(packet[1], outer);
+
+	if (tos < 0)
+		return false;
+	if (tos == packet[1])
+		return true;
+	/* A header that was damaged before stays so. */
+	if (cl_checksum_fold(cl_checksum_add(0, packet, (packet[0] & 15) * 4u)) != 0xffff)
+		return true;
+	packet[1] = (uint8_t)tos;
+	memset(packet + offsetof(struct iphdr, check), 0, 2);
+	cl_checksum_store(packet + offsetof(struct iphdr, check),
+		cl_checksum_fold(cl_checksum_add(0, packet, (packet[0] & 15) * 4u)));
+	return true;
 }
 
 static void accept_packet(struct cl_carrier *carrier, uint32_t i, int64_t now_ms)
@@ -70,6 +106,10 @@ static void accept_packet(struct cl_carrier *carrier, uint32_t i, int64_t now_ms
 		cl_carrier_count(carrier, CL_RX_OUTER_SOURCE, 1);
 		return;
 	}
+	if (!merge_ecn(packet, outer_class(&in->messages[i].msg_hdr))) {
+		cl_carrier_count(carrier, CL_RX_CONGESTED, 1);
+		return;
+	}
 	cl_carrier_count(carrier, CL_RX_BYTES, len);
 	cl_carrier_count(carrier, CL_RX_DIRECT, !from_tep);
 	cl_coalesce_add(&in->coalescer, packet, len);
@@ -80,8 +120,10 @@ void cl_inbound_turn(struct cl_carrier *carrier, int64_t now_ms)
 	struct cl_inbound *in = &carrier->in;
 	int n;
 
-	for (uint32_t i = 0; i < CL_BATCH; i++)
+	for (uint32_t i = 0; i < CL_BATCH; i++) {
 		in->messages[i].msg_hdr.msg_namelen = sizeof(in->sources[i]);
+		in->messages[i].msg_hdr.msg_controllen = sizeof(in->controls[i]);
+	}
 	n = recvmmsg(carrier->raw_fd, in->messages, CL_BATCH, MSG_DONTWAIT, NULL);
 	if (n <= 0)
 		return;
@@ -93,4 +135,6 @@ void cl_inbound_turn(struct cl_carrier *carrier, int64_t now_ms)
 		accept_packet(carrier, i, now_ms);
 	cl_coalesce_flush(&in->coalescer);
 	atomic_store_explicit(&carrier->tunnel->used_ms, now_ms, memory_order_relaxed);
+	if (atomic_load_explicit(&carrier->tunnel->unanswered_ms, memory_order_relaxed) != 0)
+		atomic_store_explicit(&carrier->tunnel->unanswered_ms, 0, memory_order_relaxed);
 }

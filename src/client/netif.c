@@ -188,6 +188,22 @@ int cl_netif_up(const char *device, const struct cl_netif_config *config, bool i
 	return ret;
 }
 
+int cl_netif_set_mtu(const char *device, uint32_t mtu)
+{
+	int index = if_nametoindex(device);
+	struct nl_sock *sock;
+	int ret;
+
+	if (index == 0)
+		return -ENODEV;
+	sock = open_socket();
+	if (sock == NULL)
+		return -EIO;
+	ret = set_link(sock, index, true, mtu);
+	nl_socket_free(sock);
+	return ret;
+}
+
 int cl_netif_down(const char *device)
 {
 	int index = if_nametoindex(device);

@@ -27,6 +27,9 @@ struct cl_netif_config {
  */
 int cl_netif_up(const char *device, const struct cl_netif_config *config, bool is_up);
 
+/* Returns 0 or -errno. */
+int cl_netif_set_mtu(const char *device, uint32_t mtu);
+
 /* Takes the address and the routes away and the device down. Returns 0 or -errno. */
 int cl_netif_down(const char *device);
 

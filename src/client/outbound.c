@@ -4,15 +4,18 @@
  * frames, a batch of messages in one call.
  */
 #include "client/carrier.h"
+#include "client/ecn.h"
 #include "client/inner.h"
 #include "client/peers.h"
 #include "common/clock.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/uio.h>
 
-#define QUEUE_WAIT_MS 5 /* for room in the socket; longer, and the packet is lost */
+#define QUEUE_WAIT_MS 20 /* for room in the socket; longer, and the packet is lost */
+#define SILENCE_MS    8000 /* of the far end, while packets go there */
 
 static const enum cl_counter drops[] = {
 	[CL_MALFORMED] = CL_TX_MALFORMED,
@@ -32,6 +35,11 @@ void cl_outbound_init(struct cl_carrier *carrier)
 			.msg_iov = out->vectors[i],
 		};
 		out->destinations[i].sin6_family = AF_INET6;
+		out->controls[i].header = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = IPPROTO_IPV6,
+			.cmsg_type = IPV6_TCLASS,
+		};
 	}
 }
 
@@ -40,14 +48,12 @@ static size_t message_len(const struct cl_outbound *out, uint32_t i)
 	return out->segments[i].header_len + out->segments[i].payload_len;
 }
 
-/* True when another try may succeed: the queue has room again, or it was news of an earlier packet. */
+/* True when another try may succeed: room in the queue, or the error was an earlier packet's (ICMPv6). */
 static bool may_try_again(struct cl_carrier *carrier, int error)
 {
 	struct pollfd room = {.fd = carrier->raw_fd, .events = POLLOUT};
 
-	if (error == EAGAIN)
-		return poll(&room, 1, QUEUE_WAIT_MS) > 0;
-	return error == EINTR;
+	return error != EAGAIN || poll(&room, 1, QUEUE_WAIT_MS) > 0;
 }
 
 static void send_all(struct cl_carrier *carrier)
@@ -78,6 +84,20 @@ static void send_all(struct cl_carrier *carrier)
 	}
 }
 
+/* A far end that has been silent for long, while packets went to it without a long pause, may be dead. */
+static void note_sent(struct cl_carrier *carrier, int64_t now_ms)
+{
+	struct cl_tunnel *tunnel = carrier->tunnel;
+	int64_t since_ms = atomic_load_explicit(&tunnel->unanswered_ms, memory_order_relaxed);
+	int64_t used_ms = atomic_exchange_explicit(&tunnel->used_ms, now_ms, memory_order_relaxed);
+
+	if (since_ms != 0 && now_ms - used_ms < SILENCE_MS && now_ms - since_ms < SILENCE_MS)
+		return;
+	if (since_ms != 0 && now_ms - used_ms < SILENCE_MS)
+		cl_carrier_tell(carrier, CL_NEWS_SUSPECT);
+	atomic_store_explicit(&tunnel->unanswered_ms, now_ms, memory_order_relaxed);
+}
+
 static void flush(struct cl_carrier *carrier)
 {
 	struct cl_outbound *out = &carrier->out;
@@ -88,7 +108,7 @@ static void flush(struct cl_carrier *carrier)
 	now_ms = clock_boot_ms();
 	if (now_ms < carrier->lease.end_ms) {
 		send_all(carrier);
-		atomic_store_explicit(&carrier->tunnel->used_ms, now_ms, memory_order_relaxed);
+		note_sent(carrier, now_ms);
 	} else {
 		cl_carrier_count(carrier, CL_TX_ENDED, out->n);
 	}
@@ -96,9 +116,11 @@ static void flush(struct cl_carrier *carrier)
 }
 
 /* Segment out->n is made; the message around it. */
-static void add_message(struct cl_carrier *carrier, const struct in6_addr *destination)
+static void add_message(
+	struct cl_carrier *carrier, const struct in6_addr *destination, int traffic_class)
 {
 	struct cl_outbound *out = &carrier->out;
+	struct msghdr *message = &out->messages[out->n].msg_hdr;
 	struct cl_segment *segment = &out->segments[out->n];
 	struct iovec *vectors = out->vectors[out->n];
 	uint32_t n_vectors = 0;
@@ -106,7 +128,11 @@ static void add_message(struct cl_carrier *carrier, const struct in6_addr *desti
 	if (segment->header_len > 0)
 		vectors[n_vectors++] = (struct iovec){segment->header, segment->header_len};
 	vectors[n_vectors++] = (struct iovec){(void *)segment->payload, segment->payload_len};
-	out->messages[out->n].msg_hdr.msg_iovlen = n_vectors;
+	message->msg_iovlen = n_vectors;
+	/* The class of a message without one is 0. */
+	message->msg_control = traffic_class != 0 ? &out->controls[out->n] : NULL;
+	message->msg_controllen = traffic_class != 0 ? CMSG_SPACE(sizeof(int)) : 0;
+	memcpy(CMSG_DATA(&out->controls[out->n].header), &traffic_class, sizeof(int));
 	out->destinations[out->n].sin6_addr = *destination;
 	if (++out->n == CL_BATCH)
 		flush(carrier);
@@ -118,10 +144,17 @@ static void send_frame(struct cl_carrier *carrier, uint8_t *packet, size_t len, 
 	struct in6_addr destination = carrier->lease.tep_v6;
 	enum cl_verdict verdict = cl_inner_check(packet, len, CL_OUT, &carrier->lease);
 	struct cl_cut cut;
+	int traffic_class;
 	bool is_direct;
 
 	if (verdict != CL_PASS) {
 		cl_carrier_count(carrier, drops[verdict], 1);
+		cl_carrier_refuse(carrier, packet, len, CL_REFUSE_PROHIBITED, now_ms);
+		return;
+	}
+	if (now_ms >= carrier->lease.end_ms) {
+		cl_carrier_count(carrier, CL_TX_ENDED, 1);
+		cl_carrier_refuse(carrier, packet, len, CL_REFUSE_PROHIBITED, now_ms);
 		return;
 	}
 	is_direct = cl_peers_out(carrier->tunnel->peers, packet, len, now_ms, &destination);
@@ -129,8 +162,9 @@ static void send_frame(struct cl_carrier *carrier, uint8_t *packet, size_t len, 
 		cl_carrier_count(carrier, CL_TX_MALFORMED, 1);
 		return;
 	}
+	traffic_class = cl_ecn_outer(carrier->tunnel->dscp, packet[1]);
 	while (cl_cut_next(&cut, &out->segments[out->n]))
-		add_message(carrier, &destination);
+		add_message(carrier, &destination, traffic_class);
 	if (is_direct)
 		cl_carrier_count(carrier, CL_TX_DIRECT, cut.n);
 }

@@ -31,7 +31,7 @@ int cl_privileged_open(struct cl_privileged *privileged, const struct cl_config 
 			strerror(-ret));
 		goto fail;
 	}
-	ret = cl_tunnel_open_sockets(1, &privileged->tunnel);
+	ret = cl_tunnel_open_sockets(config->queues, &privileged->tunnel);
 	if (ret == 0)
 		ret = privileged->hold_fd = cl_netns_call(privileged->netns, open_hold, NULL);
 	if (ret >= 0 && config->dns_trigger)
@@ -65,6 +65,8 @@ const char *cl_privileged_fault(
 		return "netns: changes only with a restart";
 	if (config->dns_trigger && privileged->dns_fd < 0)
 		return "dns_trigger: begins only with a restart";
+	if (config->queues > privileged->tunnel.n)
+		return "queues: more only with a restart";
 	return NULL;
 }
 

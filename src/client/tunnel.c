@@ -2,6 +2,8 @@
 #include "client/tunnel.h"
 
 #include "client/carrier.h"
+#include "client/path_mtu.h"
+#include "client/tunnel_error.h"
 #include "client/tunnel_socket.h"
 
 #include <event2/event.h>
@@ -23,6 +25,8 @@ int cl_tunnel_open_sockets(uint32_t n, struct cl_tunnel_sockets *sockets)
 		}
 		sockets->fds[sockets->n++] = fd;
 	}
+	/* Each of them would be told every error. */
+	cl_tunnel_error_listen(sockets->fds[0]);
 	return 0;
 }
 
@@ -32,9 +36,22 @@ void cl_tunnel_close_sockets(struct cl_tunnel_sockets *sockets)
 		close(sockets->fds[--sockets->n]);
 }
 
+static void tell_path_mtu(struct cl_tunnel *tunnel)
+{
+	tunnel->ops->path_mtu(
+		tunnel->ops_arg, cl_path_mtu_get(&tunnel->lease.client_v6, &tunnel->lease.tep_v6));
+}
+
+/* The kernel has forgotten what it learnt by now: the path may have become wider. */
+static void on_age(evutil_socket_t fd, short what, void *arg)
+{
+	tell_path_mtu(arg);
+}
+
 static void on_news(evutil_socket_t fd, short what, void *arg)
 {
 	struct cl_tunnel *tunnel = arg;
+	struct timeval age = {.tv_sec = cl_path_mtu_age_s() + 1};
 	uint64_t times;
 	uint32_t news;
 
@@ -42,8 +59,10 @@ static void on_news(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &times, sizeof(times)) < 0)
 		return;
 	news = atomic_exchange(&tunnel->news, 0);
-	if (tunnel->ops == NULL)
-		return;
+	if (news & CL_NEWS_PATH_MTU) {
+		tell_path_mtu(tunnel);
+		event_add(tunnel->age_event, &age);
+	}
 	/* The last one: they may take the tunnel away. */
 	if (news & CL_NEWS_UNBOUND)
 		tunnel->ops->unbound(tunnel->ops_arg);
@@ -57,9 +76,13 @@ static int watch_news(struct cl_tunnel *tunnel, struct event_base *base)
 	tunnel->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (tunnel->news_fd < 0 || tunnel->stop_fd < 0)
 		return -errno;
+	tunnel->age_event = evtimer_new(base, on_age, tunnel);
 	tunnel->news_event = event_new(
 		base, tunnel->news_fd, EV_READ | EV_PERSIST, on_news, tunnel);
-	return tunnel->news_event == NULL || event_add(tunnel->news_event, NULL) < 0 ? -ENOMEM : 0;
+	if (tunnel->age_event == NULL || tunnel->news_event == NULL ||
+		event_add(tunnel->news_event, NULL) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 static int start_carriers(struct cl_tunnel *tunnel, const struct cl_tunnel_params *params)
@@ -98,6 +121,7 @@ struct cl_tunnel *cl_tunnel_create(const struct cl_tunnel_params *params)
 	tunnel->ops_arg = params->arg;
 	tunnel->counters = params->counters;
 	tunnel->peers = params->peers;
+	tunnel->dscp = params->dscp;
 	tunnel->lease = *params->lease;
 	tunnel->lease_version = 1;
 	tunnel->news_fd = tunnel->stop_fd = -1;
@@ -143,6 +167,8 @@ void cl_tunnel_destroy(struct cl_tunnel *tunnel)
 	free(tunnel->carriers);
 	if (tunnel->news_event != NULL)
 		event_free(tunnel->news_event);
+	if (tunnel->age_event != NULL)
+		event_free(tunnel->age_event);
 	if (tunnel->news_fd >= 0)
 		close(tunnel->news_fd);
 	if (tunnel->stop_fd >= 0)

@@ -22,7 +22,8 @@ struct cl_tunnel;
 struct cl_tunnel_ops {
 	void (*unbound)(void *arg); /* the TEP says that it has no such binding (S21) */
 	void (*suspect)(void *arg); /* the TEP is silent, or the path says unreachable */
-	void (*path_mtu)(void *arg, uint32_t mtu); /* of the IPv6 path to the TEP (S16) */
+	void (*path_mtu)(
+		void *arg, uint32_t mtu); /* of the IPv6 path to the TEP has changed (S16) */
 };
 
 /* Raw IPv6 sockets, one for each queue, that no lease uses yet: nothing reaches them. */
@@ -38,7 +39,8 @@ struct cl_tunnel_params {
 	const struct lease *lease; /* copied */
 	struct cl_counters *counters; /* borrowed */
 	struct cl_peers *peers; /* borrowed; NULL: everything goes by the TEP */
-	const struct cl_tunnel_ops *ops; /* borrowed; NULL: nobody listens */
+	int dscp; /* 0..63 for the outer header, or CL_DSCP_COPY (client/ecn.h) */
+	const struct cl_tunnel_ops *ops; /* borrowed */
 	void *arg;
 };
 

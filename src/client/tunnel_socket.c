@@ -70,11 +70,12 @@ static int let_in_part(int fd, uint32_t part, uint32_t n)
 /* What makes the traffic worse, not wrong, when the kernel refuses it. */
 static void set_options(int fd)
 {
-	static const int size = SOCKET_BUFS, hops = HOP_LIMIT;
+	static const int size = SOCKET_BUFS, hops = HOP_LIMIT, on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
 }
 
 int cl_tunnel_socket_open(void)

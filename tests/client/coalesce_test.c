@@ -348,6 +348,44 @@ static void cut_undoes_coalesce(void **state)
 	assert_true(n < 30 * 20 * BATCH / 2);
 }
 
+static void keep_header(
+	void *arg, const struct iovec *vectors, uint32_t n_vectors, uint32_t n_packets)
+{
+	memcpy(arg, vectors[0].iov_base, sizeof(struct virtio_net_hdr));
+}
+
+/* What the kernel of a TEP beside us, or receive offload, leaves undone: only the pseudo header is summed. */
+static void open_checksum_is_passed_on_as_such(void **state)
+{
+	static const struct {
+		size_t payload_len;
+		bool is_open;
+		uint8_t gso_type;
+	} cases[] = {{100, true, VIRTIO_NET_HDR_GSO_NONE}, {1380, true, VIRTIO_NET_HDR_GSO_NONE},
+		{1381, true, VIRTIO_NET_HDR_GSO_TCPV4}, {30000, true, VIRTIO_NET_HDR_GSO_TCPV4},
+		{1381, false, VIRTIO_NET_HDR_GSO_NONE}};
+	static uint8_t packet[40000];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tcp_packet tcp = plain;
+		struct virtio_net_hdr vnet;
+		struct cl_coalescer taker = {.put = keep_header, .arg = &vnet};
+		size_t len;
+
+		tcp.payload_len = cases[i].payload_len;
+		len = put_tcp(packet, &tcp);
+		put_u16(packet + 36, naive_pseudo(packet, len - 20) ^ (cases[i].is_open ? 0 : 1));
+		cl_coalesce_add(&taker, packet, len);
+		cl_coalesce_flush(&taker);
+		assert_int_equal(vnet.flags, cases[i].is_open ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0);
+		assert_int_equal(vnet.gso_type, cases[i].gso_type);
+		if (cases[i].is_open) {
+			assert_int_equal(vnet.csum_start, 20);
+			assert_int_equal(vnet.csum_offset, 16);
+		}
+	}
+}
+
 static void take(void *arg, const struct iovec *vectors, uint32_t n_vectors, uint32_t n_packets)
 {
 	size_t *len = arg;
@@ -394,6 +432,7 @@ int main(void)
 		cmocka_unit_test(what_differs_goes_alone_and_in_order),
 		cmocka_unit_test(damaged_segment_is_not_trusted_by_the_kernel),
 		cmocka_unit_test(cut_undoes_coalesce),
+		cmocka_unit_test(open_checksum_is_passed_on_as_such),
 		cmocka_unit_test(garbage_passes_as_it_came),
 	};
 
