@@ -5,24 +5,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Starts "nft -f -" with the ends of two pipes. Returns 0 or -errno. */
+/*
+ * Starts "nft -f -" with the ends of two pipes. It does not outlive us: rules must not come after the next
+ * client has cleaned up. Returns 0 or -errno.
+ */
 static int spawn_nft(int input, int errors, pid_t *pid)
 {
 	static const char *const argv[] = {"nft", "-f", "-", NULL};
-	posix_spawn_file_actions_t actions;
-	int error;
+	pid_t parent = getpid();
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-	error = posix_spawnp(pid, "nft", &actions, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return -error;
+	*pid = fork();
+	if (*pid < 0)
+		return -errno;
+	if (*pid > 0)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
+		dup2(input, STDIN_FILENO) >= 0 && dup2(errors, STDERR_FILENO) >= 0)
+		execvp(argv[0], (char *const *)argv);
+	dprintf(errors, "cannot be started: %s\n", strerror(errno));
+	_exit(127);
 }
 
 /* Logs the first line that nft wrote, if any. */
@@ -53,10 +61,8 @@ int cl_nft_run(const char *text, size_t len)
 		goto out;
 	}
 	ret = spawn_nft(input[0], errors[1], &pid);
-	if (ret < 0) {
-		log_err("nft: cannot be started: %s", strerror(-ret));
+	if (ret < 0)
 		goto out;
-	}
 	close(input[1]);
 	close(errors[1]);
 	input[1] = errors[1] = -1;

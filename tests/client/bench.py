@@ -69,9 +69,9 @@ def wait_for(condition, what, seconds=30):
 class Bench:
     """The namespaces; client is the name of one, far of the other."""
 
-    def __init__(self):
-        self.client = f"dstmc{os.getpid()}c"
-        self.far = f"dstmc{os.getpid()}f"
+    def __init__(self, tag=""):
+        self.client = f"dstmc{os.getpid()}{tag}c"
+        self.far = f"dstmc{os.getpid()}{tag}f"
 
     def __enter__(self):
         self.remove()
