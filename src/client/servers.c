@@ -78,9 +78,10 @@ int cl_server_parse(const char *text, struct cl_server *server)
 		ret = 0;
 	else
 		ret = parse_name(text, &parsed);
-	if (ret == 0)
-		*server = parsed;
-	return ret;
+	if (ret != 0)
+		return -EINVAL;
+	*server = parsed;
+	return 0;
 }
 
 const char *cl_server_format(const struct cl_server *server, char buf[static CL_SERVER_STRLEN])
@@ -104,6 +105,7 @@ void cl_servers_get(const struct cl_config *config, uint32_t index, struct cl_se
 
 	if (config->server == NULL && item[index].tls_name != NULL)
 		tls_name = item[index].tls_name;
+	*server = (struct cl_server){0}; /* loaded texts parse */
 	cl_server_parse(config->server != NULL ? config->server : item[index].name, server);
 	server->tls_name = tls_name;
 }
