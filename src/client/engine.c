@@ -170,12 +170,14 @@ static void on_failed(struct cl_engine *engine, const struct cl_event *event)
 	cl_engine_report(engine, "lease: given back: %s",
 		event->why != NULL ? event->why : "the host could not be configured");
 	cl_engine_lose(engine);
-	cl_engine_decline(engine, &engine->lease);
-	engine->is_pushed = false;
-	if (was_pushed)
+	if (was_pushed) {
+		if (engine->conn == CL_CONN_READY)
+			cl_engine_send_status(engine, TSP_STATUS_UNAVAILABLE);
 		cl_engine_rest(engine);
-	else
+	} else {
+		cl_engine_decline(engine, &engine->lease);
 		cl_engine_ask_later(engine, true);
+	}
 }
 
 static void on_configured(struct cl_engine *engine)
@@ -248,7 +250,6 @@ static void on_moved(struct cl_engine *engine)
 		cl_engine_report(engine, "lease: given up: this host's IPv6 address changed");
 		cl_engine_lose(engine);
 	}
-	engine->is_pushed = false;
 	engine->failures = 0;
 	cl_engine_disconnect(engine);
 	cl_engine_ask(engine);
@@ -276,7 +277,6 @@ static void expire(struct cl_engine *engine)
 {
 	cl_engine_report(engine, "lease: ended without renewal");
 	cl_engine_lose(engine);
-	engine->is_pushed = false;
 	cl_engine_disconnect(engine);
 	if (cl_engine_is_in_use(engine))
 		cl_engine_ask(engine);
@@ -344,6 +344,8 @@ static void on_timer(struct cl_engine *engine)
 		break;
 	case CL_STATE_RELEASING:
 		cl_engine_report(engine, "server: no answer to the release in time");
+		cl_engine_disconnect(
+			engine); /* what it answers later is not an answer to a create */
 		cl_engine_released(engine);
 		break;
 	}

@@ -103,6 +103,7 @@ struct cl_target {
 struct cl_action {
 	enum cl_action_type type;
 	struct cl_target target; /* CONNECT */
+	bool only_giver; /* CONNECT: of its addresses only the one that gave the lease */
 	enum tsp_generation generation; /* CONNECT */
 	struct tsp_msg msg; /* SEND */
 };

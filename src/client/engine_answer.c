@@ -123,6 +123,7 @@ static void take_pushed_create(struct cl_engine *engine, const struct tsp_msg *m
 static void take_pushed_delete(struct cl_engine *engine)
 {
 	if (engine->state == CL_STATE_RELEASING) {
+		cl_engine_disconnect(engine); /* an answer is still on its way */
 		cl_engine_released(engine);
 		return;
 	}
@@ -130,6 +131,8 @@ static void take_pushed_delete(struct cl_engine *engine)
 	cl_engine_lose(engine);
 	cl_engine_send_lease(engine, TSP_ACTION_INFO, &engine->lease)->status = TSP_STATUS_OK;
 	engine->failures = 0;
+	if (engine->state != CL_STATE_BOUND)
+		cl_engine_disconnect(engine); /* as above */
 	if (cl_engine_is_in_use(engine))
 		cl_engine_ask_later(engine, false);
 	else

@@ -51,6 +51,7 @@ void cl_engine_lose(struct cl_engine *engine)
 		cl_engine_act(engine, CL_ACTION_ARM);
 	engine->has_lease = false;
 	engine->asks_more = false;
+	engine->is_pushed = false;
 }
 
 void cl_engine_bound(struct cl_engine *engine)
@@ -160,6 +161,7 @@ void cl_engine_release(struct cl_engine *engine, bool is_stopping)
 	engine->is_stopping = is_stopping;
 	engine->is_wanted = false;
 	engine->asks_more = false;
+	engine->is_pushed = false;
 	if (engine->conn != CL_CONN_NONE && !cl_engine_at_lease_target(engine))
 		cl_engine_disconnect(engine);
 	if (engine->conn == CL_CONN_READY)

@@ -72,9 +72,7 @@ void cl_engine_decline(struct cl_engine *engine, const struct lease *lease)
 {
 	if (engine->conn != CL_CONN_READY)
 		return;
-	if (engine->is_pushed)
-		cl_engine_send_status(engine, TSP_STATUS_UNAVAILABLE);
-	else if (engine->generation == TSP_GENERATION_2)
+	if (engine->generation == TSP_GENERATION_2)
 		cl_engine_act(engine, CL_ACTION_SEND)->msg.action = TSP_ACTION_REJECT;
 	else
 		cl_engine_send_lease(engine, TSP_ACTION_DELETE, lease);

@@ -14,7 +14,7 @@
 struct cl_link {
 	struct cl_link_params params;
 	struct cl_server server;
-	struct in6_addr local; /* with params.local */
+	struct in6_addr local, last; /* with params.local, params.last */
 	struct in6_addr addresses[ADDRESSES_MAX]; /* to be tried */
 	uint32_t n_addresses, next_address;
 	struct evdns_base *dns; /* NULL: nothing is looked up */
@@ -114,6 +114,21 @@ static void try_next(struct cl_link *link)
 		event_del(link->soon);
 }
 
+/* A name may stand for several servers, and this one did not help: the others have their turn. */
+static void put_last(struct cl_link *link)
+{
+	uint32_t n = link->n_addresses;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!addr_v6_equal(&link->addresses[i], &link->last))
+			continue;
+		memmove(&link->addresses[i], &link->addresses[i + 1],
+			(n - i - 1) * sizeof(link->addresses[0]));
+		link->addresses[n - 1] = link->last;
+		return;
+	}
+}
+
 static void add_addresses(struct cl_link *link, const struct evutil_addrinfo *list)
 {
 	for (; list != NULL && link->n_addresses < ADDRESSES_MAX; list = list->ai_next) {
@@ -121,6 +136,8 @@ static void add_addresses(struct cl_link *link, const struct evutil_addrinfo *li
 			link->addresses[link->n_addresses++] =
 				((const struct sockaddr_in6 *)list->ai_addr)->sin6_addr;
 	}
+	if (link->params.last != NULL)
+		put_last(link);
 }
 
 static const char *failure_text(int error)
@@ -195,10 +212,17 @@ struct cl_link *cl_link_open(const struct cl_link_params *params)
 		link->local = *params->local;
 		link->params.local = &link->local;
 	}
+	if (params->last != NULL) {
+		link->last = *params->last;
+		link->params.last = &link->last;
+	}
 	link->soon = evtimer_new(params->base, on_soon, link);
 	if (link->soon == NULL)
 		goto fail;
-	if (link->server.is_name) {
+	if (params->only != NULL) {
+		link->addresses[link->n_addresses++] = *params->only;
+		try_next(link);
+	} else if (link->server.is_name) {
 		ret = look_up(link);
 		if (ret < 0)
 			goto fail;

@@ -31,6 +31,8 @@ struct cl_link_params {
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
 	enum tsp_generation generation;
 	const struct in6_addr *local; /* NULL: the kernel's choice; copied */
+	const struct in6_addr *only; /* no other address of the server; NULL: any; copied */
+	const struct in6_addr *last; /* of its addresses the last to be tried; or NULL; copied */
 };
 
 /* NULL + errno. */

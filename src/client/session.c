@@ -39,6 +39,8 @@ struct cl_session {
 	struct cl_engine engine;
 	struct tsp_auth auth;
 	struct cl_server asked; /* the last one */
+	bool is_unhelpful; /* server below let us in, and no lease came of it so far */
+	struct in6_addr giver; /* the address of the server that gave the lease */
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
 	LIST_HEAD(attempts, attempt) attempts;
 	struct attempt *current; /* NULL: none that the engine knows of */
@@ -88,6 +90,7 @@ static void note_server(struct cl_session *session, const struct cl_link *link)
 	const char *name = cl_link_tls_name(link);
 
 	session->server = *cl_link_peer(link);
+	session->is_unhelpful = true;
 	session->server_tls_name = NULL;
 	if (name == NULL)
 		return;
@@ -185,6 +188,8 @@ static int open_link(struct cl_session *session, const struct cl_action *action)
 		.ops = &link_ops,
 		.arg = attempt,
 		.server = &server,
+		.only = action->only_giver ? &session->giver : NULL,
+		.last = session->is_unhelpful ? &session->server.addr : NULL,
 		.auth = &session->auth,
 		.tls = session->tls,
 		.generation = action->generation,
@@ -240,6 +245,13 @@ static void start_directory(struct cl_session *session)
 {
 	cl_directory_start(session->directory, &session->server, session->server_tls_name,
 		&session->engine.lease);
+}
+
+/* A lease came over the connection that was ready last. */
+static void note_giver(struct cl_session *session)
+{
+	session->giver = session->server.addr;
+	session->is_unhelpful = false;
 }
 
 static void configure(struct cl_session *session)
@@ -313,9 +325,11 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		arm(session);
 		break;
 	case CL_ACTION_CONFIGURE:
+		note_giver(session);
 		configure(session);
 		break;
 	case CL_ACTION_RENEWED:
+		note_giver(session);
 		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
 		start_directory(session);
 		break;

@@ -51,6 +51,7 @@ struct node {
 	struct cl_engine engine;
 	int64_t now_ms;
 	enum host host;
+	uint8_t owed; /* answers, on that connection */
 	bool is_open; /* a connection is, as the actions and events have it */
 	struct cl_target target; /* whom to, with is_open */
 	uint32_t parent;
@@ -225,6 +226,7 @@ static void follow(struct node *node, const struct cl_actions *actions)
 				"only servers of the list");
 			node->is_open = ended = true;
 			node->target = action->target;
+			node->owed = 0;
 			break;
 		case CL_ACTION_CLOSE:
 			require(node->is_open, "only what is open is closed");
@@ -232,6 +234,10 @@ static void follow(struct node *node, const struct cl_actions *actions)
 			break;
 		case CL_ACTION_SEND:
 			require(node->is_open, "messages go to an open connection");
+			if (action->msg.action == TSP_ACTION_CREATE)
+				require(node->owed++ == 0, "what is asked gets its own answer");
+			else if (action->msg.action == TSP_ACTION_DELETE)
+				node->owed++;
 			break;
 		case CL_ACTION_ARM:
 			require(node->host != HOST_CONFIGURED, "armed without a lease");
@@ -299,6 +305,11 @@ static void check_state(const struct node *node)
 	if (engine->state == CL_STATE_RELEASING && node->is_open)
 		require(same_target(&node->target, &engine->lease_target),
 			"who gave a lease gets it back");
+	require(!engine->is_pushed || engine->state == CL_STATE_CONFIGURING,
+		"a pushed lease is soon answered");
+	require(!engine->asks_more || engine->state == CL_STATE_RENEWING ||
+			engine->state == CL_STATE_CONFIGURING,
+		"more is asked for once");
 	if (engine->state == CL_STATE_STOPPED)
 		require(engine->conn == CL_CONN_NONE, "stopped is stopped");
 	if (engine->state == CL_STATE_CONNECTING)
@@ -402,6 +413,9 @@ static void take(struct node *node, const struct move *move)
 	node->engine.random = 42;
 	if (event.type == CL_EVENT_CLOSED)
 		node->is_open = false;
+	if (event.type == CL_EVENT_MESSAGE && event.msg->status != TSP_STATUS_NONE &&
+		node->owed > 0)
+		node->owed--;
 	if (event.type == CL_EVENT_FAILED && node->engine.state == CL_STATE_CONFIGURING)
 		node->host = HOST_BARE;
 	cl_engine_step(&node->engine, &event, node->now_ms, &actions);
@@ -497,7 +511,7 @@ struct key {
 	uint8_t state, conn, generation, lease_generation, host;
 	uint8_t has_lease, n_ranges, other_v4, here;
 	uint8_t is_offer, is_pushed, is_stopping, is_wanted, asks_more;
-	uint8_t age, has_deadline, is_used, more, suspect;
+	uint8_t owed, age, has_deadline, is_used, more, suspect;
 };
 
 static uint8_t age_class(const struct node *node)
@@ -545,6 +559,7 @@ static void make_key(const struct node *node, struct key *key)
 		key->is_redirected = engine->target.is_redirected;
 		key->target_v6 = engine->target.v6;
 		key->generation = engine->generation;
+		key->owed = node->owed;
 		key->here = engine->v6.s6_addr[5] == 1;
 	}
 	if (engine->state == CL_STATE_RELEASING) {

@@ -213,6 +213,23 @@ def test_names_are_looked_up_anew_and_all_addresses_tried(bench, names, server, 
     assert server.actions()[-1] == "delete"
 
 
+def test_several_servers_behind_one_name(names, server, other, make_client):
+    """R29: who refuses makes room for the next address; the lease is renewed where it came from."""
+    names.answers["pool.example.net"] = [SERVER_V6, OTHER_SERVER_V6]
+    server.refuse = "530 Too busy"
+    other.lifetime_s = 2
+    client = make_client(server="pool.example.net")
+    client.wait_bound()
+    assert other.actions()[0] == "create"
+    asked = server.actions()
+    assert asked == ["create"]
+    server.refuse = None
+    wait_for(lambda: other.actions().count("create") == 3, "two renewals")
+    assert leave(client) == 0
+    assert other.actions()[-1] == "delete"
+    assert server.actions() == asked
+
+
 def test_name_of_the_hosts_file_needs_no_name_server(names, server, make_client):
     names.write_hosts(f"{SERVER_V6} broker\n")
     client = make_client(server="broker:3653")
