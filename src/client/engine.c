@@ -344,8 +344,8 @@ static void on_timer(struct cl_engine *engine)
 		break;
 	case CL_STATE_RELEASING:
 		cl_engine_report(engine, "server: no answer to the release in time");
-		cl_engine_disconnect(
-			engine); /* what it answers later is not an answer to a create */
+		/* What it answers later is no answer to a create. */
+		cl_engine_disconnect(engine);
 		cl_engine_released(engine);
 		break;
 	}
