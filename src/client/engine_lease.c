@@ -2,7 +2,7 @@
 /*
  * A lease from its grant to its end.
  *
- * It is renewed at half of its life, at the server that gave it; from seven eighths on any server
+ * It is renewed at half of its life or a little before, at the server that gave it; from seven eighths on any server
  * will do; between two attempts passes half of what is left to the next of these times.
  */
 #include "client/engine_impl.h"
@@ -54,6 +54,14 @@ void cl_engine_lose(struct cl_engine *engine)
 	engine->is_pushed = false;
 }
 
+/* Leases that began in one moment, for a TEP that died, say, do not stay in step. */
+static int64_t until_renewal(struct cl_engine *engine)
+{
+	int64_t half_ms = (engine->lease.end_ms - engine->now_ms) / 2;
+
+	return half_ms - cl_engine_jitter(engine, half_ms / 16 + 1);
+}
+
 void cl_engine_bound(struct cl_engine *engine)
 {
 	engine->failures = 0;
@@ -71,7 +79,7 @@ void cl_engine_bound(struct cl_engine *engine)
 	engine->idle_ms = CL_NEVER;
 	if (engine->params.on_demand && engine->params.idle_s > 0)
 		engine->idle_ms = engine->used_ms + (int64_t)engine->params.idle_s * 1000;
-	cl_engine_enter(engine, CL_STATE_BOUND, (engine->lease.end_ms - engine->now_ms) / 2);
+	cl_engine_enter(engine, CL_STATE_BOUND, until_renewal(engine));
 }
 
 void cl_engine_renew(struct cl_engine *engine)
