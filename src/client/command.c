@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/command.h"
 
+#include "client/run.h"
 #include "client/status.h"
 #include "common/daemon.h"
 
@@ -15,6 +16,13 @@ const struct cl_command cl_commands[] = {
 		"  -s SOCKET      the daemon's; default: " CL_STATUS_SOCKET "\n"
 		"  -h, --help     print this and exit\n",
 		cl_status_run},
+	{"run", "[-c FILE] [--resolv-conf FILE] [-v] -- COMMAND ...",
+		"a command with a lease of its own, in a network namespace of its own",
+		"  -c FILE             configuration; default: " CL_CONFIG_PATH "\n"
+		"  --resolv-conf FILE  the command's /etc/resolv.conf\n"
+		"  -v                  say what happens, not only what goes wrong\n"
+		"  -h, --help          print this and exit\n",
+		cl_run_run},
 	{0},
 };
 

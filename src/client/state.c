@@ -131,6 +131,10 @@ struct cl_state_file *cl_state_open(const char *path, struct cl_leftover *leftov
 
 	if (file == NULL)
 		return NULL;
+	*leftover = (struct cl_leftover){0};
+	file->lock_fd = -1;
+	if (path == NULL)
+		return file;
 	file->path = strdup(path);
 	if (asprintf(&file->temp_path, "%s.new", path) < 0)
 		file->temp_path = NULL;
@@ -176,6 +180,8 @@ int cl_state_save(struct cl_state_file *file, const struct cl_leftover *leftover
 	json_t *root;
 	int ret;
 
+	if (file->path == NULL)
+		return 0;
 	if (leftover->device[0] == '\0')
 		return unlink(file->path) == 0 || errno == ENOENT ? 0 : -errno;
 	root = json_pack("{s:s, s:s, s:s, s:s, s:s}", "device", leftover->device, "netns",
@@ -196,7 +202,9 @@ void cl_state_close(struct cl_state_file *file)
 {
 	if (file == NULL)
 		return;
-	unlink(file->lock_path);
-	close(file->lock_fd);
+	if (file->lock_path != NULL)
+		unlink(file->lock_path);
+	if (file->lock_fd >= 0)
+		close(file->lock_fd);
 	free_file(file);
 }

@@ -34,7 +34,7 @@ struct cl_state_file;
 /*
  * Opens and locks; reads what a crashed client left into *leftover (all zero if nothing). A file
  * that does not parse is as good as none and is reported. NULL + errno: EBUSY when another client
- * runs.
+ * runs. A path of NULL: nothing is kept, because nothing outlives the process.
  */
 struct cl_state_file *cl_state_open(const char *path, struct cl_leftover *leftover);
 

@@ -55,7 +55,7 @@ static void a_lease_is_a_screen(void **state)
 		"  mode        napt on dstm0\n"
 		"  tunnel      2001:db8:1::17 to 2001:db8:fe::1\n"
 		"  server      [2001:db8::53]:3653\n"
-		"  held        0 packets wait for a lease\n"
+		"  held        0 packets waited for a lease\n"
 		"  sent        1,234 packets, 56,789 octets\n"
 		"  received    0 packets, 0 octets\n"
 		"  forward     tcp 198.51.100.7:1024 to 22\n"
