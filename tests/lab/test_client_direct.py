@@ -255,3 +255,19 @@ def test_who_has_nothing_to_ask_has_no_connection(lab):
     """Neither for questions nor for the lease, which generation 2 closes at once."""
     for name in CLIENTS:
         wait_until(lambda name=name: not lab.nodes[name].run(["ss", "-Htn", "dport", "=", ":3653"]), 8, name)
+
+
+def test_a_client_that_dies_is_left_at_once(lab):
+    """Its host says in ICMPv6 that nobody takes IPv4 in IPv6 there; when a client does again, it is found
+    through the TEP."""
+    with talk_to(lab, "napt2", "host1", 6) as talk:
+        wait_until(lambda: is_direct(lab, "napt2", "host1"), 15, "the direct way")
+        lab.programs["host1"].kill()
+        sent = talk.sent
+        wait_until(lambda: talk.sent > sent + 20, 5, "some more to be sent")
+        left = direct(lab, "napt2")[0]
+        wait_until(lambda: talk.sent > sent + 80, 5, "some more to be sent")
+        assert direct(lab, "napt2")[0] == left
+        lab.start("host1")
+        number = talk.sent
+        wait_until(lambda: any(heard > number for heard in list(talk.heard)), 15, "an answer")
