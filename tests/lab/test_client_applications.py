@@ -132,22 +132,25 @@ def test_udp_echo(lab):
                                 for name, said in answers.items()})
 
 
+def iperf3(lab, name: str, arguments: list[str]) -> dict:
+    """One second to a server of its own; what iperf3 says."""
+    port = 5210 + CLIENTS.index(name)
+    with subprocess.Popen(lab.nodes["web"].command(["iperf3", "-s", "-1", "-p", str(port)]),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as server:
+        wait_until(lambda: f":{port} " in lab.nodes["web"].run(["ss", "-Hlnt"]), 10, "iperf3")
+        said = lab.nodes[name].run(
+            ["iperf3", "-J", "-c", WEB, "-p", str(port), "-t", "1", *arguments], 60, check=False)
+        server.terminate()
+    return json.loads(said)
+
+
 @pytest.mark.parametrize("arguments", [
     [], ["-R"], ["-u", "-b", "10M", "-l", "1200"], ["-u", "-b", "10M", "-l", "1200", "-R"]],
     ids=["tcp up", "tcp down", "udp up", "udp down"])
 def test_iperf3(lab, arguments):
     """R19, R20: both protocols, both directions; the four share the way, and all arrive somewhere."""
-    def transfer(name):
-        port = 5210 + CLIENTS.index(name)
-        with subprocess.Popen(lab.nodes["web"].command(["iperf3", "-s", "-1", "-p", str(port)]),
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
-            wait_until(lambda: f":{port} " in lab.nodes["web"].run(["ss", "-Hlnt"]), 10, "iperf3")
-            said = lab.nodes[name].run(
-                ["iperf3", "-J", "-c", WEB, "-p", str(port), "-t", "1", *arguments], 60, check=False)
-            server.terminate()
-        return json.loads(said)
-
-    for name, said in on_all(transfer).items():
+    for name, said in on_all(lambda name: iperf3(lab, name, arguments)).items():
         assert "error" not in said, (name, said["error"])
         if "-u" in arguments:
             total = said["end"]["sum"]
@@ -156,6 +159,68 @@ def test_iperf3(lab, arguments):
             total = said["end"]["sum_received"]
             assert total["bytes"] > 0, (name, total)
         print(f"{name}: iperf3 {' '.join(arguments)} {total['bits_per_second'] / 1e6:.0f} Mb/s")
+
+
+NARROW = 1380
+
+
+@pytest.fixture
+def narrow_path(lab):
+    """A link in the middle that carries less than both ends can see; routers say so, at first."""
+    core = lab.nodes["core"]
+    for to, interface in (("2001:db8:1::/64", "clients"), ("2001:db8:fe::/64", "border")):
+        core.ip("route", "replace", to, "dev", interface, "proto", "kernel", "metric", "256",
+                "mtu", "lock", str(NARROW))
+    yield lab
+    for to, interface in (("2001:db8:1::/64", "clients"), ("2001:db8:fe::/64", "border")):
+        core.ip("route", "replace", to, "dev", interface, "proto", "kernel", "metric", "256")
+    for name in CLIENTS:
+        lab.nodes[name].run(["ip", "-6", "route", "flush", "cache"])
+
+
+def assert_bulk_passes(lab):
+    """TCP in both directions."""
+    for name, said in on_all(lambda name: lab.nodes[name].run(
+            ["curl", "-sS", "-m", "30", *[PAGE] * 20], 60)).items():
+        assert said.count("You are ") == 20, name
+    for name, said in on_all(lambda name: iperf3(lab, name, [])).items():
+        assert "error" not in said and said["end"]["sum_received"]["bytes"] > 1_000_000, (name, said)
+
+
+def test_a_narrower_path_is_found(narrow_path):
+    """R63, S10: ICMPv6 says what the path carries, and larger datagrams than that arrive as well."""
+    lab = narrow_path
+    assert_bulk_passes(lab)
+    with UdpEcho(lab.nodes["web"]):
+        def talk(name):  # the first ones are what finds out
+            return any(say(lab.nodes[name], (WEB, ECHO_PORT), bytes(1430), 1) for _ in range(4))
+
+        assert all(on_all(talk).values())
+    assert {lab.programs[name].ctl("show")["path_mtu"] for name in CLIENTS} == {NARROW}
+
+
+def test_a_narrower_path_that_is_silent_can_be_configured(narrow_path):
+    """R63: where ICMPv6 is filtered, `mtu` says it."""
+    lab = narrow_path
+    lab.nodes["core"].run(["nft", "add table inet lab; add chain inet lab out "
+                           "{ type filter hook output priority 0; }; "
+                           "add rule inet lab out icmpv6 type packet-too-big drop"])
+    configure_all(lab, lambda config: config.update(mtu=NARROW - 40))
+    try:
+        assert_bulk_passes(lab)
+    finally:
+        lab.nodes["core"].run(["nft", "delete table inet lab"])
+        configure_all(lab, lambda config: config.pop("mtu"))
+
+
+def configure_all(lab, change):
+    """Every client with another configuration, by SIGHUP, and with the lease that it then gets."""
+    for name in CLIENTS:
+        log = lab.programs[name].log
+        leases = log.read_text().count("lease: ")
+        lab.programs[name].reload(change)
+        wait_until(lambda: log.read_text().count("lease: ") > leases, 20, f"{name} to have a lease anew")
+        steps.wait_for_lease(lab, name)
 
 
 def test_nothing_was_dropped_by_the_holder_checks(lab):

@@ -103,18 +103,36 @@ def test_server_gone_for_good(clients):
     steps.wait_for_teps(lab.programs["server"])
 
 
+def kill_tep_of(lab, name: str) -> str:
+    """Which program that was."""
+    program = {"2001:db8:fe::1": "tep", "2001:db8:fe::3": "tep2"}[show(lab, name)["tep"]]
+    lab.programs[program].kill()
+    return program
+
+
 def test_tep_gone(clients):
-    """The lease moves to another TEP of the pool."""
+    """The lease moves to another TEP of the pool, at the latest with its renewal."""
     lab = clients
     before = {name: show(lab, name) for name in BOTH}
-    old = before["napt1"]["tep"]
-    tep = {"2001:db8:fe::1": "tep", "2001:db8:fe::3": "tep2"}[old]
+    assert before["napt1"]["tep"] == before["host1"]["tep"]
     since = time.monotonic()
-    lab.programs[tep].kill()
+    tep = kill_tep_of(lab, "napt1")
     for name in BOTH:
-        if before[name]["tep"] == old:
-            assert_recovery(lab, name, "TEP gone, another one serves", since)
-            assert show(lab, name)["tep"] != old
+        assert_recovery(lab, name, "TEP gone, short lease", since)
+        assert show(lab, name)["tep"] != before[name]["tep"]
+    lab.start(tep)
+    steps.wait_for_teps(lab.programs["server"])
+
+
+def test_tep_gone_long_before_the_renewal(lab):
+    """Silence is suspicious: with a lease of an hour the server is asked as soon as nothing comes back."""
+    lab.start(SMALL)
+    assert steps.wait_for_lease(lab, SMALL)["lifetime_s"] == 3600
+    assert_works(lab, SMALL)
+    since = time.monotonic()
+    tep = kill_tep_of(lab, SMALL)
+    assert_recovery(lab, SMALL, "TEP gone, lease of an hour", since)
+    assert lab.programs[SMALL].stop() == 0
     lab.start(tep)
     steps.wait_for_teps(lab.programs["server"])
 
@@ -209,6 +227,25 @@ def test_ports_exhausted(lab):
         assert len(seen) > SMALL_BLOCK + 8
         assert len(set(seen)) == len(seen)
     assert lab.programs[SMALL].stop() == 0
+
+
+def is_bound(lab, v4: str) -> bool:
+    """Some TEP has a binding of this address."""
+    return any(binding["v4"] == v4 for tep in ("tep", "tep2")
+               for binding in lab.programs[tep].ctl("bindings"))
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_lease_stolen(lab, name):
+    """S21: a lease of an hour is gone after a moment. Nobody tells, but the TEP answers a packet with ICMPv6 1/5."""
+    client = lab.programs[name]
+    lab.start(name)
+    assert steps.wait_for_lease(lab, name)["lifetime_s"] == 3600
+    assert_works(lab, name)
+    assert lab.programs["server"].ctl("push-delete", show(lab, name)["v6"])["ended"] == 1
+    wait_until(lambda: not is_bound(lab, show(lab, name)["v4"]), 10, "the TEP to forget the binding")
+    assert_recovery(lab, name, "lease stolen", time.monotonic())
+    assert client.stop() == 0
 
 
 def test_sleep_and_resume(clients):

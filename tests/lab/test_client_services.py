@@ -2,8 +2,10 @@
 """What reaches a client from outside: its forwards, its own listeners in mode host, and nothing else.
 And what a lease is given to: a namespace instead of the host."""
 
+import errno
 import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -97,6 +99,23 @@ def test_a_listener_in_mode_host_is_reached_and_a_closed_port_refuses(lab):
         assert fetch(lab.nodes["web"], lease["v4"], port).startswith(f"You are {WEB} port ")
     said = lab.nodes["web"].run(["sh", "-c", f"curl -m 5 http://{lease['v4']}:{port}/ 2>&1"], check=False)
     assert "refused" in said.lower() or "Couldn't connect" in said
+
+
+def test_a_port_of_somebody_else_is_refused_at_once(lab):
+    """S18: who binds a port outside of the lease hears it from the kernel, and nobody else hears anything."""
+    lease = lab.leases["host1"]
+    port = 1 + max(last for _, last in lease["ports"])
+    with lab.nodes["host1"].inside():
+        talker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with talker, UdpEcho(lab.nodes["web"]):
+        talker.settimeout(5)
+        talker.bind((lease["v4"], port))
+        talker.connect((WEB, ECHO_PORT))
+        talker.send(b"spoofed")
+        with pytest.raises(OSError) as caught:
+            talker.recv(100)
+    assert caught.value.errno == errno.EHOSTUNREACH
+    assert show(lab, "host1")["drops"]["tx_port"] == 1
 
 
 def test_a_namespace_has_the_lease(lab):
