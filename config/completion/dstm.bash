@@ -24,10 +24,17 @@ _dstm_reply() {
 	esac
 }
 
-# "dstm-client COMMAND: help", then the command's options.
+# "dstm-client COMMAND: help", then the command's options. Behind "--" stands a program and what it takes.
 _dstm_client() {
-	local usage commands command=
+	local usage commands command= i
 
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		if [[ ${COMP_WORDS[i]} == -- ]]; then
+			((i == COMP_CWORD - 1)) && i=-c || i=-f
+			mapfile -t COMPREPLY < <(compgen "$i" -- "${COMP_WORDS[COMP_CWORD]}")
+			return
+		fi
+	done
 	usage=$("$1" --help 2>/dev/null)
 	commands=$(sed -nE 's/^dstm-client ([a-z]+):.*/\1/p' <<<"$usage")
 	if ((COMP_CWORD > 1)) && grep -qxF -e "${COMP_WORDS[1]}" <<<"$commands"; then

@@ -118,6 +118,14 @@ def test_the_client_is_completed():
     assert complete(CLIENT, "status", "-s", str(COMPLETION)[:-3]) == [str(COMPLETION)]
 
 
+def test_a_program_to_run_is_completed():
+    assert "--" not in complete(CLIENT, "run", "")
+    assert "mkdir" in complete(CLIENT, "run", "--", "mkd")
+    assert "mkdir" in complete(CLIENT, "run", "-v", "--", "mkd")
+    assert complete(CLIENT, "run", "--", "cat", str(COMPLETION)[:-3]) == [str(COMPLETION)]
+    assert set(complete(CLIENT, "run", "-")) >= {"--resolv-conf", "-c"}
+
+
 def test_dstmctl_is_completed():
     usage = run(DSTMCTL, "--help").stdout
     assert complete(DSTMCTL, "") == ["client", "server", "tep"]

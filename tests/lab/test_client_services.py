@@ -15,6 +15,7 @@ from applications import ECHO_PORT, UdpEcho, say
 from client_lab import is_leased, show, with_clients
 from conftest import ROOT, SHARED_ADDRESS, derived, run_steps, wait_until
 from lab import netns, steps
+from lab.program import build_folder
 from lab.run import Lab
 from packets import WEB
 
@@ -129,3 +130,20 @@ def test_a_namespace_has_the_lease(lab):
     assert "dstm0" not in room.ip("link", "show")
     assert room.run(["nft", "list", "ruleset"]).strip() == ""
     assert room.ip("route", "show").strip() == ""
+
+
+def test_one_program_has_the_lease(lab):
+    """`dstm-client run`: a browser's page for one program, while the host has no IPv4; nothing is left behind."""
+    node, client = lab.nodes[OWNER], lab.programs[OWNER]
+    assert not client.running
+    before = node.ip("address", "show") + node.ip("route", "show") + node.run(["nft", "list", "ruleset"])
+    config = lab.folder / "run.yaml"
+    config.write_text(f"server: '{client.spec.config['server']}'\n"
+                      f"socket: {client.socket}\nstate: {lab.folder}/run.state\n")
+    page = node.run([str(build_folder() / "src/client/dstm-client"), "run", "-c", str(config), "--",
+                     "curl", "-sS", "-m", "10", f"http://{WEB}/"], 30)
+    assert page.startswith("You are 198.51.100.7 port ")
+    after = node.ip("address", "show") + node.ip("route", "show") + node.run(["nft", "list", "ruleset"])
+    assert after == before
+    active = [lease for lease in lab.programs["server"].ctl("leases") if lease["state"] == "active"]
+    assert len(active) == len(BOTH)
