@@ -47,15 +47,12 @@ class Program:
         self.folder = folder
         self.log = folder / f"{name}.log"
         self.socket = socket_folder(os.getpid()) / f"{name}.sock"
+        self.environment: dict[str, str] = {}  # beside this process's own
         self._process = None
 
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def start(self) -> float:
         """Starts it and waits until it answers; returns the seconds that took."""
@@ -63,7 +60,7 @@ class Program:
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 self.namespace.command(self._command()), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, cwd=self.folder)
+                stderr=log, cwd=self.folder, env=os.environ | self.environment)
         self.wait_for(self._answers, READY_TIMEOUT_S, "to answer")
         return time.monotonic() - began
 

@@ -8,7 +8,9 @@ recovery; build/bench/recovery.json collects them.
 import contextlib
 import signal
 import socket
+import struct
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from client_lab import (LIFETIME_S, SMALL, SMALL_BLOCK, TINY, assert_recovery, f
                         has_ipv4, note_recovery, show, with_spares)
 from conftest import SHARED_ADDRESS, derived, run_steps, wait_until
 from lab import steps
+from lab.program import build_folder
 from lab.run import Lab
 from packets import WEB
 
@@ -246,6 +249,32 @@ def test_lease_stolen(lab, name):
     wait_until(lambda: not is_bound(lab, show(lab, name)["v4"]), 10, "the TEP to forget the binding")
     assert_recovery(lab, name, "lease stolen", time.monotonic())
     assert client.stop() == 0
+
+
+def test_time_of_day_jumps(clients, tmp_path):
+    """Set ten years ahead, and back: no lease ends or lasts longer for it, and renewals go on."""
+    lab, jump = clients, tmp_path / "jump"
+    library = build_folder() / "tests/client/libclock_jump.so"
+    jump.write_bytes(struct.pack("=q", 0))
+    for name in BOTH:
+        lab.programs[name].stop()
+        lab.programs[name].environment = {"LD_PRELOAD": str(library), "CLOCK_JUMP": str(jump)}
+        lab.start(name)
+        steps.wait_for_lease(lab, name)
+        lab.programs[name].environment = {}
+        assert str(library) in Path(f"/proc/{lab.programs[name].pid}/maps").read_text()
+        assert_works(lab, name)
+    before = {name: show(lab, name)["v4"] for name in BOTH}
+    for years in (10, -10):
+        with open(jump, "r+b") as file:
+            file.write(struct.pack("=q", years * 365 * 86400))
+        until = time.monotonic() + LIFETIME_S / 2 + 1
+        while time.monotonic() < until:  # a renewal is among it
+            for name in BOTH:
+                assert has_ipv4(lab, name), (name, years)
+                assert show(lab, name)["v4"] == before[name]
+                assert show(lab, name)["seconds_left"] <= LIFETIME_S
+            time.sleep(0.1)
 
 
 def test_sleep_and_resume(clients):
