@@ -65,25 +65,18 @@ static int enter(void *arg)
 	return setns(*fd, CLONE_NEWNET) < 0 ? -errno : 0;
 }
 
-static int open_path(const char *name)
-{
-	char path[256];
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s%s", strchr(name, '/') == NULL ? "/run/netns/" : "",
-		    name) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 /* Starts the thread and leads it into the namespace. Returns 0 or -errno. */
 static int start(struct cl_netns *netns, const char *name)
 {
-	int fd = open_path(name), ret;
+	const char *folder = strchr(name, '/') == NULL ? "/run/netns/" : "";
+	char path[256];
+	int fd, ret;
 
+	if (snprintf(path, sizeof(path), "%s%s", folder, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fd;
+		return -errno;
 	ret = thread_start(&netns->thread, run, netns);
 	if (ret == 0) {
 		netns->is_other = true;

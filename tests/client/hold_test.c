@@ -139,7 +139,7 @@ static void packets_go_in_the_order_they_came(void **state)
 	cl_hold_stop(rig.hold, LEASE);
 	cl_hold_release(rig.hold);
 	assert_int_equal(n_sent, 11);
-	for (uint8_t i = 0; i < n_sent; i++)
+	for (unsigned int i = 0; i < n_sent; i++)
 		assert_int_equal(sent[i], i);
 	assert_int_equal(rig.counters.value[CL_HELD_PACKETS], 11);
 	cl_hold_release(rig.hold);

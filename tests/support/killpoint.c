@@ -42,7 +42,7 @@ static void pass(void)
 		kill(self, SIGKILL);
 }
 
-#define NEXT(name) __typeof__(&name) next = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+#define NEXT(name) __typeof__(&(name)) next = (__typeof__(&(name)))dlsym(RTLD_NEXT, #name)
 
 int rename(const char *from, const char *to)
 {
