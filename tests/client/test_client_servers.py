@@ -5,6 +5,7 @@ Which server the client asks, when, and from where: lists, names, redirection, o
 DSTM_BUILD names the build directory whose dstm-client is tested.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -137,6 +138,8 @@ class Names:
         for sock in self.sockets:
             sock.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.parent.rmdir()  # if nobody else has something there
 
 
 @pytest.fixture(name="names")
