@@ -2,8 +2,9 @@
 /*
  * A lease from its grant to its end.
  *
- * It is renewed at half of its life or a little before, at the server that gave it; from seven eighths on any server
- * will do; between two attempts passes half of what is left to the next of these times.
+ * It is renewed at half of its life or a little before, at the server that gave it; from seven
+ * eighths on any server will do; between two attempts passes half of what is left to the next of
+ * these times.
  */
 #include "client/engine_impl.h"
 
@@ -102,8 +103,8 @@ void cl_engine_renew_later(struct cl_engine *engine, bool longest)
 		wait_ms = backoff_ms;
 	if (!is_rebinding && wait_ms > next_ms - engine->now_ms)
 		wait_ms = next_ms - engine->now_ms;
-	/* Who only asked for more is not in need yet. */
-	if (engine->asks_more && engine->now_ms < renew_ms(engine)) {
+	/* Who asked for more, or for a silent tunnel, is not in need of a renewal yet. */
+	if (engine->now_ms < renew_ms(engine)) {
 		wait_ms = renew_ms(engine) - engine->now_ms;
 		engine->failures = 0;
 	}

@@ -15,7 +15,7 @@ void cl_engine_connect(struct cl_engine *engine, enum cl_state state)
 	action->target = engine->target;
 	action->generation = engine->generation;
 	action->only_giver = engine->has_lease && cl_engine_at_lease_target(engine) &&
-			     !cl_engine_is_rebinding(engine);
+			     (state == CL_STATE_RELEASING || !cl_engine_is_rebinding(engine));
 	engine->conn = CL_CONN_OPENING;
 	cl_engine_enter(engine, state, CL_CONNECT_TIMEOUT_MS);
 }
