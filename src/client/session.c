@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/session.h"
 
+#include "client/dial.h"
 #include "client/directory.h"
 #include "client/dns_watch.h"
-#include "client/link.h"
 #include "client/netif.h"
 #include "client/v6_addrs.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "tsp/tsp_tls.h"
 
 #include <event2/event.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/random.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -25,28 +22,12 @@
 
 #define DRAIN_MS 500 /* how long the end waits for closed connections to be gone */
 
-/* A link from its opening to its end; the engine hears only of the session's current one. */
-struct attempt {
-	LIST_ENTRY(attempt) entry;
-	struct cl_session *session; /* NULL: nobody listens any more */
-	struct cl_link *link;
-};
-
 struct cl_session {
 	struct event_base *base;
 	const struct cl_config *config;
 	struct cl_dti *dti;
 	struct cl_engine engine;
-	struct tsp_auth auth;
-	struct cl_server asked; /* the last one */
-	bool is_unhelpful; /* server below let us in, and no lease came of it so far */
-	struct in6_addr giver; /* the address of the server that gave the lease */
-	struct ssl_ctx_st *tls; /* NULL: plain TCP */
-	LIST_HEAD(attempts, attempt) attempts;
-	struct attempt *current; /* NULL: none that the engine knows of */
-	struct addr_endpoint server; /* of the connection that was ready last ... */
-	char server_name[CL_SERVER_NAME_MAX + 1];
-	const char *server_tls_name; /* ... and whom its certificate was for; NULL: its address */
+	struct cl_dial *dial;
 	struct cl_directory *directory; /* NULL: other clients are not asked about */
 	struct cl_dns_watch *dns; /* NULL: names are no demand */
 	struct event *timer;
@@ -59,23 +40,7 @@ struct cl_session {
 };
 
 static void feed(struct cl_session *session, const struct cl_event *event);
-static void finish_if_drained(struct cl_session *session);
-
-/* From here on the connection ends by itself, unheard. */
-static void close_current(struct cl_session *session)
-{
-	if (session->current != NULL)
-		cl_link_close(session->current->link);
-	session->current = NULL;
-}
-
-/* The session behind a callback, or NULL if the engine is not to hear of it. */
-static struct cl_session *listener(const struct attempt *attempt)
-{
-	if (attempt->session == NULL || attempt->session->current != attempt)
-		return NULL;
-	return attempt->session;
-}
+static void finish_if_drained(void *arg);
 
 /* Why a new lease is not to be asked for over this connection; NULL: nothing is wrong. */
 static const char *find_fault(const struct cl_session *session, const struct in6_addr *v6)
@@ -85,72 +50,37 @@ static const char *find_fault(const struct cl_session *session, const struct in6
 	return "this host's only IPv6 address towards it is deprecated";
 }
 
-static void note_server(struct cl_session *session, const struct cl_link *link)
+static void on_ready(void *arg, const struct in6_addr *local)
 {
-	const char *name = cl_link_tls_name(link);
+	struct cl_session *session = arg;
+	struct cl_event event = {.type = CL_EVENT_READY, .v6 = *local};
+	const char *fault = find_fault(session, local);
 
-	session->server = *cl_link_peer(link);
-	session->is_unhelpful = true;
-	session->server_tls_name = NULL;
-	if (name == NULL)
-		return;
-	snprintf(session->server_name, sizeof(session->server_name), "%s", name);
-	session->server_tls_name = session->server_name;
-}
-
-static void on_ready(struct cl_link *link, void *arg)
-{
-	struct cl_session *session = listener(arg);
-	struct cl_event event = {.type = CL_EVENT_READY};
-	const char *fault = "the connection has no local address";
-
-	if (session == NULL)
-		return;
-	if (cl_link_local(link, &event.v6) == 0)
-		fault = find_fault(session, &event.v6);
 	if (fault != NULL) {
-		close_current(session);
-		feed(session,
-			&(struct cl_event){
-				.type = CL_EVENT_CLOSED, .reason = TSP_CLOSE_ERROR, .why = fault});
-		return;
+		cl_dial_close(session->dial);
+		event = (struct cl_event){
+			.type = CL_EVENT_CLOSED, .reason = TSP_CLOSE_ERROR, .why = fault};
+	} else {
+		event.has_link_local = cl_netif_link_local(local, &event.link_local) == 0;
 	}
-	note_server(session, link);
-	event.has_link_local = cl_netif_link_local(&event.v6, &event.link_local) == 0;
 	feed(session, &event);
 }
 
-static void on_message(struct cl_link *link, const struct tsp_msg *msg, void *arg)
+static void on_message(void *arg, const struct tsp_msg *msg)
 {
-	struct cl_session *session = listener(arg);
-
-	if (session != NULL)
-		feed(session, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = msg});
+	feed(arg, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = msg});
 }
 
-static void on_closed(
-	struct cl_link *link, enum tsp_close_reason reason, const char *why, void *arg)
+static void on_closed(void *arg, enum tsp_close_reason reason, const char *why)
 {
-	struct attempt *attempt = arg;
-	struct cl_session *session = attempt->session;
-	bool heard = listener(attempt) != NULL;
-
-	if (session != NULL)
-		LIST_REMOVE(attempt, entry);
-	free(attempt);
-	if (heard) {
-		session->current = NULL;
-		feed(session,
-			&(struct cl_event){.type = CL_EVENT_CLOSED, .reason = reason, .why = why});
-	} else if (session != NULL) {
-		finish_if_drained(session);
-	}
+	feed(arg, &(struct cl_event){.type = CL_EVENT_CLOSED, .reason = reason, .why = why});
 }
 
-static const struct cl_link_ops link_ops = {
+static const struct cl_dial_ops dial_ops = {
 	.ready = on_ready,
 	.message = on_message,
 	.closed = on_closed,
+	.drained = finish_if_drained,
 };
 
 /*
@@ -165,57 +95,6 @@ static const struct in6_addr *local_v6(const struct cl_session *session)
 		(engine->has_lease && cl_v6_is_preferred(&engine->lease.client_v6)))
 		return &engine->lease.client_v6;
 	return session->config->has_v6 ? &session->config->v6 : NULL;
-}
-
-static void get_server(
-	const struct cl_session *session, const struct cl_target *target, struct cl_server *server)
-{
-	cl_servers_get(session->config, target->server, server);
-	if (!target->is_redirected)
-		return;
-	server->is_name = false;
-	server->addr.addr = target->v6;
-	server->tls_name = NULL;
-}
-
-/* Returns 0 or -errno. */
-static int open_link(struct cl_session *session, const struct cl_action *action)
-{
-	struct attempt *attempt = calloc(1, sizeof(*attempt));
-	struct cl_server server;
-	struct cl_link_params params = {
-		.base = session->base,
-		.ops = &link_ops,
-		.arg = attempt,
-		.server = &server,
-		.only = action->only_giver ? &session->giver : NULL,
-		.last = session->is_unhelpful ? &session->server.addr : NULL,
-		.auth = &session->auth,
-		.tls = session->tls,
-		.generation = action->generation,
-		.local = local_v6(session),
-	};
-	char text[CL_SERVER_STRLEN];
-	int error;
-
-	if (attempt == NULL)
-		return -ENOMEM;
-	get_server(session, &action->target, &server);
-	if (!addr_v6_equal(&server.addr.addr, &session->asked.addr.addr) ||
-		server.addr.port != session->asked.addr.port ||
-		strcmp(server.name, session->asked.name) != 0)
-		log_info("server: %s is asked", cl_server_format(&server, text));
-	session->asked = server;
-	attempt->session = session;
-	attempt->link = cl_link_open(&params);
-	if (attempt->link == NULL) {
-		error = errno;
-		free(attempt);
-		return -error;
-	}
-	LIST_INSERT_HEAD(&session->attempts, attempt, entry);
-	session->current = attempt;
-	return 0;
 }
 
 /*
@@ -243,15 +122,8 @@ static void log_lease(const struct cl_engine *engine)
 
 static void start_directory(struct cl_session *session)
 {
-	cl_directory_start(session->directory, &session->server, session->server_tls_name,
-		&session->engine.lease);
-}
-
-/* A lease came over the connection that was ready last. */
-static void note_giver(struct cl_session *session)
-{
-	session->giver = session->server.addr;
-	session->is_unhelpful = false;
+	cl_directory_start(session->directory, cl_dial_peer(session->dial),
+		cl_dial_tls_name(session->dial), &session->engine.lease);
 }
 
 static void configure(struct cl_session *session)
@@ -282,7 +154,7 @@ static void arm(struct cl_session *session)
 
 static void connect_server(struct cl_session *session, const struct cl_action *action)
 {
-	int ret = open_link(session, action);
+	int ret = cl_dial_connect(session->dial, action, local_v6(session));
 
 	if (ret < 0)
 		feed(session, &(struct cl_event){.type = CL_EVENT_CLOSED,
@@ -297,9 +169,11 @@ static void finish(struct cl_session *session)
 	session->finished(session->finished_arg);
 }
 
-static void finish_if_drained(struct cl_session *session)
+static void finish_if_drained(void *arg)
 {
-	if (session->is_finished && LIST_EMPTY(&session->attempts))
+	struct cl_session *session = arg;
+
+	if (session->is_finished && cl_dial_is_drained(session->dial))
 		finish(session);
 }
 
@@ -313,11 +187,10 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		connect_server(session, action);
 		break;
 	case CL_ACTION_CLOSE:
-		close_current(session);
+		cl_dial_close(session->dial);
 		break;
 	case CL_ACTION_SEND:
-		ret = session->current != NULL ? cl_link_send(session->current->link, &action->msg)
-					       : -ENOTCONN;
+		ret = cl_dial_send(session->dial, &action->msg);
 		if (ret < 0)
 			log_warn("server: cannot send: %s", strerror(-ret));
 		break;
@@ -325,11 +198,11 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 		arm(session);
 		break;
 	case CL_ACTION_CONFIGURE:
-		note_giver(session);
+		cl_dial_helped(session->dial);
 		configure(session);
 		break;
 	case CL_ACTION_RENEWED:
-		note_giver(session);
+		cl_dial_helped(session->dial);
 		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
 		start_directory(session);
 		break;
@@ -429,27 +302,6 @@ static void init_engine(struct cl_session *session)
 	};
 
 	cl_engine_init(&session->engine, &params);
-	session->auth = (struct tsp_auth){
-		.mechanisms = TSP_MECHANISM_ANONYMOUS | TSP_MECHANISM_EXTERNAL,
-		.user = config->user,
-		.password = config->password,
-	};
-	if (config->user != NULL)
-		session->auth.mechanisms = TSP_MECHANISM_SCRAM_SHA_256 | TSP_MECHANISM_DIGEST_MD5 |
-					   TSP_MECHANISM_PLAIN;
-}
-
-static bool init_tls(struct cl_session *session)
-{
-	const struct tsp_tls_params params = {.files = &session->config->tls};
-	char error[TSP_TLS_ERROR_LEN];
-
-	if (params.files->ca == NULL)
-		return true;
-	session->tls = tsp_tls_create(&params, error);
-	if (session->tls == NULL)
-		log_err("%s", error);
-	return session->tls != NULL;
 }
 
 /* False only when there should be one and is not. */
@@ -458,8 +310,8 @@ static bool init_directory(struct cl_session *session)
 	const struct cl_directory_params params = {
 		.base = session->base,
 		.peers = cl_dti_peers(session->dti),
-		.auth = &session->auth,
-		.tls = session->tls,
+		.auth = cl_dial_auth(session->dial),
+		.tls = cl_dial_tls(session->dial),
 	};
 
 	if (params.peers == NULL)
@@ -511,7 +363,6 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 
 	if (session == NULL)
 		return NULL;
-	LIST_INIT(&session->attempts);
 	session->base = base;
 	session->config = config;
 	session->dti = dti;
@@ -523,7 +374,8 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	session->addresses = cl_v6_fingerprint();
 	session->timer = listen_on(session, session->timer_fd, on_timer);
 	session->watch = listen_on(session, session->watch_fd, on_watch);
-	if (session->timer == NULL || session->watch == NULL || !init_tls(session) ||
+	session->dial = cl_dial_create(base, config, &dial_ops, session);
+	if (session->timer == NULL || session->watch == NULL || session->dial == NULL ||
 		!init_directory(session) || !init_dns(session)) {
 		error = session->timer == NULL || session->watch == NULL ? ENOMEM : EINVAL;
 		cl_session_destroy(session);
@@ -550,13 +402,8 @@ void cl_session_tell(struct cl_session *session, enum cl_event_type type)
 
 void cl_session_destroy(struct cl_session *session)
 {
-	struct attempt *attempt;
-
 	if (session == NULL)
 		return;
-	close_current(session);
-	LIST_FOREACH(attempt, &session->attempts, entry)
-		attempt->session = NULL;
 	if (session->timer != NULL)
 		event_free(session->timer);
 	if (session->watch != NULL)
@@ -567,7 +414,7 @@ void cl_session_destroy(struct cl_session *session)
 		close(session->watch_fd);
 	cl_directory_destroy(session->directory);
 	cl_dns_watch_destroy(session->dns);
-	tsp_tls_destroy(session->tls);
+	cl_dial_destroy(session->dial);
 	free(session);
 }
 
@@ -579,8 +426,7 @@ const struct cl_engine *cl_session_engine(const struct cl_session *session)
 const char *cl_session_server(const struct cl_session *session, char buf[static CL_SERVER_STRLEN])
 {
 	const struct cl_engine *engine = &session->engine;
-	struct cl_server server;
 
-	get_server(session, engine->has_lease ? &engine->lease_target : &engine->target, &server);
-	return cl_server_format(&server, buf);
+	return cl_dial_format(
+		session->dial, engine->has_lease ? &engine->lease_target : &engine->target, buf);
 }
