@@ -86,6 +86,7 @@ struct srv_engine_pool {
 	uint32_t n_teps;
 	bool another_tep; /* when one fails, another is asked; else the client is refused */
 	bool is_direct; /* its clients may ask about each other (R16) */
+	struct addr_v4_prefix prefix; /* what they are told that they may ask about */
 	const struct addr_v6_prefix *clients; /* who may lease from it */
 	uint32_t n_clients;
 };

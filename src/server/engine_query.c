@@ -5,6 +5,8 @@
  * whose own would not be told to it. So both leases are of pools with that policy, and both clients have asked
  * something since they got them; who never asks is never told of. All that a client may not know looks alike.
  *
+ * A client that names no address asks which it may ask about: the prefixes of those pools.
+ *
  * A client is not told the end of the lease but how long it may rely on the answer: no longer than a range rests
  * before somebody else can get it (S24), so that what it sends to the holder never reaches a former one.
  */
@@ -102,6 +104,19 @@ static uint32_t reliable_s(const struct srv_engine *engine, const struct srv_ses
 	return left_s / unit_s * unit_s;
 }
 
+/* Whose addresses may be asked about, by any client that may ask at all. */
+static void tell_prefixes(
+	const struct srv_engine *engine, const struct tsp_msg *query, struct tsp_msg *answer)
+{
+	answer->status = TSP_STATUS_OK;
+	answer->action = TSP_ACTION_INFO;
+	answer->client = query->client;
+	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
+		if (engine->params.pools[i].is_direct && answer->n_prefixes < TSP_PREFIXES_MAX)
+			answer->prefixes[answer->n_prefixes++] = engine->params.pools[i].prefix;
+	}
+}
+
 void srv_engine_query_by_client(const struct srv_engine *engine, const struct srv_session *session,
 	const struct tsp_msg *query, int64_t now_ms, struct tsp_msg *answer)
 {
@@ -113,7 +128,11 @@ void srv_engine_query_by_client(const struct srv_engine *engine, const struct sr
 	srv_engine_count(engine, SRV_COUNT_QUERIES);
 	if (srv_request_read(query, &engine->params.policy, &session->peer, &asker) !=
 			TSP_STATUS_NONE ||
-		!let_in(engine, session, &asker.client_v6) || !is_sound(&query->server))
+		!let_in(engine, session, &asker.client_v6))
+		return;
+	if (!query->server.has_v4 && query->server.n_ranges == 0)
+		return tell_prefixes(engine, query, answer);
+	if (!is_sound(&query->server))
 		return;
 	lease = find(engine, &query->server);
 	if (lease == NULL || !is_open(engine, lease) || !lease->is_known)

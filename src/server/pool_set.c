@@ -51,6 +51,7 @@ static int make_one(struct srv_engine_pool *pool, const struct srv_config *confi
 	pool->n_teps = from->teps.n;
 	pool->another_tep = from->tep_failure == SRV_TEP_FAILURE_ANOTHER;
 	pool->is_direct = from->direct;
+	pool->prefix = from->prefix;
 	pool->clients = from->clients.items;
 	pool->n_clients = from->clients.n;
 	return pool->teps != NULL ? 0 : -ENOMEM;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "common/addr.h"
 #include "common/lease.h"
 
 #include <netinet/in.h>
@@ -18,6 +19,7 @@
 #define TSP_SEND_MAX           4096 /* octets that we ever send in one message */
 #define TSP_PARTY_V6_MAX       4
 #define TSP_BROKERS_MAX        8
+#define TSP_PREFIXES_MAX       8
 #define TSP_LIFETIME_MAX_S     INT32_MAX
 #define TSP_LIFETIME_DEFAULT_S 1440 /* where a message names none (R104) */
 
@@ -93,6 +95,8 @@ struct tsp_msg {
 	struct tsp_party server;
 	uint32_t n_brokers;
 	struct tsp_broker brokers[TSP_BROKERS_MAX];
+	uint32_t n_prefixes; /* of an answer: what a client may ask about (R16) */
+	struct addr_v4_prefix prefixes[TSP_PREFIXES_MAX];
 };
 
 /* The number on the wire for a status, by generation (D6). */

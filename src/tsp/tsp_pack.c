@@ -19,7 +19,7 @@ enum {
 };
 
 _Static_assert(TSP_PACK_MAX >= 10 + 2 * (11 + TSP_PARTY_V6_MAX * 16 + LEASE_RANGES_MAX * 4) + 1 +
-				       TSP_BROKERS_MAX * 17,
+				       TSP_BROKERS_MAX * 17 + 1 + TSP_PREFIXES_MAX * 5,
 	"a whole message fits");
 
 /* --- packing ------------------------------------------------------------------------------------- */
@@ -77,6 +77,11 @@ size_t tsp_msg_pack(const struct tsp_msg *msg, uint8_t buf[static TSP_PACK_MAX])
 	put_octet(&at, msg->n_brokers);
 	for (uint32_t i = 0; i < msg->n_brokers; i++)
 		put_broker(&at, &msg->brokers[i]);
+	put_octet(&at, msg->n_prefixes);
+	for (uint32_t i = 0; i < msg->n_prefixes; i++) {
+		put(&at, &msg->prefixes[i].addr, sizeof(msg->prefixes[i].addr));
+		put_octet(&at, msg->prefixes[i].len);
+	}
 	return at - buf;
 }
 
@@ -160,6 +165,13 @@ static void take_broker(struct reader *reader, struct tsp_broker *broker)
 		broker->v6 = addr;
 }
 
+static void take_prefix(struct reader *reader, struct addr_v4_prefix *prefix)
+{
+	take(reader, &prefix->addr, sizeof(prefix->addr));
+	prefix->len = take_octet(reader, 32);
+	check(reader, prefix->len == 32 || (prefix->addr & UINT32_MAX >> prefix->len) == 0);
+}
+
 /* What the parts of a message say about each other. */
 static void check_whole(struct reader *reader, const struct tsp_msg *msg)
 {
@@ -193,6 +205,9 @@ int tsp_msg_unpack(const uint8_t *buf, size_t len, struct tsp_msg *msg)
 	msg->n_brokers = take_octet(&reader, TSP_BROKERS_MAX);
 	for (uint32_t i = 0; i < msg->n_brokers; i++)
 		take_broker(&reader, &msg->brokers[i]);
+	msg->n_prefixes = take_octet(&reader, TSP_PREFIXES_MAX);
+	for (uint32_t i = 0; i < msg->n_prefixes; i++)
+		take_prefix(&reader, &msg->prefixes[i]);
 	check_whole(&reader, msg);
 	if (!reader.bad)
 		return 0;

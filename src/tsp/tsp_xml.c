@@ -132,6 +132,33 @@ static enum tsp_status read_brokers(
 	return TSP_STATUS_OK;
 }
 
+/* The first TSP_PREFIXES_MAX prefixes that may be asked about. */
+static enum tsp_status read_prefixes(
+	const struct tsp_xml_node *node, struct tsp_msg *msg, const char **why)
+{
+	for (const struct tsp_xml_node *child = node->children; child != NULL;
+		child = child->next) {
+		struct tsp_xml_address address;
+		enum tsp_status status;
+		uint32_t hosts;
+
+		if (!tsp_xml_is_named(child, "address"))
+			continue;
+		status = tsp_xml_address(child, &address, why);
+		if (status != TSP_STATUS_OK)
+			return status;
+		hosts = address.length < 32 ? UINT32_MAX >> address.length : 0;
+		*why = "prefix with host bits";
+		if (address.is_v4 && (address.v4 & hosts) != 0)
+			return TSP_STATUS_BAD_V4;
+		if (!address.is_v4 || msg->n_prefixes == TSP_PREFIXES_MAX)
+			continue;
+		msg->prefixes[msg->n_prefixes].addr = address.v4;
+		msg->prefixes[msg->n_prefixes++].len = address.length;
+	}
+	return TSP_STATUS_OK;
+}
+
 static enum tsp_status read_action(
 	const struct tsp_xml_node *tunnel, struct tsp_msg *msg, const char **why)
 {
@@ -218,6 +245,8 @@ static enum tsp_status read_tunnel(
 			status = read_party(child, &msg->server, msg, why);
 		else if (tsp_xml_is_named(child, "broker"))
 			status = read_brokers(child, msg, why);
+		else if (tsp_xml_is_named(child, "direct"))
+			status = read_prefixes(child, msg, why);
 		else if (tsp_xml_is_named(child, "keepalive"))
 			msg->wants_keepalive = true;
 	}

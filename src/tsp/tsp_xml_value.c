@@ -74,15 +74,15 @@ static bool read_v6(const char *text, struct in6_addr *addr, bool *loose)
 	return true;
 }
 
-/* "length" says nothing that we use, but it must make sense. */
-static bool length_is_sane(const struct tsp_xml_node *node, uint32_t max)
+/* Of an address it says nothing that we use, but it must make sense. */
+static bool read_length(const struct tsp_xml_node *node, uint32_t max, uint32_t *length)
 {
-	struct tsp_xml_value length;
-	uint32_t number;
+	struct tsp_xml_value text;
 
-	if (!tsp_xml_attribute(node, "length", &length) || length.text[0] == '\0')
+	*length = max;
+	if (!tsp_xml_attribute(node, "length", &text) || text.text[0] == '\0')
 		return true;
-	return tsp_xml_number(length.text, 0, max, &number);
+	return tsp_xml_number(text.text, 0, max, length);
 }
 
 enum tsp_status tsp_xml_address(
@@ -98,13 +98,14 @@ enum tsp_status tsp_xml_address(
 	if (strcmp(type.text, "ipv4") == 0) {
 		address->is_v4 = true;
 		*why = "not an IPv4 address";
-		if (addr_v4_parse(text.text, &address->v4) < 0 || !length_is_sane(node, 32))
+		if (addr_v4_parse(text.text, &address->v4) < 0 ||
+			!read_length(node, 32, &address->length))
 			return TSP_STATUS_BAD_V4;
 	} else if (strcmp(type.text, "ipv6") == 0) {
 		address->is_v6 = true;
 		*why = "not an IPv6 address";
 		if (!read_v6(text.text, &address->v6, &address->loose) ||
-			!length_is_sane(node, 128))
+			!read_length(node, 128, &address->length))
 			return TSP_STATUS_BAD_V6;
 	}
 	return TSP_STATUS_OK;

@@ -20,6 +20,7 @@ struct tsp_xml_address {
 	bool loose; /* eight groups and "::" (D4) */
 	uint32_t v4;
 	struct in6_addr v6;
+	uint32_t length; /* as it says; without a word all of the address */
 };
 
 bool tsp_xml_is_named(const struct tsp_xml_node *node, const char *name);

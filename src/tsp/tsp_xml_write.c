@@ -46,13 +46,20 @@ static void put_number(struct text *text, uint32_t number)
 	put(text, digits + at);
 }
 
-static void put_v4(struct text *text, uint32_t addr)
+static void put_prefix(struct text *text, const struct addr_v4_prefix *prefix)
 {
 	char buf[ADDR_V4_STRLEN];
 
-	put(text, "<address type=\"ipv4\" length=\"32\">");
-	put(text, addr_v4_format(addr, buf));
+	put(text, "<address type=\"ipv4\" length=\"");
+	put_number(text, prefix->len);
+	put(text, "\">");
+	put(text, addr_v4_format(prefix->addr, buf));
 	put(text, "</address>");
+}
+
+static void put_v4(struct text *text, uint32_t addr)
+{
+	put_prefix(text, &(struct addr_v4_prefix){.addr = addr, .len = 32});
 }
 
 static void put_v6(struct text *text, const struct in6_addr *addr)
@@ -131,6 +138,16 @@ static void put_brokers(struct text *text, const struct tsp_msg *msg)
 	put(text, "</broker>");
 }
 
+static void put_prefixes(struct text *text, const struct tsp_msg *msg)
+{
+	if (msg->n_prefixes == 0)
+		return;
+	put(text, "<direct>");
+	for (uint32_t i = 0; i < msg->n_prefixes; i++)
+		put_prefix(text, &msg->prefixes[i]);
+	put(text, "</direct>");
+}
+
 static void put_tunnel(struct text *text, const struct tsp_msg *msg)
 {
 	static const char *const actions[] = {
@@ -158,6 +175,7 @@ static void put_tunnel(struct text *text, const struct tsp_msg *msg)
 	put_party(text, "server", &msg->server, NULL);
 	put_party(text, "client", &msg->client, msg->wants_keepalive ? msg : NULL);
 	put_brokers(text, msg);
+	put_prefixes(text, msg);
 	put(text, "</tunnel>");
 }
 

@@ -177,6 +177,31 @@ static void a_client_that_begins_anew_is_not_told_of(void **state)
 	expect_unknown(world, &pair.b, &to_a);
 }
 
+static void who_may_ask_is_told_about_what(void **state)
+{
+	struct world *world = *state;
+	struct srv_session stranger;
+	const struct tsp_msg *answer;
+	struct pair pair;
+	struct tsp_msg query = make_request(TSP_ACTION_QUERY, A, false);
+	struct tsp_msg strangers = make_request(TSP_ACTION_QUERY, "2001:db8:1::c", false);
+
+	begin_pair(world, &pair);
+	addr_v4_prefix_parse("198.51.100.0/28", &world->pools[0].prefix);
+	addr_v4_prefix_parse("203.0.113.0/24", &world->pools[1].prefix);
+	ask(world, &pair.a, &query);
+	answer = expect_answer(world, &pair.a, TSP_STATUS_OK);
+	assert_int_equal(answer->action, TSP_ACTION_INFO);
+	assert_int_equal(answer->n_prefixes, 1);
+	assert_int_equal(answer->prefixes[0].addr, 0xc6336400);
+	assert_int_equal(answer->prefixes[0].len, 28);
+	assert_false(answer->server.present);
+	begin_session(&stranger, TSP_GENERATION_2, "");
+	expect_unknown(world, &stranger, &strangers);
+	world->pools[0].is_direct = false;
+	expect_unknown(world, &pair.a, &query);
+}
+
 static void what_is_not_a_question_is_not_answered(void **state)
 {
 	struct world *world = *state;
@@ -190,7 +215,8 @@ static void what_is_not_a_question_is_not_answered(void **state)
 	expect_unknown(world, &pair.a, &query);
 	query.server.n_ranges = 0; /* a shared address without a port */
 	expect_unknown(world, &pair.a, &query);
-	query.server.has_v4 = false;
+	query.server.has_v4 = false; /* a port of nothing */
+	query.server.n_ranges = 1;
 	expect_unknown(world, &pair.a, &query);
 	query = about(A, pair.lease_b.v4 + 1, 2000);
 	expect_unknown(world, &pair.a, &query);
@@ -211,6 +237,7 @@ int main(void)
 		TEST(without_the_policy_nobody_is_told_anything),
 		TEST(who_holds_no_lease_is_told_nothing),
 		TEST(a_client_that_begins_anew_is_not_told_of),
+		TEST(who_may_ask_is_told_about_what),
 		TEST(what_is_not_a_question_is_not_answered),
 	};
 

@@ -80,11 +80,25 @@ def test_all_that_is_not_told_looks_alike(open_server):
         assert is_bare(ask(open_server, asker, *asked)), (asker, asked)
     assert ask(open_server, B, "198.51.100.7", (port, port)).address("server", "ipv6") == A
     client = open_server.anonymous()
-    for inside in ("", "<server/>", "<client/>", f"<client>{address_xml(None, B)}</client>"):
+    for inside in ("", "<server/>", "<client/>", f"<client>{address_xml(None, closed)}</client>"):
         assert is_bare(said_to(client, query(inside))), inside
     for ports in ('<ports start="9"/>', '<ports start="70000" end="70000"/>', '<ports start="9" end="8"/>'):
         inside = f"<server>{address_xml('198.51.100.7')}{ports}</server>"
         assert said_to(client, query(inside)).code == 500, inside
+
+
+def test_who_may_ask_is_told_about_which_addresses(open_server):
+    open_server.config["pools"].append({"name": "open", "prefix": "192.0.2.16/28", "direct": True,
+                                        "tep": open_server.config["teps"][0]["name"]})
+    open_server.start().wait_level()
+    open_server.lease(A)
+    client = open_server.anonymous()
+    for inside in (f"<client>{address_xml(None, A)}</client>",
+                   f"<server></server><client>{address_xml(None, A)}</client>"):
+        answer = said_to(client, query(inside))
+        assert answer.code == 200 and answer.action == "info"
+        assert [(found.text, found.get("length")) for found in answer.tunnel.findall("direct/address")] == [
+            ("198.51.100.7", "32"), ("192.0.2.16", "28")]
 
 
 def test_who_insists_on_its_peers_addresses_believes_no_other(open_server):

@@ -21,6 +21,14 @@
 #define BROKERS8        \
 	V4("192.0.2.1") \
 	V6("::1") V4("192.0.2.2") V4("0.0.0.0") V6("::2") V6("::3") V6("::4") V6("::5")
+#define PREFIX(text, length) "<address type=\"ipv4\" length=\"" length "\">" text "</address>"
+#define PREFIXES8                                                            \
+	PREFIX("0.0.0.0", "0")                                               \
+	PREFIX("198.51.100.0", "28")                                         \
+	PREFIX("203.0.113.9", "32")                                          \
+	PREFIX("10.0.0.0", "8")                                              \
+	PREFIX("0.0.0.0", "0") PREFIX("0.0.0.0", "1") PREFIX("0.0.0.0", "2") \
+		PREFIX("0.0.0.0", "3")
 
 static const char *const bodies[] = {
 	"200 Success",
@@ -41,7 +49,7 @@ static const char *const bodies[] = {
 	"</broker></tunnel>",
 	"200 Success\r\n<tunnel action=\"info\" type=\"v4v6\" lifetime=\"60\"><server>" ADDRESSES4
 		V4("192.0.2.9") RANGES8 "</server><client>" ADDRESSES4 V4("198.51.100.7") RANGES8
-	"</client><broker>" BROKERS8 "</broker></tunnel>",
+	"</client><broker>" BROKERS8 "</broker><direct>" PREFIXES8 "</direct></tunnel>",
 };
 
 static size_t pack(const char *body, struct tsp_msg *msg, uint8_t buf[TSP_PACK_MAX])
@@ -130,6 +138,8 @@ static void what_no_parser_says_is_refused(void **state)
 	REFUSED(bad.client.ranges[0].last = 0);
 	REFUSED(bad.client.ranges[1] = bad.client.ranges[0]);
 	REFUSED(bad.client.ranges[0].last = 4096);
+	REFUSED(bad.prefixes[1].len = 33);
+	REFUSED(bad.prefixes[1].addr++);
 }
 
 int main(void)

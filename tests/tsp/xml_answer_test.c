@@ -76,6 +76,44 @@ static void nine_brokers_are_read_as_eight(void **state)
 	assert_v6(&msg.brokers[7].v6, "2001:db8::8");
 }
 
+/* What a client may ask about (R16): eight prefixes at most, and none that is not one. */
+static void prefixes_that_may_be_asked_about(void **state)
+{
+#define ABOUT(addresses) \
+	"200 Success\r\n<tunnel action='info' type='v4v6'><direct>" addresses "</direct></tunnel>"
+	char body[2048] = "<tunnel action='info' type='v4v6'><direct>";
+	size_t len = strlen(body);
+	struct tsp_msg msg;
+
+	assert_int_equal(parse(ABOUT("<address type='ipv4' length='28'>198.51.100.0</address>"
+				     "<address type='dn'>tsp.example</address>"
+				     "<address type='ipv4'>203.0.113.9</address>"
+				     "<address type='ipv6' length='32'>2001:db8::</address>"),
+				 &msg),
+		TSP_STATUS_OK);
+	assert_int_equal(msg.n_prefixes, 2);
+	assert_int_equal(msg.prefixes[0].addr, 0xc6336400);
+	assert_int_equal(msg.prefixes[0].len, 28);
+	assert_int_equal(msg.prefixes[1].len, 32);
+	assert_int_equal(parse(ABOUT("<address type='ipv4' length='0'>0.0.0.0</address>"), &msg),
+		TSP_STATUS_OK);
+	assert_int_equal(parse(ABOUT("<address type='ipv4' length='0'>0.0.0.1</address>"), &msg),
+		TSP_STATUS_BAD_V4);
+	assert_int_equal(
+		parse(ABOUT("<address type='ipv4' length='28'>198.51.100.8</address>"), &msg),
+		TSP_STATUS_BAD_V4);
+	assert_int_equal(
+		parse(ABOUT("<address type='ipv4' length='33'>198.51.100.0</address>"), &msg),
+		TSP_STATUS_BAD_V4);
+	assert_int_equal(parse(ABOUT(""), &msg), TSP_STATUS_OK);
+	assert_int_equal(msg.n_prefixes, 0);
+	for (unsigned int i = 0; i < 9; i++)
+		len += snprintf(body + len, sizeof(body) - len, V4("192.0.2.%u"), i);
+	snprintf(body + len, sizeof(body) - len, "</direct></tunnel>");
+	assert_int_equal(parse(body, &msg), TSP_STATUS_OK);
+	assert_int_equal(msg.n_prefixes, TSP_PREFIXES_MAX);
+}
+
 /* An error that echoes the request stays an error. */
 static void an_error_with_the_request_behind_it_is_an_error(void **state)
 {
@@ -99,6 +137,7 @@ int main(void)
 		cmocka_unit_test(status_lines_alone_are_answers),
 		cmocka_unit_test(a_redirection_lists_brokers),
 		cmocka_unit_test(nine_brokers_are_read_as_eight),
+		cmocka_unit_test(prefixes_that_may_be_asked_about),
 		cmocka_unit_test(an_error_with_the_request_behind_it_is_an_error),
 	};
 

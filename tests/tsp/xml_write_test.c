@@ -71,6 +71,14 @@ static const struct sample {
 	{{.action = TSP_ACTION_QUERY, .server = {.present = true, .has_v4 = true, .v4 = 1}},
 		"<tunnel action=\"query\" type=\"v4v6\"><server>"
 		"<address type=\"ipv4\" length=\"32\">0.0.0.1</address></server></tunnel>"},
+	{{.status = TSP_STATUS_OK,
+		 .code = 200,
+		 .action = TSP_ACTION_INFO,
+		 .n_prefixes = 2,
+		 .prefixes = {{0xc6336400, 28}, {0xcb007109, 32}}},
+		"200 Success\r\n<tunnel action=\"info\" type=\"v4v6\"><direct>"
+		"<address type=\"ipv4\" length=\"28\">198.51.100.0</address>"
+		"<address type=\"ipv4\" length=\"32\">203.0.113.9</address></direct></tunnel>"},
 	{{.action = TSP_ACTION_ACCEPT}, "<tunnel action=\"accept\"></tunnel>"},
 	{{.action = TSP_ACTION_REJECT}, "<tunnel action=\"reject\"></tunnel>"},
 	{{.action = TSP_ACTION_LIST, .sync = TSP_SYNC_BEGIN},
@@ -156,6 +164,7 @@ static void the_longest_message_fits(void **state)
 		.lifetime_s = TSP_LIFETIME_MAX_S,
 		.wants_keepalive = true,
 		.n_brokers = TSP_BROKERS_MAX,
+		.n_prefixes = TSP_PREFIXES_MAX,
 	};
 	struct tsp_party *parties[] = {&msg.server, &msg.client};
 	char buf[TSP_SEND_MAX];
