@@ -3,6 +3,7 @@
 
 #include "client/ecn.h"
 #include "client/forward.h"
+#include "client/peers.h"
 #include "client/servers.h"
 #include "client/state.h"
 #include "client/status.h"
@@ -70,7 +71,9 @@ static const struct config_key keys[] = {
 	{CONFIG_BOOL, FIELD(default_route), "default_route", .value = "true"},
 	{CONFIG_V6, FIELD(v6), "v6", .present = FIELD(has_v6)},
 	{CONFIG_V4, FIELD(inner_v4), "inner_v4", .value = "192.0.0.2"},
-	{CONFIG_LIST, FIELD(direct), "direct", .item = CONFIG_V4_PREFIX, .max = 16},
+	{CONFIG_LIST, FIELD(direct), "direct", .item = CONFIG_V4_PREFIX,
+		.max = CL_PEERS_PREFIXES_MAX},
+	{CONFIG_BOOL, FIELD(direct_auto), "direct_auto", .value = "false"},
 	{CONFIG_U32, FIELD(hold_packets), "hold_packets", .value = "64", .max = 1024},
 	{CONFIG_LIST, FIELD(forwards), "forwards", .section = &forward_section,
 		.max = CL_FORWARDS_MAX},
@@ -105,7 +108,7 @@ static bool has_wide_prefix(const struct config_list *prefixes)
 	const struct addr_v4_prefix *items = prefixes->items;
 
 	for (uint32_t i = 0; i < prefixes->n; i++) {
-		if (items[i].len < 8)
+		if (items[i].len < CL_PEERS_PREFIX_MIN)
 			return true;
 	}
 	return false;
@@ -160,6 +163,8 @@ static const char *find_fault(const struct cl_config *config)
 		return "netns: letters, digits and _ - . behind a letter or digit";
 	if (has_wide_prefix(&config->direct))
 		return "direct: a prefix shorter than /8";
+	if (config->direct_auto && config->direct.n > 0)
+		return "direct and direct_auto do not go together";
 	if (config->retry_max_s < config->retry_min_s)
 		return "retry_max_s: less than retry_min_s";
 	return NULL;
@@ -252,8 +257,8 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       text_equal(a->dscp, b->dscp) && a->default_route == b->default_route &&
 	       a->has_v6 == b->has_v6 && addr_v6_equal(&a->v6, &b->v6) &&
 	       a->inner_v4 == b->inner_v4 && prefixes_equal(&a->direct, &b->direct) &&
-	       a->hold_packets == b->hold_packets && forwards_equal(&a->forwards, &b->forwards) &&
-	       text_equal(a->netns, b->netns) && a->retry_min_s == b->retry_min_s &&
-	       a->retry_max_s == b->retry_max_s && text_equal(a->socket, b->socket) &&
-	       text_equal(a->state, b->state);
+	       a->direct_auto == b->direct_auto && a->hold_packets == b->hold_packets &&
+	       forwards_equal(&a->forwards, &b->forwards) && text_equal(a->netns, b->netns) &&
+	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s &&
+	       text_equal(a->socket, b->socket) && text_equal(a->state, b->state);
 }

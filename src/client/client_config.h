@@ -45,6 +45,7 @@ struct cl_config {
 	struct in6_addr v6; /* with has_v6 */
 	uint32_t inner_v4;
 	struct config_list direct; /* struct addr_v4_prefix: clients there are reached directly */
+	bool direct_auto; /* the server says where */
 	uint32_t hold_packets; /* that wait for a lease */
 	struct config_list forwards; /* of struct cl_forward */
 	char *netns; /* NULL: our own */

@@ -60,6 +60,9 @@ struct cl_directory {
 	struct event *timer;
 };
 
+/* Nobody's address: which ones there are to ask about. */
+static const struct cl_peers_question where;
+
 static void flush(struct cl_directory *directory);
 static void fail(struct cl_directory *directory, const char *why);
 
@@ -90,6 +93,25 @@ bool cl_directory_read(const struct tsp_msg *answer, const struct cl_peers_quest
 	found.end_ms = now_ms + life_ms;
 	*holder = found;
 	return true;
+}
+
+/* Every destination in there is asked about: what is half of the Internet is a mistake. */
+static void learn_where(struct cl_directory *directory, const struct tsp_msg *answer)
+{
+	struct addr_v4_prefix prefixes[TSP_PREFIXES_MAX];
+	char text[ADDR_PREFIX_STRLEN];
+	uint32_t n = 0;
+
+	if (answer->status != TSP_STATUS_OK)
+		return;
+	for (uint32_t i = 0; i < answer->n_prefixes; i++) {
+		if (answer->prefixes[i].len < CL_PEERS_PREFIX_MIN)
+			continue;
+		log_debug("directory: clients of %s may be asked about",
+			addr_v4_prefix_format(&answer->prefixes[i], text));
+		prefixes[n++] = answer->prefixes[i];
+	}
+	cl_peers_cover(directory->params.peers, prefixes, n);
 }
 
 /* --- the timer, while something waits for it ----------------------------------------------------- */
@@ -261,6 +283,8 @@ static void judge(struct cl_directory *directory, const struct cl_peers_question
 	char text[LEASE_STRLEN];
 	struct lease holder;
 
+	if (question->v4 == where.v4)
+		return learn_where(directory, msg);
 	if (cl_directory_read(msg, question, &directory->lease, now_ms, &holder)) {
 		cl_peers_learn(directory->params.peers, &holder, now_ms);
 		log_debug("directory: %s", lease_format(&holder, text));
@@ -375,6 +399,8 @@ static int send_question(
 			.ranges = {{question->port, question->port}}},
 	};
 
+	if (question->v4 == where.v4)
+		msg.server = (struct tsp_party){.present = true};
 	return tsp_conn_send(directory->link->conn, &msg);
 }
 
@@ -444,6 +470,10 @@ void cl_directory_start(struct cl_directory *directory, const struct addr_endpoi
 	directory->lease = *lease;
 	directory->server = *server;
 	directory->tls_name = tls_name;
+	if (!directory->params.asks_where)
+		return;
+	put(directory, &where);
+	flush(directory);
 }
 
 void cl_directory_stop(struct cl_directory *directory)
@@ -455,5 +485,7 @@ void cl_directory_stop(struct cl_directory *directory)
 	directory->n_retries = 0;
 	directory->failures = 0;
 	event_del(directory->timer);
+	if (directory->params.asks_where)
+		cl_peers_cover(directory->params.peers, NULL, 0);
 	cl_peers_forget(directory->params.peers);
 }

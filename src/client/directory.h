@@ -10,6 +10,9 @@
  * server tells nobody of a client that has not itself asked), then only for packets that come, ever
  * more seldom. A server that does not answer is left alone for a while, and what is known stays.
  *
+ * Which addresses to ask about the configuration says, or the server: then that is the first question
+ * under every lease, and again after each renewal.
+ *
  * The server is trusted, its mistakes are not: an answer to another question, or one that leads
  * back to this host, is as good as "unknown".
  */
@@ -33,6 +36,7 @@ struct cl_directory_params {
 	struct cl_peers *peers; /* borrowed, like all here */
 	const struct tsp_auth *auth;
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
+	bool asks_where; /* the server says which addresses to ask about */
 };
 
 /* NULL + errno. */

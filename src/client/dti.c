@@ -129,13 +129,14 @@ static int open_parts(struct cl_dti *dti, const struct cl_config *config, char *
 		.arg = dti,
 	};
 
-	if (config->direct.n > 0) {
-		dti->peers = cl_peers_create(config->direct.items, config->direct.n);
+	if (config->direct.n > 0 || config->direct_auto) {
+		dti->peers = cl_peers_create();
 		if (dti->peers == NULL) {
 			snprintf(
 				why, CL_WHY_LEN, "direct: cannot be prepared: %s", strerror(errno));
 			return -ENOMEM;
 		}
+		cl_peers_cover(dti->peers, config->direct.items, config->direct.n);
 	}
 	dti->host = cl_host_open(config, dti->privileged->netns, why);
 	if (dti->host == NULL)

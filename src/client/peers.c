@@ -43,8 +43,9 @@ struct asked {
 };
 
 struct cl_peers {
-	struct addr_v4_prefix *prefixes;
-	uint32_t n_prefixes;
+	_Atomic uint32_t n_prefixes;
+	_Atomic uint64_t
+		prefixes[CL_PEERS_PREFIXES_MAX]; /* a network in the upper half, its mask */
 
 	pthread_rwlock_t lock; /* of the table */
 	uint32_t n;
@@ -58,7 +59,7 @@ struct cl_peers {
 	int fd;
 };
 
-struct cl_peers *cl_peers_create(const struct addr_v4_prefix *prefixes, uint32_t n)
+struct cl_peers *cl_peers_create(void)
 {
 	struct cl_peers *peers = calloc(1, sizeof(*peers));
 	pthread_rwlockattr_t attributes;
@@ -67,18 +68,12 @@ struct cl_peers *cl_peers_create(const struct addr_v4_prefix *prefixes, uint32_t
 	if (peers == NULL)
 		return NULL;
 	peers->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	peers->prefixes = calloc(n > 0 ? n : 1, sizeof(*prefixes));
-	if (peers->fd < 0 || peers->prefixes == NULL) {
+	if (peers->fd < 0) {
 		error = errno;
-		if (peers->fd >= 0)
-			close(peers->fd);
 		free(peers);
 		errno = error;
 		return NULL;
 	}
-	if (n > 0)
-		memcpy(peers->prefixes, prefixes, n * sizeof(*prefixes));
-	peers->n_prefixes = n;
 	pthread_mutex_init(&peers->questions_lock, NULL);
 	/* A flood of packets does not keep the news out. */
 	pthread_rwlockattr_init(&attributes);
@@ -95,7 +90,6 @@ void cl_peers_destroy(struct cl_peers *peers)
 	pthread_rwlock_destroy(&peers->lock);
 	pthread_mutex_destroy(&peers->questions_lock);
 	close(peers->fd);
-	free(peers->prefixes);
 	free(peers);
 }
 
@@ -238,10 +232,19 @@ static bool is_due(struct entry *entry, bool is_stranger, int64_t now_ms)
 
 /* --- data threads -------------------------------------------------------------------------------- */
 
+static bool is_idle(const struct cl_peers *peers)
+{
+	return atomic_load_explicit(&peers->n_prefixes, memory_order_relaxed) == 0;
+}
+
 static bool is_covered(const struct cl_peers *peers, uint32_t v4)
 {
-	for (uint32_t i = 0; i < peers->n_prefixes; i++) {
-		if (addr_v4_prefix_contains(&peers->prefixes[i], v4))
+	uint32_t n = atomic_load_explicit(&peers->n_prefixes, memory_order_acquire);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t prefix = atomic_load_explicit(&peers->prefixes[i], memory_order_relaxed);
+
+		if ((v4 & (uint32_t)prefix) == prefix >> 32)
 			return true;
 	}
 	return false;
@@ -321,7 +324,7 @@ bool cl_peers_out(struct cl_peers *peers, const uint8_t *packet, size_t len, int
 	struct entry *entry;
 	bool direct;
 
-	if (peers == NULL || peers->n_prefixes == 0 || !cl_far_end_of(packet, len, CL_OUT, &end) ||
+	if (peers == NULL || is_idle(peers) || !cl_far_end_of(packet, len, CL_OUT, &end) ||
 		!is_covered(peers, end.v4))
 		return false;
 	pthread_rwlock_rdlock(&peers->lock);
@@ -341,7 +344,7 @@ bool cl_peers_in(struct cl_peers *peers, bool from_tep, const struct in6_addr *o
 	struct entry *entry;
 	bool is_known;
 
-	if (peers == NULL || peers->n_prefixes == 0 || !cl_far_end_of(packet, len, CL_IN, &end) ||
+	if (peers == NULL || is_idle(peers) || !cl_far_end_of(packet, len, CL_IN, &end) ||
 		!is_covered(peers, end.v4))
 		return from_tep;
 	pthread_rwlock_rdlock(&peers->lock);
@@ -370,6 +373,19 @@ void cl_peers_lost(struct cl_peers *peers, const struct in6_addr *v6, int64_t no
 }
 
 /* --- the thread that learns ---------------------------------------------------------------------- */
+
+void cl_peers_cover(struct cl_peers *peers, const struct addr_v4_prefix *prefixes, uint32_t n)
+{
+	if (n > CL_PEERS_PREFIXES_MAX)
+		n = CL_PEERS_PREFIXES_MAX;
+	atomic_store(&peers->n_prefixes, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t mask = prefixes[i].len > 0 ? UINT32_MAX << (32 - prefixes[i].len) : 0;
+
+		atomic_store(&peers->prefixes[i], (uint64_t)prefixes[i].addr << 32 | mask);
+	}
+	atomic_store_explicit(&peers->n_prefixes, n, memory_order_release);
+}
 
 int cl_peers_fd(const struct cl_peers *peers)
 {

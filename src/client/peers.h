@@ -4,7 +4,7 @@
  *
  * The table says which host holds which ports of which IPv4 address, by the server's word alone: the
  * main thread learns it (client/directory.h), the data threads look up each packet. Only addresses
- * of the configured prefixes are ever looked at; anything else costs a comparison. What the table
+ * of the domain's prefixes are ever looked at; anything else costs a comparison. What the table
  * does not know goes through the TEP as ever and leaves a question behind, for the main thread to
  * put to the server; so nothing waits.
  *
@@ -31,19 +31,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CL_PEERS_MAX         512 /* ranges and denials remembered */
-#define CL_PEERS_SETTLE_MS   3000 /* from the answer to the first packet sent directly */
-#define CL_PEERS_SILENCE_MS  3000 /* unanswered for that long, and ... */
-#define CL_PEERS_UNANSWERED  4 /* ... that many packets: back to the TEP */
-#define CL_PEERS_SHUN_MIN_MS 60000 /* for so long at first, doubled each time ... */
-#define CL_PEERS_SHUN_MAX_MS 3600000 /* ... up to here */
-#define CL_PEERS_LOST_MS     60000 /* after an ICMPv6 error, whatever comes from there */
-#define CL_PEERS_QUESTIONS   64 /* that wait for the main thread */
+#define CL_PEERS_MAX          512 /* ranges and denials remembered */
+#define CL_PEERS_PREFIXES_MAX 16
+#define CL_PEERS_PREFIX_MIN   8 /* bits of the shortest one that may be asked about */
+#define CL_PEERS_SETTLE_MS    3000 /* from the answer to the first packet sent directly */
+#define CL_PEERS_SILENCE_MS   3000 /* unanswered for that long, and ... */
+#define CL_PEERS_UNANSWERED   4 /* ... that many packets: back to the TEP */
+#define CL_PEERS_SHUN_MIN_MS  60000 /* for so long at first, doubled each time ... */
+#define CL_PEERS_SHUN_MAX_MS  3600000 /* ... up to here */
+#define CL_PEERS_LOST_MS      60000 /* after an ICMPv6 error, whatever comes from there */
+#define CL_PEERS_QUESTIONS    64 /* that wait for the main thread */
 
 struct cl_peers;
 
-/* prefixes are copied. NULL + errno. */
-struct cl_peers *cl_peers_create(const struct addr_v4_prefix *prefixes, uint32_t n);
+/* NULL + errno. */
+struct cl_peers *cl_peers_create(void);
 /* No other thread may be looking up. NULL is allowed. */
 void cl_peers_destroy(struct cl_peers *peers);
 
@@ -72,6 +74,8 @@ struct cl_peers_question {
 	uint8_t denials; /* how often the answer has been "unknown" lately */
 };
 
+/* Whom to ask about, CL_PEERS_PREFIXES_MAX at most; at first nobody. */
+void cl_peers_cover(struct cl_peers *peers, const struct addr_v4_prefix *prefixes, uint32_t n);
 /* Becomes readable when questions wait; belongs to peers. */
 int cl_peers_fd(const struct cl_peers *peers);
 /* Takes the questions that wait, oldest first, at most CL_PEERS_QUESTIONS. Returns how many. */

@@ -312,6 +312,7 @@ static bool init_directory(struct cl_session *session)
 		.peers = cl_dti_peers(session->dti),
 		.auth = cl_dial_auth(session->dial),
 		.tls = cl_dial_tls(session->dial),
+		.asks_where = session->config->direct_auto,
 	};
 
 	if (params.peers == NULL)

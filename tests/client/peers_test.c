@@ -25,7 +25,9 @@ static const struct in6_addr tep = {{{0x20, 1, [15] = 1}}}, host = {{{0x20, 1, [
 
 static int setup(void **state)
 {
-	*state = cl_peers_create(&domain, 1);
+	*state = cl_peers_create();
+	if (*state != NULL)
+		cl_peers_cover(*state, &domain, 1);
 	return *state == NULL;
 }
 
@@ -430,7 +432,7 @@ static void nothing_is_left_of_a_lease_that_is_gone(void **state)
 static void without_a_table_all_goes_through_the_tep(void **state)
 {
 	struct in6_addr v6;
-	struct cl_peers *none = cl_peers_create(NULL, 0);
+	struct cl_peers *none = cl_peers_create();
 
 	assert_false(cl_peers_out(NULL, udp(OURS, 1, THERE, 1), 28, 0, &v6));
 	assert_false(cl_peers_in(NULL, false, &host, udp(THERE, 1, OURS, 1), 28, 0));

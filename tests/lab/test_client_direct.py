@@ -28,7 +28,9 @@ REST_S = 30  # for so long an answer holds; it is asked for again after half of 
 
 
 def change(content):
-    with_clients({name: mode_of(name) | {"direct": [PREFIX]} for name in CLIENTS})(content)
+    # host1 lets the server say whom it may ask about.
+    with_clients({name: mode_of(name) | ({"direct_auto": True} if name == "host1" else {"direct": [PREFIX]})
+                  for name in CLIENTS})(content)
     server = content["programs"]["server"]["config"]
     server["lease"] = {"quarantine_s": REST_S}
     shared, = server["pools"]
