@@ -143,6 +143,35 @@ static uint32_t cut(const struct port_range *ranges, uint32_t n, const uint16_t 
 	return n_out;
 }
 
+static bool is_one_of(struct port_range range, const struct port_range *ranges, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (port_range_equal(range, ranges[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Drops small pieces that are not one of the whole ranges, unless all are. Returns how many are left. */
+static uint32_t drop_splinters(
+	struct port_range *pieces, uint32_t n, const struct port_range *whole, uint32_t n_whole)
+{
+	struct port_range kept[CL_USABLE_MAX];
+	uint32_t total = 0, n_kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		total += port_range_size(pieces[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (is_one_of(pieces[i], whole, n_whole) ||
+			port_range_size(pieces[i]) * CL_SPLINTER >= total)
+			kept[n_kept++] = pieces[i];
+	}
+	if (n_kept == 0)
+		return n;
+	memcpy(pieces, kept, n_kept * sizeof(pieces[0]));
+	return n_kept;
+}
+
 uint32_t cl_forward_leave(const struct lease *lease, const uint16_t ports[static CL_FORWARDS_MAX],
 	struct port_range usable[static CL_USABLE_MAX])
 {
@@ -153,6 +182,7 @@ uint32_t cl_forward_leave(const struct lease *lease, const uint16_t ports[static
 	memcpy(taken, ports, CL_FORWARDS_MAX * sizeof(ports[0]));
 	qsort(taken, CL_FORWARDS_MAX + 1, sizeof(taken[0]), compare_ports);
 	n_usable = cut(joined, n, taken, CL_FORWARDS_MAX + 1, usable);
+	n_usable = drop_splinters(usable, n_usable, joined, n);
 	if (n_usable == 0)
 		n_usable = cut(joined, n, (const uint16_t[]){0}, 1, usable);
 	return n_usable;

@@ -44,7 +44,10 @@ void cl_forward_assign(const struct cl_forward *forwards, uint32_t n, const stru
 
 /*
  * The lease's ports that are not forwarded, as ranges in ascending order with a gap between any two; if
- * there are none, the forwarded ones. Port 0 is no port to send from. Returns their number.
+ * there are none, the forwarded ones. Port 0 is no port to send from. What forwards cut off is left unused when
+ * it is less than a CL_SPLINTER-th of all: a flow would soon find it full, while others have room. Returns
+ * their number.
  */
+#define CL_SPLINTER 16
 uint32_t cl_forward_leave(const struct lease *lease, const uint16_t ports[static CL_FORWARDS_MAX],
 	struct port_range usable[static CL_USABLE_MAX]);

@@ -176,9 +176,8 @@ static void add_strangers(struct text *text)
 	end_chain(text);
 }
 
-/* For new flows, before the kernel has put them into its table. */
-static void add_timeouts(
-	struct text *text, const char *chain, const char *hook, const char *direction)
+/* For new flows, before the kernel has put them into its table; all other packets pass one rule. */
+static void add_timeouts(struct text *text)
 {
 	static const struct {
 		const char *protocol, *object;
@@ -187,11 +186,18 @@ static void add_timeouts(
 		{"udp", CL_CONNTRACK_UDP},
 		{"icmp", CL_CONNTRACK_ICMP},
 	};
+	const char *device = text->napt->device;
 
-	begin_chain(text, chain, "filter", hook, "mangle");
+	add(text, "\tchain times {\n");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		add(text, "\t\t%s \"%s\" meta l4proto %s ct state new ct timeout set \"%s\"\n",
-			direction, text->napt->device, rows[i].protocol, rows[i].object);
+		add(text, "\t\tmeta l4proto %s ct timeout set \"%s\"\n", rows[i].protocol,
+			rows[i].object);
+	end_chain(text);
+	begin_chain(text, "times_in", "filter", "prerouting", "mangle");
+	add(text, "\t\tiifname \"%s\" ct state new jump times\n", device);
+	end_chain(text);
+	begin_chain(text, "times_out", "filter", "postrouting", "mangle");
+	add(text, "\t\toifname \"%s\" ct state new jump times\n", device);
 	end_chain(text);
 }
 
@@ -215,20 +221,21 @@ static void add_lease(struct text *text)
 	if (text->napt->mode != CL_MODE_NAPT)
 		return;
 	add_strangers(text);
-	add_timeouts(text, "times_in", "prerouting", "iifname");
-	add_timeouts(text, "times_out", "postrouting", "oifname");
+	add_timeouts(text);
 	add_mss(text);
 }
+
+static const char *const hold_chains[] = {"hold_out", "hold_forward"};
 
 /* Of this host's own packets the kernel knows the way in the output hook, of others' it can be asked. */
 static void add_hold(struct text *text)
 {
 	const char *device = text->napt->device;
 
-	begin_chain(text, "hold_out", "filter", "output", "raw");
+	begin_chain(text, hold_chains[0], "filter", "output", "raw");
 	add(text, "\t\toifname \"%s\" notrack\n", device);
 	end_chain(text);
-	begin_chain(text, "hold_forward", "filter", "prerouting", "raw");
+	begin_chain(text, hold_chains[1], "filter", "prerouting", "raw");
 	add(text, "\t\tiifname != \"%s\" fib daddr oifname \"%s\" notrack\n", device, device);
 	end_chain(text);
 }
@@ -239,7 +246,12 @@ int cl_napt_ruleset(const struct cl_napt *napt, const struct lease *lease, char 
 	char table[CL_NAPT_TABLE_LEN];
 
 	cl_napt_table(napt->device, table);
-	add(&text, "add table ip %s\nflush table ip %s\ntable ip %s {\n", table, table, table);
+	add(&text, "add table ip %s\nflush table ip %s\n", table, table);
+	/* Adding first makes a removal succeed whether it was there or not. */
+	for (size_t i = 0; i < sizeof(hold_chains) / sizeof(hold_chains[0]) && lease != NULL; i++)
+		add(&text, "add chain ip %s %s\ndelete chain ip %s %s\n", table, hold_chains[i],
+			table, hold_chains[i]);
+	add(&text, "table ip %s {\n", table);
 	if (lease != NULL) {
 		addr_v4_format(lease->v4, text.v4);
 		cl_forward_assign(napt->forwards, napt->n_forwards, lease, text.forwarded);
@@ -269,7 +281,6 @@ int cl_napt_remove(const char *device)
 	int len;
 
 	cl_napt_table(device, table);
-	/* Adding first makes the removal succeed whether the table was there or not. */
 	len = snprintf(text, sizeof(text), "add table ip %s\ndelete table ip %s\n", table, table);
 	return cl_nft_run(text, len);
 }

@@ -68,6 +68,12 @@ static void ports_go_round_in_order(void **state)
 		assert_int_equal(ports[i], 0);
 }
 
+/* Of a lease within ports 1 to 99, port by port: 1: usable, 2: forwarded, 0: not the lease's. */
+struct model {
+	uint8_t ports[101];
+	uint32_t n_usable;
+};
+
 static bool is_forwarded(const uint16_t *ports, uint32_t port)
 {
 	for (uint32_t i = 0; i < CL_FORWARDS_MAX; i++) {
@@ -86,18 +92,45 @@ static bool is_usable(const struct port_range *usable, uint32_t n, uint32_t port
 	return false;
 }
 
+static struct model model_of(const struct lease *lease, const uint16_t *ports)
+{
+	struct model model = {0};
+
+	for (uint32_t port = 1; port < 100; port++) {
+		if (lease_has_port(lease, port))
+			model.ports[port] = is_forwarded(ports, port) ? 2 : 1;
+		model.n_usable += model.ports[port] == 1;
+	}
+	return model;
+}
+
+/* A run of usable ports beside a forwarded one, or beside 0, that is a small part of all. */
+static bool is_in_splinter(const struct model *model, const struct lease *lease, uint32_t port)
+{
+	uint32_t first = port, last = port;
+	bool is_cut;
+
+	while (model->ports[first - 1] == 1)
+		first--;
+	while (model->ports[last + 1] == 1)
+		last++;
+	is_cut = model->ports[first - 1] == 2 || model->ports[last + 1] == 2 ||
+		 (first == 1 && lease_has_port(lease, 0));
+	return is_cut && (last - first + 1) * CL_SPLINTER < model->n_usable;
+}
+
 /* Random leases and forwards against the definition, port by port. */
 static void what_is_left_is_the_lease_without_the_forwards(void **state)
 {
 	uint64_t random = test_seed();
 
-	for (unsigned int round = 0; round < 200; round++) {
+	for (unsigned int round = 0; round < 500; round++) {
 		struct lease lease = {.n_ranges = 1 + test_random_below(&random, LEASE_RANGES_MAX)};
-		uint32_t n = test_random_below(&random, CL_FORWARDS_MAX + 1), n_usable;
+		uint32_t n = test_random_below(&random, CL_FORWARDS_MAX / 4 + 1), n_usable;
 		struct cl_forward forwards[CL_FORWARDS_MAX] = {0};
 		struct port_range usable[CL_USABLE_MAX];
 		uint16_t ports[CL_FORWARDS_MAX];
-		bool has_any = false;
+		struct model model;
 
 		/* In slots of ten ports from 0 on, some adjacent, in an order of their own. */
 		for (uint32_t i = 0; i < lease.n_ranges; i++) {
@@ -111,26 +144,44 @@ static void what_is_left_is_the_lease_without_the_forwards(void **state)
 					   test_random_below(&random, 80);
 		cl_forward_assign(forwards, n, &lease, ports);
 		n_usable = cl_forward_leave(&lease, ports, usable);
+		model = model_of(&lease, ports);
 		for (uint32_t i = 1; i < n_usable; i++)
 			assert_true(usable[i].first > usable[i - 1].last + 1);
-		for (uint32_t port = 1; port < 100; port++)
-			has_any |= lease_has_port(&lease, port) && !is_forwarded(ports, port);
 		assert_false(is_usable(usable, n_usable, 0));
-		for (uint32_t port = 1; port < 100; port++)
-			assert_int_equal(is_usable(usable, n_usable, port),
-				lease_has_port(&lease, port) &&
-					(!has_any || !is_forwarded(ports, port)));
+		for (uint32_t port = 1; port < 100; port++) {
+			bool expected = model.ports[port] == 1 &&
+					!is_in_splinter(&model, &lease, port);
+
+			if (model.n_usable == 0)
+				expected = model.ports[port] == 2;
+			assert_int_equal(is_usable(usable, n_usable, port), expected);
+		}
 	}
+}
+
+/* Nothing but splinters is better than the forwarded ports. */
+static void many_forwards_leave_what_is_between_them(void **state)
+{
+	static const struct lease lease = {.n_ranges = 1, .ranges = {{2000, 2063}}};
+	struct port_range usable[CL_USABLE_MAX];
+	uint16_t ports[CL_FORWARDS_MAX];
+
+	for (uint32_t i = 0; i < CL_FORWARDS_MAX; i++)
+		ports[i] = 2000 + 2 * i;
+	assert_int_equal(cl_forward_leave(&lease, ports, usable), CL_FORWARDS_MAX);
+	for (uint32_t i = 0; i < CL_FORWARDS_MAX; i++)
+		assert_true(port_range_equal(
+			usable[i], (struct port_range){2001 + 2 * i, 2001 + 2 * i}));
 }
 
 static void upper_end_of_the_ports_does_not_wrap(void **state)
 {
-	static const struct lease lease = {.n_ranges = 2, .ranges = {{65000, 65535}, {0, 9}}};
+	static const struct lease lease = {.n_ranges = 2, .ranges = {{65000, 65535}, {0, 99}}};
 	uint16_t ports[CL_FORWARDS_MAX] = {65535};
 	struct port_range usable[CL_USABLE_MAX];
 
 	assert_int_equal(cl_forward_leave(&lease, ports, usable), 2);
-	assert_true(port_range_equal(usable[0], (struct port_range){1, 9}));
+	assert_true(port_range_equal(usable[0], (struct port_range){1, 99}));
 	assert_true(port_range_equal(usable[1], (struct port_range){65000, 65534}));
 }
 
@@ -140,6 +191,7 @@ int main(void)
 		cmocka_unit_test(targets_are_read_strictly),
 		cmocka_unit_test(ports_go_round_in_order),
 		cmocka_unit_test(what_is_left_is_the_lease_without_the_forwards),
+		cmocka_unit_test(many_forwards_leave_what_is_between_them),
 		cmocka_unit_test(upper_end_of_the_ports_does_not_wrap),
 	};
 

@@ -13,9 +13,12 @@
 
 #include <cmocka.h>
 
-#define HEAD                                                                          \
-	"add table ip dstm_dstm0\nflush table ip dstm_dstm0\ntable ip dstm_dstm0 {\n" \
-	"\tchain sources {\n"                                                         \
+#define HEAD                                                                      \
+	"add table ip dstm_dstm0\nflush table ip dstm_dstm0\n"                    \
+	"add chain ip dstm_dstm0 hold_out\ndelete chain ip dstm_dstm0 hold_out\n" \
+	"add chain ip dstm_dstm0 hold_forward\n"                                  \
+	"delete chain ip dstm_dstm0 hold_forward\ntable ip dstm_dstm0 {\n"        \
+	"\tchain sources {\n"                                                     \
 	"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
 #define FORWARDS                    \
 	"\t}\n\tchain forwards {\n" \
@@ -142,12 +145,11 @@ static void flows_of_a_napt_get_its_time_outs(void **state)
 	char text[CL_NFT_TEXT_MAX];
 
 	cl_napt_ruleset(&napt, &lease, text, sizeof(text));
-	assert_non_null(
-		strstr(text, OUT "meta l4proto tcp ct state new ct timeout set \"tcp_times\""));
-	assert_non_null(
-		strstr(text, IN "meta l4proto udp ct state new ct timeout set \"udp_times\""));
-	assert_non_null(
-		strstr(text, OUT "meta l4proto icmp ct state new ct timeout set \"icmp_times\""));
+	assert_non_null(strstr(text, "\t\tmeta l4proto tcp ct timeout set \"tcp_times\"\n"));
+	assert_non_null(strstr(text, "\t\tmeta l4proto udp ct timeout set \"udp_times\"\n"));
+	assert_non_null(strstr(text, "\t\tmeta l4proto icmp ct timeout set \"icmp_times\"\n"));
+	assert_non_null(strstr(text, IN "ct state new jump times\n"));
+	assert_non_null(strstr(text, OUT "ct state new jump times\n"));
 	assert_non_null(
 		strstr(text, IN "tcp flags syn / syn,rst tcp option maxseg size set rt mtu"));
 	cl_napt_ruleset(&host, &lease, text, sizeof(text));
