@@ -132,9 +132,10 @@ static void put_last(struct cl_link *link)
 static void add_addresses(struct cl_link *link, const struct evutil_addrinfo *list)
 {
 	for (; list != NULL && link->n_addresses < ADDRESSES_MAX; list = list->ai_next) {
-		if (list->ai_family == AF_INET6)
-			link->addresses[link->n_addresses++] =
-				((const struct sockaddr_in6 *)list->ai_addr)->sin6_addr;
+		const struct sockaddr_in6 *sa = (const struct sockaddr_in6 *)list->ai_addr;
+
+		if (list->ai_family == AF_INET6 && cl_server_is_host(&sa->sin6_addr))
+			link->addresses[link->n_addresses++] = sa->sin6_addr;
 	}
 	if (link->params.last != NULL)
 		put_last(link);

@@ -129,6 +129,12 @@ bool cl_servers_equal(const struct cl_config *a, const struct cl_config *b)
 	return true;
 }
 
+bool cl_server_is_host(const struct in6_addr *addr)
+{
+	return !IN6_IS_ADDR_UNSPECIFIED(addr) && !IN6_IS_ADDR_MULTICAST(addr) &&
+	       !IN6_IS_ADDR_V4MAPPED(addr);
+}
+
 static const char *find_fault(const char *text)
 {
 	struct cl_server server;
@@ -137,7 +143,7 @@ static const char *find_fault(const char *text)
 		return "server: neither a name nor an IPv6 address, with or without a port";
 	if (server.is_name)
 		return NULL;
-	if (IN6_IS_ADDR_UNSPECIFIED(&server.addr.addr) || IN6_IS_ADDR_MULTICAST(&server.addr.addr))
+	if (!cl_server_is_host(&server.addr.addr))
 		return "server: not the address of a host";
 	return NULL;
 }

@@ -28,6 +28,9 @@ struct cl_server {
 int cl_server_parse(const char *text, struct cl_server *server);
 const char *cl_server_format(const struct cl_server *server, char buf[static CL_SERVER_STRLEN]);
 
+/* False for what no server can be reached at over IPv6: a group, an IPv4 address in disguise. */
+bool cl_server_is_host(const struct in6_addr *addr);
+
 /* How many the configuration names: at least one in a configuration that was loaded. */
 uint32_t cl_servers_count(const struct cl_config *config);
 /* The one at this place; strings are borrowed from config. */

@@ -127,6 +127,7 @@ static void wrong_file_is_one_sentence_with_its_place(void **state)
 						   "address, with or without a port"},
 		{"server: \"[ff02::1]:3653\"\n", "f:1:1: server: not the address of a host"},
 		{"server: \"[::]:3653\"\n", "f:1:1: server: not the address of a host"},
+		{"server: \"::ffff:192.0.2.1\"\n", "f:1:1: server: not the address of a host"},
 		{SERVER "user: alice\n", "f:1:1: user and password go together"},
 		{SERVER "password: x\n", "f:1:1: user and password go together"},
 		{SERVER "tls: {ca: /x, key: /x}\n", "f:1:1: tls: certificate and key go together"},

@@ -207,7 +207,8 @@ def test_names_are_looked_up_anew_and_all_addresses_tried(bench, names, server, 
     wait_for(lambda: names.asked, "a lookup")
     error = wait_for(lambda: client.show()["last_error"], "the error")
     assert error == "server: its name is not known"
-    names.answers["dstm.example.net"] = [TEP_V6, SERVER_V6]  # a TEP is no server
+    names.answers["dstm.example.net"] = [  # no host, IPv4 in disguise, a TEP, a server
+        "ff02::1", "::ffff:203.0.113.5", TEP_V6, SERVER_V6]
     names.write_resolver(DNS_V6)
     client.wait_bound()
     assert server_of(client) == "dstm.example.net:3653"
