@@ -2,6 +2,7 @@
 #include "client/host.h"
 
 #include "client/conntrack.h"
+#include "client/local_ports.h"
 #include "client/napt.h"
 #include "client/netif.h"
 #include "client/netns.h"
@@ -17,9 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_RANGE_SETTING "net/ipv4/ip_local_port_range"
-#define PORT_START_SETTING "net/ipv4/ip_unprivileged_port_start"
-#define FORWARD_SETTING    "net/ipv4/ip_forward"
+#define FORWARD_SETTING "net/ipv4/ip_forward"
 
 enum host_state {
 	HOST_BARE,
@@ -66,9 +65,9 @@ static int undo(void *arg)
 	if (changed->device[0] == '\0')
 		return 0;
 	if (changed->port_range[0] != '\0') {
-		ret = cl_sysctl_write(PORT_RANGE_SETTING, changed->port_range);
+		ret = cl_local_ports_restore(changed->port_range);
 		if (ret < 0)
-			log_warn("%s: cannot be restored: %s", PORT_RANGE_SETTING, strerror(-ret));
+			log_warn("%s: cannot be restored: %s", CL_LOCAL_PORTS, strerror(-ret));
 	}
 	ret = cl_napt_remove(changed->device);
 	if (ret < 0)
@@ -320,40 +319,6 @@ int cl_host_arm(struct cl_host *host, char why[static CL_WHY_LEN])
 	return ret;
 }
 
-/*
- * New sockets take their ports from the lease (R49). The kernel knows one range, and none below the ports that
- * are kept for root: the one of which most remains.
- */
-static int set_port_range(const struct lease *lease, char *why)
-{
-	struct port_range best = lease->ranges[0];
-	uint32_t best_size = 0, start = 1024;
-	char text[CL_SYSCTL_MAX];
-	int ret;
-
-	if (cl_sysctl_read(PORT_START_SETTING, text, sizeof(text)) == 0)
-		start = strtoul(text, NULL, 10);
-	if (start == 0)
-		start = 1;
-	for (uint32_t i = 0; i < lease->n_ranges; i++) {
-		struct port_range range = lease->ranges[i];
-
-		if (range.last < start)
-			continue;
-		if (range.first < start)
-			range.first = start;
-		if (port_range_size(range) > best_size) {
-			best = range;
-			best_size = port_range_size(range);
-		}
-	}
-	snprintf(text, sizeof(text), "%u %u", best.first, best.last);
-	ret = cl_sysctl_write(PORT_RANGE_SETTING, text);
-	if (ret < 0)
-		say(why, "%s: cannot be set: %s", PORT_RANGE_SETTING, strerror(-ret));
-	return ret;
-}
-
 static bool sets_port_range(const struct cl_host *host, const struct lease *lease)
 {
 	return host->config->mode == CL_MODE_HOST && !lease_is_exclusive(lease);
@@ -367,8 +332,11 @@ static int lease(void *arg)
 
 	track_lease(host, &host->changed, cl_host_extends(host, job->lease));
 	ret = apply_rules(host, job->lease, job->why);
-	if (ret == 0 && sets_port_range(host, job->lease))
-		ret = set_port_range(job->lease, job->why);
+	if (ret == 0 && sets_port_range(host, job->lease)) {
+		ret = cl_local_ports_set(job->lease);
+		if (ret < 0)
+			say(job->why, "%s: cannot be set: %s", CL_LOCAL_PORTS, strerror(-ret));
+	}
 	return ret == 0 ? raise_device(host, job->lease, job->why) : ret;
 }
 
@@ -376,7 +344,7 @@ static int read_port_range(void *arg)
 {
 	struct cl_leftover *changed = arg;
 
-	return cl_sysctl_read(PORT_RANGE_SETTING, changed->port_range, sizeof(changed->port_range));
+	return cl_local_ports_read(changed->port_range, sizeof(changed->port_range));
 }
 
 static int forwards_elsewhere(void *arg)
@@ -425,7 +393,7 @@ int cl_host_lease(struct cl_host *host, const struct lease *new, char why[static
 	if (sets_port_range(host, new) && host->changed.port_range[0] == '\0')
 		ret = cl_netns_call(host->netns, read_port_range, &host->changed);
 	if (ret < 0) {
-		say(why, "%s: cannot be read: %s", PORT_RANGE_SETTING, strerror(-ret));
+		say(why, "%s: cannot be read: %s", CL_LOCAL_PORTS, strerror(-ret));
 		cl_host_bare(host);
 		return ret;
 	}

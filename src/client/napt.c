@@ -172,7 +172,7 @@ static void add_forwards(struct text *text)
 static void add_strangers(struct text *text)
 {
 	begin_chain(text, "strangers", "filter", "prerouting", "dstnat + 10");
-	add(text, "\t\tiifname \"%s\" ip daddr %s drop\n", text->napt->device, text->v4);
+	add(text, "\t\tiifname \"%s\" ip daddr %s counter drop\n", text->napt->device, text->v4);
 	end_chain(text);
 }
 

@@ -26,7 +26,7 @@
 #define STRANGERS                                                                \
 	"\t}\n\tchain strangers {\n"                                             \
 	"\t\ttype filter hook prerouting priority dstnat + 10; policy accept;\n" \
-	"\t\tiifname \"dstm0\" ip daddr 198.51.100.7 drop\n\t}\n"
+	"\t\tiifname \"dstm0\" ip daddr 198.51.100.7 counter drop\n\t}\n"
 #define OUT "\t\toifname \"dstm0\" "
 #define IN  "\t\tiifname \"dstm0\" "
 
