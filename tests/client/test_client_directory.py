@@ -6,6 +6,7 @@ Everybody's packets go through the scripted TEP unless the server has named anot
 host is the impostor here.
 """
 
+import signal
 import socket
 import time
 
@@ -164,3 +165,13 @@ def test_a_server_that_breaks_costs_nothing_but_the_short_way(client, directory,
     assert len(directory.asked) <= 40 and len(directory.connections) <= 4
     assert client.show()["state"] == "bound"
     assert client.show()["tx_direct"] == 0
+
+
+@pytest.mark.parametrize("port", [HONEST, 9203])
+def test_a_client_ends_with_a_question_under_way(client, directory, sender, port):
+    """Answered or not: it says goodbye to the server and ends in order."""
+    send(sender, port)
+    wait_for(lambda: port in directory.asked, "the question")
+    client.signal(signal.SIGTERM)
+    assert client.wait() == 0
+    assert "delete" in directory.actions()
