@@ -4,7 +4,7 @@
 BUILD ?= build/gcc
 LAB ?= config/lab/shared-address.yaml
 
-.PHONY: all build check chaos bench bench-server clean fuzz install lab lint packages soak
+.PHONY: all build check chaos bench bench-client bench-server clean fuzz install lab lint packages soak
 
 all: build
 
@@ -30,6 +30,10 @@ bench: packages
 bench-server: packages
 	-@tools/install-packages bench
 	@tools/bench-server
+
+# dstm-client: TCP through the tunnel beside plain TCP on the same link, both directions; idle wake-ups.
+bench-client: packages
+	@tools/bench-client
 
 # The fuzzers of the data plane, an hour each: make fuzz SECONDS=60
 fuzz: packages

@@ -48,12 +48,15 @@ static size_t message_len(const struct cl_outbound *out, uint32_t i)
 	return out->segments[i].header_len + out->segments[i].payload_len;
 }
 
-/* True when another try may succeed: room in the queue, or the error was an earlier packet's (ICMPv6). */
+/*
+ * True when another try may succeed: there is room in the socket's buffer again (which a raw socket calls
+ * ENOBUFS), or the error was an earlier packet's (ICMPv6).
+ */
 static bool may_try_again(struct cl_carrier *carrier, int error)
 {
 	struct pollfd room = {.fd = carrier->raw_fd, .events = POLLOUT};
 
-	return error != EAGAIN || poll(&room, 1, QUEUE_WAIT_MS) > 0;
+	return (error != EAGAIN && error != ENOBUFS) || poll(&room, 1, QUEUE_WAIT_MS) > 0;
 }
 
 static void send_all(struct cl_carrier *carrier)
