@@ -33,6 +33,7 @@ static const int64_t denials_ms[] = {400, 1500, 4000, 8000, 16000, 32000};
 struct link {
 	struct cl_directory *directory; /* NULL: nobody listens any more */
 	struct tsp_conn *conn;
+	bool is_ready; /* it takes questions */
 };
 
 struct retry {
@@ -48,7 +49,6 @@ struct cl_directory {
 	const char *tls_name;
 
 	struct link *link; /* NULL: no connection */
-	bool is_ready; /* it takes questions */
 	uint32_t n, n_sent; /* the first n_sent are on their way */
 	struct cl_peers_question questions[QUESTIONS_MAX];
 	uint32_t n_retries;
@@ -231,7 +231,6 @@ static void hang_up(struct cl_directory *directory)
 		tsp_conn_close(directory->link->conn);
 	}
 	directory->link = NULL;
-	directory->is_ready = false;
 	directory->close_ms = 0;
 	directory->n = directory->n_sent = 0;
 }
@@ -257,7 +256,7 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 
 	if (link->directory == NULL)
 		return;
-	link->directory->is_ready = true;
+	link->is_ready = true;
 	flush(link->directory);
 }
 
@@ -322,7 +321,7 @@ static void on_closed(
 {
 	struct link *link = arg;
 	struct cl_directory *directory = link->directory;
-	bool was_needed = directory != NULL && (directory->n > 0 || !directory->is_ready);
+	bool was_needed = directory != NULL && (directory->n > 0 || !link->is_ready);
 
 	free(link);
 	if (directory == NULL)
@@ -385,12 +384,11 @@ static int dial(struct cl_directory *directory)
 	return 0;
 }
 
-static int send_question(
-	const struct cl_directory *directory, const struct cl_peers_question *question)
+static int send_question(const struct link *link, const struct cl_peers_question *question)
 {
 	struct tsp_msg msg = {
 		.action = TSP_ACTION_QUERY,
-		.client = {.present = true, .n_v6 = 1, .v6 = {directory->lease.client_v6}},
+		.client = {.present = true, .n_v6 = 1, .v6 = {link->directory->lease.client_v6}},
 		.server = {.present = true,
 			.has_v4 = true,
 			.v4 = question->v4,
@@ -401,19 +399,21 @@ static int send_question(
 
 	if (question->v4 == where.v4)
 		msg.server = (struct tsp_party){.present = true};
-	return tsp_conn_send(directory->link->conn, &msg);
+	return tsp_conn_send(link->conn, &msg);
 }
 
 /* Sends what may be sent; the connection is made for the first question, closed after the last. */
 static void flush(struct cl_directory *directory)
 {
+	const struct link *link;
 	int ret = 0;
 
 	if (directory->n > 0 && directory->link == NULL)
 		ret = dial(directory);
-	while (ret == 0 && directory->is_ready && directory->n_sent < directory->n &&
+	link = directory->link;
+	while (ret == 0 && link != NULL && link->is_ready && directory->n_sent < directory->n &&
 		directory->n_sent < OUTSTANDING_MAX) {
-		ret = send_question(directory, &directory->questions[directory->n_sent]);
+		ret = send_question(link, &directory->questions[directory->n_sent]);
 		directory->n_sent += ret == 0;
 		if (directory->n_sent == 1)
 			directory->close_ms = clock_boot_ms() + ANSWER_MS;
