@@ -22,13 +22,12 @@
 	V4("192.0.2.1") \
 	V6("::1") V4("192.0.2.2") V4("0.0.0.0") V6("::2") V6("::3") V6("::4") V6("::5")
 #define PREFIX(text, length) "<address type=\"ipv4\" length=\"" length "\">" text "</address>"
-#define PREFIXES8                                                            \
-	PREFIX("0.0.0.0", "0")                                               \
-	PREFIX("198.51.100.0", "28")                                         \
-	PREFIX("203.0.113.9", "32")                                          \
-	PREFIX("10.0.0.0", "8")                                              \
-	PREFIX("0.0.0.0", "0") PREFIX("0.0.0.0", "1") PREFIX("0.0.0.0", "2") \
-		PREFIX("0.0.0.0", "3")
+#define PREFIXES8                    \
+	PREFIX("0.0.0.0", "0")       \
+	PREFIX("198.51.100.0", "28") \
+	PREFIX("203.0.113.9", "32")  \
+	PREFIX("10.0.0.0", "8")      \
+	PREFIX("0.0.0.0", "0") PREFIX("0.0.0.0", "1") PREFIX("0.0.0.0", "2") PREFIX("0.0.0.0", "3")
 
 static const char *const bodies[] = {
 	"200 Success",
