@@ -39,8 +39,7 @@ static void add_counters(struct cl_carrier *carrier)
 	for (uint32_t i = 0; i < CL_COUNTERS_N; i++) {
 		if (carrier->counters.value[i] == 0)
 			continue;
-		__atomic_fetch_add(&carrier->tunnel->counters->value[i], carrier->counters.value[i],
-			__ATOMIC_RELAXED);
+		cl_counters_add(carrier->tunnel->counters, i, carrier->counters.value[i]);
 		carrier->counters.value[i] = 0;
 	}
 }

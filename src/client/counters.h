@@ -69,9 +69,20 @@ enum cl_counter {
 	CL_COUNTERS(CL_COUNTER_ID, CL_COUNTER_ID) CL_COUNTERS_N,
 };
 
+/* Threads add at any time; who reads uses cl_counters_get. */
 struct cl_counters {
 	uint64_t value[CL_COUNTERS_N];
 };
+
+static inline uint64_t cl_counters_get(const struct cl_counters *counters, unsigned int counter)
+{
+	return __atomic_load_n(&counters->value[counter], __ATOMIC_RELAXED);
+}
+
+static inline void cl_counters_add(struct cl_counters *counters, unsigned int counter, uint64_t n)
+{
+	__atomic_fetch_add(&counters->value[counter], n, __ATOMIC_RELAXED);
+}
 
 struct cl_counter_row {
 	const char *name;

@@ -74,8 +74,8 @@ static void add_traffic(json_t *result, const struct cl_counters *counters)
 	for (unsigned int i = 0; i < CL_COUNTERS_N; i++) {
 		const struct cl_counter_row *row = &cl_counter_rows[i];
 
-		json_object_set_new(
-			row->is_drop ? drops : result, row->name, json_integer(counters->value[i]));
+		json_object_set_new(row->is_drop ? drops : result, row->name,
+			json_integer((json_int_t)cl_counters_get(counters, i)));
 	}
 	json_object_set_new(result, "drops", drops);
 }
@@ -109,9 +109,10 @@ static json_t *counters(void *arg, const json_t *arguments, char error[static CT
 	json_t *items = json_array();
 
 	for (unsigned int i = 0; i < CL_COUNTERS_N; i++)
-		json_array_append_new(items,
-			json_pack("{s:s, s:I, s:s}", "name", cl_counter_rows[i].name, "count",
-				(json_int_t)values->value[i], "text", cl_counter_rows[i].text));
+		json_array_append_new(
+			items, json_pack("{s:s, s:I, s:s}", "name", cl_counter_rows[i].name,
+				       "count", (json_int_t)cl_counters_get(values, i), "text",
+				       cl_counter_rows[i].text));
 	return json_pack("{s:o, s:n}", "items", items, "next");
 }
 

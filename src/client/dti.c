@@ -59,7 +59,7 @@ static void on_pass(void *arg, const uint8_t *packet, size_t len)
 		sendto(dti->privileged->tunnel.fds[0], packet, len, 0, (struct sockaddr *)&tep,
 			sizeof(tep)) < 0)
 		counter = CL_HOLD_ERROR;
-	__atomic_fetch_add(&dti->counters.value[counter], 1, __ATOMIC_RELAXED);
+	cl_counters_add(&dti->counters, counter, 1);
 }
 
 static void watch_again(struct cl_dti *dti)
