@@ -253,8 +253,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Some IPv6 address came or went. A lease goes on while its tunnel end is there; without a lease
- * other addresses may be another network, where the server can be reached at last.
+ * Some IPv6 address came or went. A lease is given up when its tunnel end is gone and there is another;
+ * a host without any is offline, and may be back with the same one before the lease ends. Without a
+ * lease, other addresses may be another network, where the server can be reached at last.
  */
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
@@ -269,8 +270,8 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 	if (session->engine.has_lease)
 		moved = !cl_v6_is_here(&session->engine.lease.client_v6);
 	else
-		moved = session->addresses != before && session->addresses != 0;
-	if (moved)
+		moved = session->addresses != before;
+	if (moved && session->addresses != 0)
 		feed(session, &(struct cl_event){.type = CL_EVENT_MOVED});
 }
 

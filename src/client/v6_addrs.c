@@ -7,7 +7,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 
-#define NOT_THERE (IFA_F_TENTATIVE | IFA_F_DADFAILED)
+#define NOT_YET (IFA_F_TENTATIVE | IFA_F_DADFAILED)
 
 /* What is done with each address. */
 typedef void (*visit_fn)(const struct in6_addr *addr, unsigned int flags, void *arg);
@@ -60,12 +60,12 @@ static bool find(const struct in6_addr *addr, unsigned int unwanted)
 
 bool cl_v6_is_here(const struct in6_addr *addr)
 {
-	return find(addr, NOT_THERE);
+	return find(addr, IFA_F_DADFAILED);
 }
 
 bool cl_v6_is_preferred(const struct in6_addr *addr)
 {
-	return find(addr, NOT_THERE | IFA_F_DEPRECATED);
+	return find(addr, NOT_YET | IFA_F_DEPRECATED);
 }
 
 /* The order of the addresses does not matter: their hashes (FNV-1a) are added up. */
@@ -73,7 +73,7 @@ static void add_hash(const struct in6_addr *addr, unsigned int flags, void *arg)
 {
 	uint64_t *sum = arg, hash = 0xcbf29ce484222325;
 
-	if ((flags & (NOT_THERE | IFA_F_DEPRECATED)) != 0 || !addr_v6_is_global(addr))
+	if ((flags & (NOT_YET | IFA_F_DEPRECATED)) != 0 || !addr_v6_is_global(addr))
 		return;
 	for (size_t i = 0; i < sizeof(addr->s6_addr); i++)
 		hash = (hash ^ addr->s6_addr[i]) * 0x100000001b3;

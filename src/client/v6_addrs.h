@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* True while the address is there, deprecated or not. */
+/* True while the address is there, deprecated or being checked once more. */
 bool cl_v6_is_here(const struct in6_addr *addr);
 /* True when it is there and may be chosen. */
 bool cl_v6_is_preferred(const struct in6_addr *addr);

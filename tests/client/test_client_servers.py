@@ -301,6 +301,27 @@ def test_deprecated_tunnel_end_is_left_at_the_renewal(bench, server, make_client
     client.wait_bound()
 
 
+def test_cable_that_was_out_for_a_moment_costs_no_lease(bench, server, make_client):
+    """A host without any address is offline: its lease is there when its address is back."""
+    tep = Tep(bench)
+    echo = Echo(bench)
+    client = make_client()
+    lease = client.wait_bound()
+    with bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(10)
+        sock.connect(("203.0.113.5", 9000))
+        sock.send(b"one")
+        assert sock.recv(100) == b"one"
+        bench.in_client("ip", "addr", "del", f"{CLIENT_V6}/64", "dev", "c0")
+        assert client.show()["v4"] == lease["v4"]
+        bench.in_client("ip", "addr", "add", f"{CLIENT_V6}/64", "dev", "c0", "nodad")
+        sock.send(b"two")
+        assert sock.recv(100) == b"two"
+    assert len(set(echo.sources)) == 1
+    assert server.actions() == ["create", "accept"]
+    tep.close()
+
+
 def test_host_without_a_usable_address_waits_for_one(bench, server, make_client):
     """A laptop's way: nothing but a deprecated address, then a network. No pause is waited out."""
     bench.in_client("ip", "addr", "change", f"{CLIENT_V6}/64", "dev", "c0", "preferred_lft", "0")
