@@ -160,9 +160,10 @@ static void describe_open(const uint8_t *packet, size_t len, struct virtio_net_h
 	vnet->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	vnet->csum_start = IP_LEN;
 	vnet->csum_offset = (uint16_t)offset;
-	if (tcp)
-		header_len = IP_LEN + (packet[IP_LEN + 12] >> 4) * 4u;
-	if (!tcp || len <= header_len + CL_COALESCE_GUESS)
+	if (!tcp || packet[IP_LEN + 12] >> 4 < sizeof(struct tcphdr) / 4)
+		return;
+	header_len = IP_LEN + (packet[IP_LEN + 12] >> 4) * 4u;
+	if (len <= header_len + CL_COALESCE_GUESS)
 		return;
 	vnet->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	vnet->gso_size = CL_COALESCE_GUESS;

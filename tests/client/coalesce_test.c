@@ -379,10 +379,14 @@ static void open_checksum_is_passed_on_as_such(void **state)
 		cl_coalesce_flush(&taker);
 		assert_int_equal(vnet.flags, cases[i].is_open ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0);
 		assert_int_equal(vnet.gso_type, cases[i].gso_type);
-		if (cases[i].is_open) {
-			assert_int_equal(vnet.csum_start, 20);
-			assert_int_equal(vnet.csum_offset, 16);
-		}
+		if (!cases[i].is_open)
+			continue;
+		assert_int_equal(vnet.csum_start, 20);
+		assert_int_equal(vnet.csum_offset, 16);
+		/* A TCP header that is none is not to be cut by. */
+		packet[32] = 0x40;
+		cl_coalesce_add(&taker, packet, len);
+		assert_int_equal(vnet.gso_type, VIRTIO_NET_HDR_GSO_NONE);
 	}
 }
 

@@ -28,6 +28,7 @@ NOT_OURS = 12345
 DESTINATION_UNREACHABLE, PACKET_TOO_BIG = 1, 2
 ECT_0, CE = 2, 3
 IP_RECVERR = 11
+UDP_SEGMENT = 103
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
 
@@ -253,6 +254,22 @@ def test_checksum_that_a_neighbour_left_open_is_closed(world, make_client):
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):
             sock.recv(100)
+    assert_drops(client, {})
+
+
+def test_datagrams_of_one_call_go_out_one_by_one(world, make_client):
+    """UDP_SEGMENT: the kernel leaves the cutting to the device where it knows how to."""
+    bench, _, tep = world
+    client = make_client()
+    with bench.far_socket(socket.AF_INET, socket.SOCK_DGRAM) as sink, udp_socket(bench) as sock:
+        sink.settimeout(10)
+        sink.bind((PEER_V4, 9999))
+        sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 500)
+        data = os.urandom(1300)
+        sock.sendto(data, (PEER_V4, 9999))
+        pieces = [sink.recv(2000) for _ in range(3)]
+    assert pieces == [data[:500], data[500:1000], data[1000:]]
+    assert [len(p.data) for p in tep.sent if p.dport == 9999] == [528, 528, 328]
     assert_drops(client, {})
 
 

@@ -89,9 +89,12 @@ static void put(void *arg, const struct iovec *vectors, uint32_t n_vectors, uint
 		memcpy(whole + len, vectors[i].iov_base, vectors[i].iov_len);
 		len += vectors[i].iov_len;
 	}
-	if (cut(&vnet, whole, len, &here) < 0 || here.n != n_packets)
+	if (cut(&vnet, whole, len, &here) < 0)
 		abort();
-	left->n += here.n;
+	/* One with an open checksum may have been many before it came. */
+	if (here.n != n_packets && (n_packets != 1 || vnet.flags == 0))
+		abort();
+	left->n += n_packets;
 	free(whole);
 }
 
