@@ -6,7 +6,7 @@ import time
 import pytest
 
 from applications import UdpEcho
-from client_lab import LIFETIME_S, SERVERS, assert_recovery, follow_route, has_ipv4, show, with_spares
+from client_lab import LIFETIME_S, SERVERS, follow_route, has_ipv4, show, with_spares
 from conftest import SHARED_ADDRESS, derived, run_steps, wait_until
 from lab import steps
 from lab.run import Lab
@@ -36,14 +36,9 @@ def test_a_client_goes_where_it_is_sent_and_stays_there(lab):
     assert show(lab, CLIENT)["server"] == SERVERS["server2"]
     follow_route(lab, CLIENT)
     wait_until(lambda: has_ipv4(lab, CLIENT), 10, "IPv4")
-    end = time.monotonic() + LIFETIME_S * 1.5
-    while time.monotonic() < end:  # renewals go there, too
+    end = time.monotonic() + LIFETIME_S * 0.75
+    while time.monotonic() < end:  # a renewal goes there, too
         assert has_ipv4(lab, CLIENT)
         time.sleep(0.2)
     assert lab.programs["server"].ctl("leases") == []
-
-    lab.programs["server2"].kill()
-    wait_until(lambda: show(lab, CLIENT)["v4"] is None, LIFETIME_S * 2, "the end of the lease")
-    since = time.monotonic()
-    lab.start("server2")
-    assert_recovery(lab, CLIENT, "redirected to a server that came back", since)
+    assert len(lab.programs["server2"].ctl("leases")) == 1
