@@ -355,6 +355,27 @@ def test_ports_that_run_out_bring_more(world):
         sock.close()
 
 
+MANY_FORWARDS = [f"{{protocol: {protocol}, to: '192.168.7.{host}:80'}}"
+                 for protocol in ("tcp", "udp") for host in range(16)]
+
+
+@pytest.mark.parametrize("ranges, forwards", [
+    ([(5000, 5000), (6001, 6001), (65535, 65535)], []),
+    ([(0, 7)], []),
+    ([], []),  # the whole address, although nobody asked for one
+    ([(first, first + 99) for first in range(60000, 60800, 100)][::-1], []),
+    ([(first, first + 9) for first in range(60000, 60800, 100)], MANY_FORWARDS),
+])
+def test_odd_leases_are_taken_by_the_kernel(world, ranges, forwards):
+    world.server.ranges = ranges
+    client = world.start(forwards=f"[{', '.join(forwards)}]")
+    assert tcp_exchange(world.bench) == b"hello"
+    assert "1 received" in world.bench.in_client("ping", "-c", "1", "-W", "5", PEER_V4)
+    assert all(in_ranges(packet.sport, ranges or [(1, 65535)]) for packet in world.tep.sent)
+    assert [forward["public"] for forward in client.show()["forwards"]] == [
+        f"{LEASE_V4}:{first + i}" for first, _ in ranges for i in range(10)][:len(forwards)]
+
+
 def test_table_is_the_only_trace_in_nftables(world):
     """Other tables stay as they are, and ours is one."""
     world.bench.in_client("nft", "add table ip other; add chain ip other c { type filter hook "
