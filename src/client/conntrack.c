@@ -41,11 +41,10 @@ static struct nl_msg *new_message(int type, int flags, uint8_t family, uint16_t 
 	return msg;
 }
 
-/* A delete of conntrack entries by one field of the reply's tuple: its destination. */
-static struct nl_msg *build_flush(uint32_t v4)
+/* What is to be done with entries chosen by one field of the reply's tuple: its destination. */
+static struct nl_msg *build_for(uint32_t v4, int type, int flags)
 {
-	struct nl_msg *msg = new_message(
-		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, AF_INET, 0);
+	struct nl_msg *msg = new_message(NFNL_SUBSYS_CTNETLINK << 8 | type, flags, AF_INET, 0);
 	struct nlattr *tuple, *ip, *filter;
 
 	if (msg == NULL)
@@ -70,7 +69,7 @@ fail:
 int cl_conntrack_flush(uint32_t v4)
 {
 	struct nl_sock *sock = open_socket();
-	struct nl_msg *msg = build_flush(v4);
+	struct nl_msg *msg = build_for(v4, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
 	int ret = -ENOMEM;
 
 	if (sock == NULL || msg == NULL)
@@ -80,6 +79,33 @@ int cl_conntrack_flush(uint32_t v4)
 		ret = nl_wait_for_ack(sock);
 	/* No entry there is what we wanted. */
 	ret = ret == 0 || ret == -NLE_OBJ_NOTFOUND ? 0 : -EIO;
+out:
+	nlmsg_free(msg);
+	nl_socket_free(sock);
+	return ret;
+}
+
+static int count_entry(struct nl_msg *msg, void *arg)
+{
+	uint32_t *n = arg;
+
+	(*n)++;
+	return NL_OK;
+}
+
+int cl_conntrack_count(uint32_t v4, uint32_t *n)
+{
+	struct nl_sock *sock = open_socket();
+	struct nl_msg *msg = build_for(v4, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+	uint32_t count = 0;
+	int ret = -ENOMEM;
+
+	if (sock == NULL || msg == NULL)
+		goto out;
+	nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, count_entry, &count);
+	ret = nl_send_auto(sock, msg) < 0 || nl_recvmsgs_default(sock) < 0 ? -EIO : 0;
+	if (ret == 0)
+		*n = count;
 out:
 	nlmsg_free(msg);
 	nl_socket_free(sock);

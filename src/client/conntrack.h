@@ -12,6 +12,9 @@
  */
 int cl_conntrack_flush(uint32_t v4);
 
+/* How many connections are tracked to this address. Returns 0 or -errno. */
+int cl_conntrack_count(uint32_t v4, uint32_t *n);
+
 /*
  * Makes an nftables table of IPv4, if it is not there yet, with the time-outs of RFC 4787, 5382 and 5508 as
  * objects in it (S19): CL_CONNTRACK_TCP, _UDP and _ICMP for "ct timeout set". The nft program knows
@@ -24,7 +27,7 @@ int cl_conntrack_flush(uint32_t v4);
 int cl_conntrack_add_timeouts(const char *table);
 
 /*
- * How many connections found no place so far: for our flows, those that no port was left for (R58). Of all
- * CPUs, of this network namespace. Returns 0 or -errno.
+ * How many connections found no place so far, of this whole network namespace: ours that no port was left for
+ * (R58), but others' as well. Returns 0 or -errno.
  */
 int cl_conntrack_failures(uint64_t *failures);

@@ -37,7 +37,6 @@ struct cl_dti {
 	int64_t used_ms; /* of the lease before, or when this one came */
 	struct event *watch; /* of ports that run out */
 	int64_t watched_ms; /* used_ms when it last looked */
-	uint64_t failures; /* that it has seen */
 };
 
 static void on_demand(void *arg)
@@ -75,14 +74,13 @@ static void watch_again(struct cl_dti *dti)
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
 	struct cl_dti *dti = arg;
-	uint64_t before = dti->failures;
+	bool is_short;
 
 	if (dti->tunnel == NULL)
 		return;
-	if (cl_host_failures(dti->host, &dti->failures) < 0)
-		dti->failures = before;
+	is_short = cl_host_is_short(dti->host);
 	watch_again(dti);
-	if (dti->failures > before)
+	if (is_short)
 		dti->ops->short_of_ports(dti->ops_arg);
 }
 
@@ -239,8 +237,6 @@ static int bring_up(struct cl_dti *dti, const struct lease *lease, char *why)
 	dti->lease = *lease;
 	on_path_mtu(dti, cl_path_mtu_get(&lease->client_v6, &lease->tep_v6));
 	cl_hold_release(dti->hold);
-	if (cl_host_failures(dti->host, &dti->failures) < 0)
-		dti->failures = UINT64_MAX;
 	dti->used_ms = clock_boot_ms();
 	watch_again(dti);
 	return 0;

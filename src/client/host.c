@@ -12,6 +12,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct cl_host {
 	/* The last lease, while the kernel may still track connections of it (S19). */
 	uint32_t tracked_v4; /* 0: none */
 	char tracked_lease[LEASE_STRLEN];
+	uint64_t failures; /* cl_conntrack_failures() when it was asked last */
 	struct cl_tun tun;
 	unsigned int index;
 };
@@ -337,6 +339,9 @@ static int lease(void *arg)
 		if (ret < 0)
 			say(job->why, "%s: cannot be set: %s", CL_LOCAL_PORTS, strerror(-ret));
 	}
+	/* Not known: then a first failure is not seen. */
+	if (cl_conntrack_failures(&host->failures) < 0)
+		host->failures = UINT64_MAX;
 	return ret == 0 ? raise_device(host, job->lease, job->why) : ret;
 }
 
@@ -441,14 +446,35 @@ unsigned int cl_host_device(const struct cl_host *host)
 	return host->index;
 }
 
-static int read_failures(void *arg)
+static uint32_t smallest_range(const struct lease *lease)
 {
-	return cl_conntrack_failures(arg);
+	uint32_t smallest = UINT32_MAX;
+
+	for (uint32_t i = 0; i < lease->n_ranges; i++) {
+		if (port_range_size(lease->ranges[i]) < smallest)
+			smallest = port_range_size(lease->ranges[i]);
+	}
+	return smallest;
 }
 
-int cl_host_failures(struct cl_host *host, uint64_t *failures)
+static int look_for_shortage(void *arg)
 {
-	return cl_netns_call(host->netns, read_failures, failures);
+	struct cl_host *host = arg;
+	uint64_t before = host->failures;
+	uint32_t n = 0;
+
+	if (cl_conntrack_failures(&host->failures) < 0 || host->failures <= before ||
+		cl_conntrack_count(host->lease.v4, &n) < 0)
+		return 0;
+	log_debug("%s: flows without a port: %" PRIu64 ", %u of ours are tracked",
+		host->config->device, host->failures - before, n);
+	return n >= smallest_range(&host->lease);
+}
+
+bool cl_host_is_short(struct cl_host *host)
+{
+	return host->state == HOST_LEASED && host->config->mode == CL_MODE_NAPT &&
+	       cl_netns_call(host->netns, look_for_shortage, host) != 0;
 }
 
 struct mtu_job {

@@ -48,5 +48,8 @@ unsigned int cl_host_device(const struct cl_host *host); /* interface index */
 /* The IPv6 path's MTU, which the device's follows unless the configuration gives one. */
 void cl_host_path_mtu(struct cl_host *host, uint32_t path_mtu);
 
-/* cl_conntrack_failures() in the host's namespace. */
-int cl_host_failures(struct cl_host *host, uint64_t *failures);
+/*
+ * True when flows have found no port since this was asked last, and the lease is as full as its smallest range, so
+ * that they may be ours (R58). False in mode host, whose sockets are told by the kernel.
+ */
+bool cl_host_is_short(struct cl_host *host);

@@ -355,6 +355,25 @@ def test_ports_that_run_out_bring_more(world):
         sock.close()
 
 
+def test_others_flows_without_a_port_are_not_ours(world):
+    """Somebody else's NAT has run out: the lease has room, and the server is not asked."""
+    client = world.start()
+    world.bench.in_client("nft", "add table ip other; add chain ip other c { type nat hook "
+                          "postrouting priority 100; }; add rule ip other c oifname lo meta "
+                          "l4proto udp snat to 127.0.0.1:7000-7000")
+    with world.udp_socket() as first, world.udp_socket() as second, world.udp_socket() as own:
+        first.sendto(b"x", ("127.0.0.1", 9))
+        with pytest.raises(PermissionError):
+            second.sendto(b"x", ("127.0.0.1", 9))
+
+        def is_noticed():
+            own.sendto(b"x", (PEER_V4, UDP_PORT))
+            return "flows without a port: 1, 1 of ours" in client.log.read_text()
+
+        wait_for(is_noticed, "the look at the flows")
+    assert world.server.actions() == ["create", "accept"]
+
+
 MANY_FORWARDS = [f"{{protocol: {protocol}, to: '192.168.7.{host}:80'}}"
                  for protocol in ("tcp", "udp") for host in range(16)]
 
