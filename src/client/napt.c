@@ -53,31 +53,81 @@ static void end_chain(struct text *text)
 	add(text, "\t}\n");
 }
 
-/* "snat to ..." for whatever was matched; field is what tells its sources apart beside the address. */
-static void add_snat(struct text *text, const char *field)
+/* Which range a source is for, by the hash of its address and a field, weighed by size: "map" or "vmap". */
+static void add_hash(struct text *text, const char *field, bool is_verdict)
 {
 	uint32_t total = 0, begin = 0;
 
-	if (lease_is_exclusive(text->lease)) {
-		add(text, "snat to %s\n", text->v4);
-		return;
-	}
 	for (uint32_t i = 0; i < text->n_usable; i++)
 		total += port_range_size(text->usable[i]);
-	if (text->n_usable == 1) {
-		add(text, "snat to %s:%u-%u\n", text->v4, text->usable[0].first,
-			text->usable[0].last);
-		return;
-	}
-	add(text, "snat to jhash ip saddr . %s mod %u seed 0x%x map {", field, total, HASH_SEED);
+	add(text, "jhash ip saddr . %s mod %u seed 0x%x %s {", field, total, HASH_SEED,
+		is_verdict ? "vmap" : "map");
 	for (uint32_t i = 0; i < text->n_usable; i++) {
-		uint32_t end = begin + port_range_size(text->usable[i]);
+		struct port_range range = text->usable[i];
+		uint32_t end = begin + port_range_size(range);
 
-		add(text, "%s %u-%u : %s . %u-%u", i > 0 ? "," : "", begin, end - 1, text->v4,
-			text->usable[i].first, text->usable[i].last);
+		add(text, "%s %u-%u : ", i > 0 ? "," : "", begin, end - 1);
+		if (is_verdict)
+			add(text, "goto from_%u", range.first);
+		else
+			add(text, "%s . %u-%u", text->v4, range.first, range.last);
 		begin = end;
 	}
 	add(text, " }\n");
+}
+
+/* Translates into the range, unless it has no port left towards this destination. */
+static void add_take(struct text *text, struct port_range range)
+{
+	add(text,
+		"\t\tmeta l4proto { tcp, udp } add @ports_%u_%u "
+		"{ ip daddr . meta l4proto . th dport ct count %u } snat to %s:%u-%u\n",
+		range.first, range.last, port_range_size(range), text->v4, range.first, range.last);
+}
+
+/*
+ * The chains of the ranges: a source's own range first, then any that has room, and at last its own again, which
+ * the kernel may refuse. A set for each range counts its flows by destination, and lives on when the table is filled
+ * anew.
+ */
+static void add_ranges(struct text *text)
+{
+	for (uint32_t i = 0; i < text->n_usable; i++)
+		add(text,
+			"\tset ports_%u_%u {\n\t\ttype ipv4_addr . inet_proto . inet_service; "
+			"size 65535; flags dynamic;\n\t}\n",
+			text->usable[i].first, text->usable[i].last);
+	add(text, "\tchain last {\n\t\tmeta l4proto { tcp, udp } snat to ");
+	add_hash(text, "th sport", false);
+	add(text, "\t\tmeta l4proto icmp snat to ");
+	add_hash(text, "@th,32,16", false); /* the identifier of a query */
+	add(text, "\t}\n\tchain any {\n");
+	for (uint32_t i = 0; i < text->n_usable; i++)
+		add_take(text, text->usable[i]);
+	add(text, "\t\tgoto last\n\t}\n");
+	for (uint32_t i = 0; i < text->n_usable; i++) {
+		add(text, "\tchain from_%u {\n", text->usable[i].first);
+		add_take(text, text->usable[i]);
+		add(text, "\t\tgoto any\n\t}\n");
+	}
+}
+
+/* Source NAT of whatever is sent here. */
+static void add_spread(struct text *text)
+{
+	bool is_exclusive = lease_is_exclusive(text->lease);
+
+	if (!is_exclusive)
+		add_ranges(text);
+	add(text, "\tchain spread {\n");
+	if (is_exclusive) {
+		add(text, "\t\tsnat to %s\n", text->v4);
+	} else {
+		add(text, "\t\tmeta l4proto { tcp, udp } ");
+		add_hash(text, "th sport", true);
+		add(text, "\t\tgoto last\n");
+	}
+	end_chain(text);
 }
 
 /* Where a forward leads when it leads to this host. */
@@ -105,47 +155,41 @@ static void add_static_snat(struct text *text)
 	}
 }
 
-/* A socket from before the lease that has no address of its own sends from the lease's now, but keeps its port. */
-static void add_old_ports(struct text *text)
+/*
+ * Mode host: sockets from before the lease send from inner_v4, or, when they have no address of their own, from the
+ * lease's, but from their old port; and identifiers of echo requests are the kernel's choice.
+ */
+static void add_host_sources(struct text *text)
 {
+	const struct cl_napt *napt = text->napt;
 	const struct lease *lease = text->lease;
+	char inner[ADDR_V4_STRLEN];
 
-	add(text, "\t\toifname \"%s\" meta l4proto { tcp, udp } th sport != {", text->napt->device);
-	for (uint32_t i = 0; i < lease->n_ranges; i++)
-		add(text, "%s %u-%u", i > 0 ? "," : "", lease->ranges[i].first,
-			lease->ranges[i].last);
-	add(text, " } ");
-	add_snat(text, "th sport");
+	if (napt->has_before)
+		add(text, "\t\toifname \"%s\" ip saddr %s goto spread\n", napt->device,
+			addr_v4_format(napt->inner_v4, inner));
+	if (lease_is_exclusive(lease))
+		return;
+	if (napt->has_before) {
+		add(text, "\t\toifname \"%s\" meta l4proto { tcp, udp } th sport != {",
+			napt->device);
+		for (uint32_t i = 0; i < lease->n_ranges; i++)
+			add(text, "%s %u-%u", i > 0 ? "," : "", lease->ranges[i].first,
+				lease->ranges[i].last);
+		add(text, " } goto spread\n");
+	}
+	add(text, "\t\toifname \"%s\" icmp type echo-request goto spread\n", napt->device);
 }
 
 static void add_sources(struct text *text)
 {
-	const struct cl_napt *napt = text->napt;
-	bool has_others = napt->mode == CL_MODE_NAPT || napt->has_before;
-	char inner[ADDR_V4_STRLEN], from[32] = "";
-
-	if (napt->mode == CL_MODE_HOST)
-		snprintf(from, sizeof(from), "ip saddr %s ", addr_v4_format(napt->inner_v4, inner));
+	add_spread(text);
 	begin_chain(text, "sources", "nat", "postrouting", "srcnat");
-	if (napt->mode == CL_MODE_NAPT)
+	if (text->napt->mode == CL_MODE_NAPT) {
 		add_static_snat(text);
-	if (lease_is_exclusive(text->lease)) {
-		if (has_others) {
-			add(text, "\t\toifname \"%s\" %s", napt->device, from);
-			add_snat(text, "");
-		}
+		add(text, "\t\toifname \"%s\" goto spread\n", text->napt->device);
 	} else {
-		if (has_others) {
-			add(text, "\t\toifname \"%s\" %smeta l4proto { tcp, udp } ", napt->device,
-				from);
-			add_snat(text, "th sport");
-		}
-		if (napt->mode == CL_MODE_HOST && napt->has_before)
-			add_old_ports(text);
-		add(text, "\t\toifname \"%s\" %s ", napt->device,
-			napt->mode == CL_MODE_NAPT ? "meta l4proto icmp"
-						   : "icmp type echo-request");
-		add_snat(text, "@th,32,16"); /* the identifier of a query */
+		add_host_sources(text);
 	}
 	end_chain(text);
 }

@@ -8,7 +8,8 @@
  * In mode napt TCP, UDP and ICMP queries of any application leave with a port or identifier of the lease.
  * The range is chosen by a hash of the source's address and port, by weight of its size: all ranges are
  * used evenly (S18), and one source keeps one mapping whatever it speaks to (RFC 4787 REQ-1, as far
- * as the kernel finds a port free for it). What comes out of the tunnel for no mapping and no forward is
+ * as the kernel finds a port free for it). A range that has no port left towards a destination passes
+ * the flow on to one that has. What comes out of the tunnel for no mapping and no forward is
  * dropped before it could be routed back.
  *
  * In mode host only echo requests are rewritten, whose identifiers no setting of the kernel keeps inside a

@@ -17,9 +17,31 @@
 	"add table ip dstm_dstm0\nflush table ip dstm_dstm0\n"                    \
 	"add chain ip dstm_dstm0 hold_out\ndelete chain ip dstm_dstm0 hold_out\n" \
 	"add chain ip dstm_dstm0 hold_forward\n"                                  \
-	"delete chain ip dstm_dstm0 hold_forward\ntable ip dstm_dstm0 {\n"        \
-	"\tchain sources {\n"                                                     \
+	"delete chain ip dstm_dstm0 hold_forward\ntable ip dstm_dstm0 {\n"
+#define SPREAD(rules) "\tchain spread {\n" rules "\t}\n"
+#define SOURCES               \
+	"\tchain sources {\n" \
 	"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+#define SET(name)                                                                  \
+	"\tset ports_" name " {\n\t\ttype ipv4_addr . inet_proto . inet_service; " \
+	"size 65535; flags dynamic;\n\t}\n"
+#define TAKE(set, count, range)                                                                  \
+	"\t\tmeta l4proto { tcp, udp } add @ports_" set                                          \
+	" { ip daddr . meta l4proto . th dport ct count " count " } snat to 198.51.100.7:" range \
+	"\n"
+#define ONE(name, first, count, last, range)                                                      \
+	SET(name)                                                                                 \
+	"\tchain last {\n\t\tmeta l4proto { tcp, udp } snat to jhash ip saddr . "                 \
+	"th sport mod " count " seed 0x6473746d map { 0-" last " : 198.51.100.7 . " range         \
+	" }\n\t\tmeta l4proto icmp snat to jhash ip saddr . @th,32,16 mod " count                 \
+	" seed 0x6473746d map { 0-" last " : 198.51.100.7 . " range " }\n\t}\n"                   \
+	"\tchain any {\n" TAKE(                                                                   \
+		name, count, range) "\t\tgoto last\n\t}\n"                                        \
+				    "\tchain from_" first                                         \
+				    " {\n" TAKE(name, count, range) "\t\tgoto any\n\t}\n" SPREAD( \
+					    "\t\tmeta l4proto { tcp, udp } jhash ip saddr . th "  \
+					    "sport mod " count " seed 0x6473746d vmap { 0-" last  \
+					    " : goto from_" first " }\n\t\tgoto last\n")
 #define FORWARDS                    \
 	"\t}\n\tchain forwards {\n" \
 	"\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
@@ -57,59 +79,125 @@ static void rules_are_those_of_the_lease(void **state)
 		const char *rules;
 	} cases[] = {
 		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			HEAD OUT
-			"meta l4proto { tcp, udp } snat to 198.51.100.7:2048-3071\n" OUT
-			"meta l4proto icmp snat to 198.51.100.7:2048-3071\n" FORWARDS STRANGERS},
-		/* S18: weighed by size, adjacent ones as one. */
+			HEAD ONE("2048_3071", "2048", "1024", "1023", "2048-3071") SOURCES OUT
+			"goto spread\n" FORWARDS STRANGERS},
+		/* S18: weighed by size, adjacent ones as one; a full range passes a flow on. */
 		{&napt,
 			{.v4 = 0xc6336407,
-				.n_ranges = 4,
-				.ranges = {{64512, 65535}, {5000, 5000}, {2048, 2303},
-					{2304, 3071}}},
-			HEAD OUT
-			"meta l4proto { tcp, udp } snat to jhash ip saddr . th sport mod 2049 "
-			"seed 0x6473746d map { 0-1023 : 198.51.100.7 . 2048-3071, "
-			"1024-1024 : 198.51.100.7 . 5000-5000, "
-			"1025-2048 : 198.51.100.7 . 64512-65535 }\n" OUT
-			"meta l4proto icmp snat to jhash ip saddr . @th,32,16 mod 2049 "
-			"seed 0x6473746d map { 0-1023 : 198.51.100.7 . 2048-3071, "
-			"1024-1024 : 198.51.100.7 . 5000-5000, "
-			"1025-2048 : 198.51.100.7 . 64512-65535 }\n" FORWARDS STRANGERS},
+				.n_ranges = 3,
+				.ranges = {{5000, 5000}, {2048, 2303}, {2304, 3071}}},
+			HEAD SET("2048_3071") SET(
+				"5000_5000") "\tchain last {\n\t\tmeta l4proto { tcp, udp } snat "
+					     "to jhash ip saddr . "
+					     "th sport mod 1025 seed 0x6473746d map { 0-1023 : "
+					     "198.51.100.7 . 2048-3071, "
+					     "1024-1024 : 198.51.100.7 . 5000-5000 }\n"
+					     "\t\tmeta l4proto icmp snat to jhash ip saddr . "
+					     "@th,32,16 mod 1025 "
+					     "seed 0x6473746d map { 0-1023 : 198.51.100.7 . "
+					     "2048-3071, "
+					     "1024-1024 : 198.51.100.7 . 5000-5000 }\n\t}\n"
+					     "\tchain any {\n" TAKE("2048_3071", "1024",
+						     "2048-3071") TAKE("5000_5000", "1",
+						     "5000-5000") "\t\tgoto last\n\t}\n"
+								  "\tchain from_2048 {\n" TAKE(
+									  "2048_3071", "1024",
+									  "2048-3071") "\t\tgoto "
+										       "any\n\t}\n"
+										       "\tchain "
+										       "from_5000 "
+										       "{\n" TAKE("5000_5000", "1", "5000-5000") "\t\tgoto any\n\t}\n" SPREAD(
+											       "\t"
+											       "\tm"
+											       "eta"
+											       " l4"
+											       "pro"
+											       "to "
+											       "{ "
+											       "tcp"
+											       ", "
+											       "udp"
+											       " } "
+											       "jha"
+											       "sh "
+											       "ip "
+											       "sad"
+											       "dr "
+											       ". "
+											       "th "
+											       "spo"
+											       "rt "
+											       "mod"
+											       " 10"
+											       "25 "
+											       "see"
+											       "d "
+											       "0x6"
+											       "473"
+											       "746"
+											       "d "
+											       "vma"
+											       "p "
+											       "{ "
+											       "0-"
+											       "102"
+											       "3 "
+											       ": "
+											       "got"
+											       "o "
+											       "fro"
+											       "m_"
+											       "204"
+											       "8, "
+											       "102"
+											       "4-"
+											       "102"
+											       "4 "
+											       ": "
+											       "got"
+											       "o "
+											       "fro"
+											       "m_"
+											       "500"
+											       "0 "
+											       "}\n"
+											       "\t"
+											       "\tg"
+											       "oto"
+											       " la"
+											       "st"
+											       "\n")
+											       SOURCES OUT
+			"goto spread\n" FORWARDS STRANGERS},
 		/* Port 0 is never a source. */
 		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 1023}}},
-			HEAD OUT
-			"meta l4proto { tcp, udp } snat to 198.51.100.7:1-1023\n" OUT
-			"meta l4proto icmp snat to 198.51.100.7:1-1023\n" FORWARDS STRANGERS},
+			HEAD ONE("1_1023", "1", "1023", "1022", "1-1023") SOURCES OUT
+			"goto spread\n" FORWARDS STRANGERS},
 		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
-			HEAD OUT "snat to 198.51.100.7\n" FORWARDS STRANGERS},
+			HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES OUT
+			"goto spread\n" FORWARDS STRANGERS},
 		/* The port of a forward is nobody's source but its target's; 80 is not the lease's. */
-		{&forwarding, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 2052}}},
-			HEAD OUT
+		{&forwarding, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
+			HEAD ONE("2051_3071", "2051", "1021", "1020", "2051-3071") SOURCES OUT
 			"ip saddr 192.0.0.2 tcp sport 22 snat to 198.51.100.7:2050\n" OUT
 			"ip saddr 192.168.7.5 udp sport 53 snat to 198.51.100.7:2048\n" OUT
-			"meta l4proto { tcp, udp } snat to jhash ip saddr . th sport mod 3 "
-			"seed 0x6473746d map { 0-0 : 198.51.100.7 . 2049-2049, "
-			"1-2 : 198.51.100.7 . 2051-2052 }\n" OUT
-			"meta l4proto icmp snat to jhash ip saddr . @th,32,16 mod 3 "
-			"seed 0x6473746d map { 0-0 : 198.51.100.7 . 2049-2049, "
-			"1-2 : 198.51.100.7 . 2051-2052 }\n" FORWARDS IN
+			"goto spread\n" FORWARDS IN
 			"ip daddr 198.51.100.7 tcp dport 2050 dnat to 192.0.0.2:22\n" IN
 			"ip daddr 198.51.100.7 udp dport 2048 dnat to 192.168.7.5:53\n" STRANGERS},
 		{&host, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			HEAD OUT "icmp type echo-request snat to 198.51.100.7:2048-3071\n" FORWARDS
-				 "\t}\n}\n"},
+			HEAD ONE("2048_3071", "2048", "1024", "1023", "2048-3071") SOURCES OUT
+			"icmp type echo-request goto spread\n" FORWARDS "\t}\n}\n"},
 		/* R14: sockets from before the lease. */
 		{&host_on_demand, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			HEAD OUT "ip saddr 192.0.0.2 meta l4proto { tcp, udp } "
-				 "snat to 198.51.100.7:2048-3071\n" OUT
-				 "meta l4proto { tcp, udp } th sport != { 2048-3071 } "
-				 "snat to 198.51.100.7:2048-3071\n" OUT
-				 "icmp type echo-request snat to 198.51.100.7:2048-3071\n" FORWARDS
-				 "\t}\n}\n"},
+			HEAD ONE("2048_3071", "2048", "1024", "1023", "2048-3071") SOURCES OUT
+			"ip saddr 192.0.0.2 goto spread\n" OUT
+			"meta l4proto { tcp, udp } th sport != { 2048-3071 } goto spread\n" OUT
+			"icmp type echo-request goto spread\n" FORWARDS "\t}\n}\n"},
 		{&host_on_demand, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
-			HEAD OUT "ip saddr 192.0.0.2 snat to 198.51.100.7\n" FORWARDS "\t}\n}\n"},
+			HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES OUT
+			"ip saddr 192.0.0.2 goto spread\n" FORWARDS "\t}\n}\n"},
 		{&host, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
-			HEAD FORWARDS "\t}\n}\n"},
+			HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES FORWARDS "\t}\n}\n"},
 	};
 	char text[CL_NFT_TEXT_MAX];
 

@@ -145,6 +145,24 @@ def test_ranges_are_used_by_their_size(world):
     assert min(thirds) >= 60
 
 
+def test_every_port_of_every_range_is_used_before_a_flow_is_refused(world):
+    """S18: a flow whose range is full towards its destination gets a port of another one."""
+    world.server.ranges = [(2048, 2051), (3000, 3000), (5000, 5010)]
+    world.start(ports_max=16)
+    socks = [world.udp_socket() for _ in range(16)]
+    for sock in socks:
+        sock.sendto(b"x", (PEER_V4, UDP_PORT))
+        assert sock.recv(10) == b"x"
+    assert sorted(port for _, port in world.echo.sources) == [
+        *range(2048, 2052), 3000, *range(5000, 5011)]
+    with world.udp_socket() as late, pytest.raises(PermissionError):
+        late.sendto(b"x", (PEER_V4, UDP_PORT))
+    # Another destination has all ports again, and so has TCP.
+    assert tcp_exchange(world.bench) == b"hello"
+    for sock in socks:
+        sock.close()
+
+
 def test_source_keeps_its_mapping_whatever_it_speaks_to(world):
     """RFC 4787 REQ-1: one socket, several ports and addresses, with ports to spare."""
     world.server.ranges = [(2048, 2303), (50000, 50255)]
