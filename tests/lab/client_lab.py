@@ -3,10 +3,12 @@
 
 import copy
 import json
+import subprocess
 import time
 
 from applications import ECHO_PORT, say
 from conftest import ROOT, wait_until, without_captures
+from lab.program import build_folder
 from packets import WEB
 
 RECOVERY_FILE = ROOT / "build/bench/recovery.json"
@@ -107,6 +109,14 @@ def _second_server(content):
 
 def show(lab, name: str) -> dict:
     return lab.programs[name].ctl("show")
+
+
+def status(lab, name: str) -> tuple[int, str]:
+    """What `dstm-client status` says, and its exit status."""
+    client = lab.programs[name]
+    done = subprocess.run([str(build_folder() / "src/client/dstm-client"), "status", "-s",
+                           str(client.socket)], capture_output=True, text=True, timeout=20, check=False)
+    return done.returncode, done.stdout
 
 
 def follow_route(lab, name: str):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from applications import ECHO_PORT, UdpEcho, say
-from client_lab import show, with_clients
+from client_lab import show, status, with_clients
 from conftest import SHARED_ADDRESS, derived, run_steps, wait_until
 from lab import steps
 from lab.run import Lab
@@ -66,6 +66,7 @@ def test_nothing_happens_without_demand(idle):
     for name in BOTH:
         assert captures[name].stop().count() == 0
         assert after[name] - before[name] <= 1, name
+        assert status(lab, name)[0] == 0, "idle is well"
     assert not any(lease["state"] == "active" for lease in lab.programs["server"].ctl("leases"))
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from applications import ECHO_PORT, UdpEcho
 from client_lab import (LIFETIME_S, SMALL, SMALL_BLOCK, TINY, assert_recovery, follow_route,
-                        has_ipv4, note_recovery, show, with_spares)
+                        has_ipv4, note_recovery, show, status, with_spares)
 from conftest import SHARED_ADDRESS, derived, run_steps, wait_until
 from lab import steps
 from lab.program import build_folder
@@ -190,10 +190,13 @@ def test_not_allowed(lab):
         lab.start(name)
         wait_until(lambda: show(lab, name)["last_error"], 20, "a refusal")
         assert show(lab, name)["v4"] is None
+        assert status(lab, name)[0] == 3
     finally:
         since = time.monotonic()
         server.reload(lambda config: config.pop("clients"))
     assert_recovery(lab, name, "not allowed, then allowed", since)
+    exit_status, screen = status(lab, name)
+    assert exit_status == 0 and f"  address     {show(lab, name)['v4']}\n" in screen
     assert lab.programs[name].stop() == 0
 
 
