@@ -3,6 +3,7 @@
  * config/client.yaml and what is wrong with others, sentence by sentence.
  */
 #include "client/client_config.h"
+#include "client/servers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,6 +46,41 @@ static void example_shows_every_default(void **state)
 	bare.user = bare.password = NULL;
 	cl_config_free(&bare);
 	cl_config_free(&example);
+}
+
+static void name_of_a_server_is_a_whole_configuration(void **state)
+{
+	struct config_error error;
+	struct cl_config config;
+	struct cl_server server;
+
+	assert_int_equal(load("server: dstm.example.net\n", &config, &error), 0);
+	assert_int_equal(cl_servers_count(&config), 1);
+	cl_servers_get(&config, 0, &server);
+	assert_string_equal(server.name, "dstm.example.net");
+	assert_int_equal(server.addr.port, 3653);
+	cl_config_free(&config);
+}
+
+static void servers_stand_in_their_order_with_their_certificates(void **state)
+{
+	struct config_error error;
+	struct cl_config config;
+	struct cl_server server;
+
+	assert_int_equal(load("servers: [a.example, {name: \"[2001:db8::1]:1\", tls_name: b}]\n"
+			      "tls: {ca: /x}\ntls_name: c\n",
+				 &config, &error),
+		0);
+	assert_int_equal(cl_servers_count(&config), 2);
+	cl_servers_get(&config, 0, &server);
+	assert_true(server.is_name);
+	assert_string_equal(server.tls_name, "c");
+	cl_servers_get(&config, 1, &server);
+	assert_false(server.is_name);
+	assert_int_equal(server.addr.port, 1);
+	assert_string_equal(server.tls_name, "b");
+	cl_config_free(&config);
 }
 
 static void each_key_makes_a_difference(void **state)
@@ -177,6 +213,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(example_shows_every_default),
+		cmocka_unit_test(name_of_a_server_is_a_whole_configuration),
+		cmocka_unit_test(servers_stand_in_their_order_with_their_certificates),
 		cmocka_unit_test(each_key_makes_a_difference),
 		cmocka_unit_test(wrong_file_is_one_sentence_with_its_place),
 	};
