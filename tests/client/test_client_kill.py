@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import PEER_V4, Bench, Client, wait_for
+from bench import PEER_V4, Bench, Client, run, wait_for
 from test_client import BINARY, UDP_PORT
 from tsp_server import TspServer
 
@@ -34,6 +34,7 @@ LIVES = {
              "forwards": '[{port: 2050, to: 22}, {protocol: udp, to: "192.168.7.5:53"}]'},
     "host": {"mode": "host"},
     "host on demand": {"mode": "host", "on_demand": "true"},
+    "another namespace": {"mode": "host", "netns": "%s"},
 }
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
@@ -45,7 +46,9 @@ class Life:
     def __init__(self, tag, folder, settings):
         self.bench = Bench(tag)
         self.folder = folder
-        self.settings = settings
+        self.inside = f"{self.bench.client}n"  # the namespace beside, for who wants one
+        self.settings = {key: value.replace("%s", self.inside) if key == "netns" else value
+                         for key, value in settings.items()}
         self.steps = 0
         self.errors = []
 
@@ -59,7 +62,9 @@ class Life:
 
     def snapshot(self):
         files = sorted(path.name for path in self.folder.glob("client.s*"))
-        return [files, *self.bench.in_client("sh", "-c", SNAPSHOT).splitlines()]
+        inside = run("ip", "netns", "exec", self.inside, "sh", "-c", SNAPSHOT)
+        return [files, *self.bench.in_client("sh", "-c", SNAPSHOT).splitlines(),
+                *inside.splitlines()]
 
     def reaches(self, client, states):
         """Waits for a state; False when the client has died before."""
@@ -104,6 +109,7 @@ class Life:
         with self.bench:
             server = TspServer(self.bench)
             try:
+                run("ip", "netns", "add", self.inside)
                 before = self.snapshot()
                 assert self.live(self.client()) == 0
                 assert self.snapshot() == before
@@ -114,6 +120,7 @@ class Life:
                 self.errors.append(repr(error))
             finally:
                 server.close()
+                run("ip", "netns", "del", self.inside, check=False)
 
 
 def test_client_killed_at_any_step_leaves_nothing_that_stays(tmp_path):
