@@ -177,11 +177,16 @@ class Client:
     def show(self):
         return self.ask("show")
 
-    def state_is(self, state):
+    def shows(self, **expected):
+        """False also while there is nobody to ask, or no more."""
         try:
-            return self.show()["state"] == state
+            show = self.show()
         except (OSError, ValueError):
             return False
+        return all(show[key] == value for key, value in expected.items())
+
+    def state_is(self, state):
+        return self.shows(state=state)
 
     def wait_bound(self):
         wait_for(lambda: self.state_is("bound"), "a lease")

@@ -502,7 +502,7 @@ def test_sighup_takes_a_changed_configuration(bench, server, make_client):
     assert client.state_is("bound")
     client.write_config(device="dti7", mode="host")
     client.signal(signal.SIGHUP)
-    wait_for(lambda: client.state_is("bound") and client.show()["device"] == "dti7", "the change")
+    wait_for(lambda: client.shows(state="bound", device="dti7"), "the change")
     wait_for(lambda: server.actions() == ["create", "accept", "delete", "create", "accept"],
              "the other lease to be accepted")
     assert "dstm_dti7" in bench.host_state()["tables"]
