@@ -115,6 +115,18 @@ static void accept_packet(struct cl_carrier *carrier, uint32_t i, int64_t now_ms
 	cl_coalesce_add(&in->coalescer, packet, len);
 }
 
+/* What was dropped is neither use of the lease nor a sign of life. */
+static void note_received(struct cl_carrier *carrier, int64_t now_ms)
+{
+	struct cl_tunnel *tunnel = carrier->tunnel;
+
+	if (carrier->counters.value[CL_RX_PACKETS] == 0)
+		return;
+	atomic_store_explicit(&tunnel->used_ms, now_ms, memory_order_relaxed);
+	if (atomic_load_explicit(&tunnel->unanswered_ms, memory_order_relaxed) != 0)
+		atomic_store_explicit(&tunnel->unanswered_ms, 0, memory_order_relaxed);
+}
+
 void cl_inbound_turn(struct cl_carrier *carrier, int64_t now_ms)
 {
 	struct cl_inbound *in = &carrier->in;
@@ -132,9 +144,7 @@ void cl_inbound_turn(struct cl_carrier *carrier, int64_t now_ms)
 		return;
 	}
 	for (int i = 0; i < n; i++)
-		accept_packet(carrier, i, now_ms);
+		accept_packet(carrier, (uint32_t)i, now_ms);
 	cl_coalesce_flush(&in->coalescer);
-	atomic_store_explicit(&carrier->tunnel->used_ms, now_ms, memory_order_relaxed);
-	if (atomic_load_explicit(&carrier->tunnel->unanswered_ms, memory_order_relaxed) != 0)
-		atomic_store_explicit(&carrier->tunnel->unanswered_ms, 0, memory_order_relaxed);
+	note_received(carrier, now_ms);
 }

@@ -342,14 +342,16 @@ def test_nothing_is_sent_after_the_end_even_by_who_slept(world, make_client):
 
 
 def test_silence_of_the_far_end_makes_the_client_ask(world, make_client):
-    """Packets go out for long and none comes back: is the TEP still the right one?"""
-    bench, server, _ = world
+    """Packets go out for long and none comes back, but others': is the TEP still the right one?"""
+    bench, server, tep = world
     make_client()
     asked = len(server.received)
     with udp_socket(bench) as sock:
 
         def ask():
             sock.sendto(b"anybody?", ("203.0.113.99", 9))
+            tep.send(udp_packet(PEER_V4, 9, LEASE_V4, PORT), CLIENT_V6, impostor=True)
+            tep.send(udp_packet(PEER_V4, 9, LEASE_V4, NOT_OURS), CLIENT_V6)
             time.sleep(0.2)
             return len(server.received) > asked
 
