@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/carrier.h"
 
+#include "client/inner.h"
 #include "client/peers.h"
 #include "client/tunnel_error.h"
 #include "common/addr.h"
@@ -77,11 +78,14 @@ static void suspect(struct cl_carrier *carrier, enum cl_tunnel_news news, int64_
 	cl_carrier_tell(carrier, news);
 }
 
+/* What is told about a packet of an earlier lease says nothing about this one. */
 static void take_error(
 	struct cl_carrier *carrier, const struct cl_tunnel_error *error, int64_t now_ms)
 {
 	bool of_tep = addr_v6_equal(&error->destination, &carrier->lease.tep_v6);
 
+	if (cl_inner_check_quote(error->quote, error->quote_len, &carrier->lease) != CL_PASS)
+		return;
 	switch (error->type) {
 	case CL_TUNNEL_ERROR_NONE:
 		return;

@@ -108,3 +108,12 @@ enum cl_verdict cl_inner_check(
 		return CL_MALFORMED;
 	return check_end(&inner, source_end, false, lease);
 }
+
+enum cl_verdict cl_inner_check_quote(const uint8_t *packet, size_t len, const struct lease *lease)
+{
+	struct inner inner;
+
+	if (!parse(packet, len, true, true, &inner))
+		return CL_MALFORMED;
+	return check_end(&inner, true, true, lease);
+}

@@ -32,3 +32,6 @@ enum cl_direction {
 
 enum cl_verdict cl_inner_check(
 	const uint8_t *packet, size_t len, enum cl_direction direction, const struct lease *lease);
+
+/* The same of an outgoing packet as an error quotes it: perhaps cut behind its ports. */
+enum cl_verdict cl_inner_check_quote(const uint8_t *packet, size_t len, const struct lease *lease);

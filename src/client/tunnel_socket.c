@@ -13,6 +13,7 @@
  */
 #define SEND_BUF    (512 * 1024)
 #define RECEIVE_BUF (4 * 1024 * 1024)
+#define WAITING_MAX 65536 /* packets; more than the buffer takes */
 #define HOP_LIMIT   64
 #define ALL         UINT32_MAX
 #define GOLDEN      0x9e3779b1u /* 2^32 / golden ratio: spreads what is near */
@@ -99,16 +100,26 @@ int cl_tunnel_socket_open(void)
 	return fd;
 }
 
+/* Throws away what waits in the socket. An error that waits comes first, and goes by being told. */
+static void empty(int fd, int queue)
+{
+	uint8_t octet;
+
+	for (uint32_t i = 0; i < WAITING_MAX; i++) {
+		if (recv(fd, &octet, sizeof(octet), MSG_DONTWAIT | queue) < 0 && errno == EAGAIN)
+			return;
+	}
+}
+
 int cl_tunnel_socket_begin(int fd, const struct in6_addr *local, uint32_t part, uint32_t n)
 {
 	struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr = *local};
-	uint8_t octet;
 
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return -errno;
 	/* The filter still lets nothing in. */
-	while (recv(fd, &octet, sizeof(octet), MSG_DONTWAIT) >= 0)
-		;
+	empty(fd, MSG_ERRQUEUE);
+	empty(fd, 0);
 	return n == 1 ? let_in(fd, ALL) : let_in_part(fd, part, n);
 }
 

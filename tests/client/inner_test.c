@@ -270,6 +270,27 @@ static void random_packets_never_pass_with_a_foreign_address(void **state)
 	}
 }
 
+/* Of the tunnel's own errors: the packet that they quote was sent by us, under this lease (S7). */
+static void quote_of_an_error_is_held_against_the_lease(void **state)
+{
+	uint8_t p[64];
+	size_t len = ports_packet(p, UDP, OURS, 2048, PEER, 53);
+
+	assert_int_equal(cl_inner_check_quote(p, len, &shared), CL_PASS);
+	put_u16(p + 2, 1400);
+	assert_int_equal(cl_inner_check_quote(p, 28, &shared), CL_PASS);
+	assert_int_equal(cl_inner_check_quote(p, 22, &shared), CL_PASS);
+	assert_int_equal(cl_inner_check_quote(p, 21, &shared), CL_MALFORMED);
+	assert_int_equal(cl_inner_check_quote(p, 0, &shared), CL_MALFORMED);
+	put_u16(p + 20, 2047);
+	assert_int_equal(cl_inner_check_quote(p, 28, &shared), CL_FOREIGN_PORT);
+	len = ports_packet(p, UDP, PEER, 2048, OURS, 2048);
+	assert_int_equal(cl_inner_check_quote(p, len, &shared), CL_FOREIGN_ADDRESS);
+	len = ports_packet(p, ESP, OURS, 0, PEER, 0);
+	assert_int_equal(cl_inner_check_quote(p, len, &shared), CL_FOREIGN_PROTOCOL);
+	assert_int_equal(cl_inner_check_quote(p, len, &whole), CL_PASS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +304,7 @@ int main(void)
 		cmocka_unit_test(later_fragment_goes_by_its_address),
 		cmocka_unit_test(options_move_the_ports),
 		cmocka_unit_test(malformed_packet_is_named),
+		cmocka_unit_test(quote_of_an_error_is_held_against_the_lease),
 		cmocka_unit_test(random_packets_never_pass_with_a_foreign_address),
 	};
 

@@ -177,6 +177,8 @@ def test_tep_without_the_binding_is_believed(world, make_client):
     asked = len(server.received)
     with udp_socket(bench) as sock:
         sock.sendto(b"x", (PEER_V4, 9))
+        other = udp_packet(LEASE_V4, NOT_OURS, PEER_V4, 9)  # of an earlier lease, or invented
+        send_error(bench, DESTINATION_UNREACHABLE, 5, inner=other)
         send_error(bench, DESTINATION_UNREACHABLE, 5, source=IMPOSTOR_V6)
         wait_for(lambda: drops(client).get("tx_unreachable") == 1, "the impostor's error")
         assert "tx_unbound" not in drops(client)
