@@ -51,7 +51,6 @@ static void on_pass(void *arg, const uint8_t *packet, size_t len)
 {
 	struct cl_dti *dti = arg;
 	struct sockaddr_in6 tep = {.sin6_family = AF_INET6, .sin6_addr = dti->lease.tep_v6};
-
 	enum cl_counter counter = CL_TX_PACKETS;
 
 	if (cl_inner_check(packet, len, CL_OUT, &dti->lease) != CL_PASS ||

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -13,10 +14,11 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TURN_FRAMES 64 /* read in one turn of the event loop */
-#define STOP_FRAMES 4096 /* more than the device's queue has */
+#define STOP_FRAMES 1024 /* read of each queue when it stops */
 #define SOCKET_BUF  (4 * 1024 * 1024)
 
 struct packet {
@@ -32,7 +34,6 @@ struct cl_hold {
 	uint32_t n;
 	size_t octets;
 	struct packets translated;
-	uint32_t n_translated; /* so far */
 	uint32_t translated_v4; /* while it stops: the lease's address */
 	struct event *events[CL_TUN_QUEUES_MAX];
 };
@@ -96,7 +97,6 @@ static void keep(void *arg, uint8_t *data, size_t len)
 		packet = copy(data, len);
 		if (packet != NULL)
 			STAILQ_INSERT_TAIL(&hold->translated, packet, entry);
-		hold->n_translated++;
 		return;
 	}
 	count(hold, CL_HELD_PACKETS);
@@ -188,6 +188,15 @@ int cl_hold_start(struct cl_hold *hold)
 	return 0;
 }
 
+/*
+ * A packet may have passed the rules from before the lease, on another CPU, and not be in the device yet. What holds it
+ * there is an RCU section, and this waits for the end of all that have begun.
+ */
+static void wait_for_stragglers(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
 void cl_hold_stop(struct cl_hold *hold, uint32_t v4)
 {
 	const struct cl_tun *tun = hold->params.tun;
@@ -195,13 +204,12 @@ void cl_hold_stop(struct cl_hold *hold, uint32_t v4)
 	if (hold->events[0] == NULL)
 		return;
 	stop_reading(hold);
+	if (v4 != 0)
+		wait_for_stragglers();
 	hold->translated_v4 = v4;
 	for (uint32_t i = 0; i < tun->n_queues; i++) {
-		uint32_t before = hold->n_translated;
-
 		for (unsigned int n = 0; n < STOP_FRAMES; n++) {
-			if (cl_tun_read(tun->fds[i], keep, hold) < 0 ||
-				hold->n_translated != before)
+			if (cl_tun_read(tun->fds[i], keep, hold) < 0)
 				break;
 		}
 	}

@@ -44,8 +44,8 @@ void cl_hold_destroy(struct cl_hold *hold); /* NULL is allowed */
 int cl_hold_start(struct cl_hold *hold);
 
 /*
- * Reads what the device still has from before the lease, and stops. Behind the first packet from v4, the
- * lease's address, all have been translated: they are the tunnel's.
+ * Reads what the device has at this moment, and stops. What is from v4, the lease's address, has been translated
+ * already and is passed on by cl_hold_release; 0: there is no lease.
  */
 void cl_hold_stop(struct cl_hold *hold, uint32_t v4);
 

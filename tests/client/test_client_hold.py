@@ -85,11 +85,11 @@ def receive(sock, n):
     return [sock.recv(100) for _ in range(n)]
 
 
-@pytest.mark.parametrize("mode", ["napt", "host"])
-def test_first_packets_wait_for_the_lease_and_flow_on(world, tmp_path, mode):
+@pytest.mark.parametrize("settings", [{}, {"mode": "host"}, {"queues": 4}], ids=str)
+def test_first_packets_wait_for_the_lease_and_flow_on(world, tmp_path, settings):
     """R12, R14, R56: connect(), sendto() and ping before there is a lease; the same sockets after."""
     before = world.bench.host_state()
-    client = world.start(tmp_path, mode=mode)
+    client = world.start(tmp_path, **settings)
     route = world.bench.in_client("ip", "-4", "route", "show", "default")
     assert "dev dstm0" in route and "metric 4096" in route
     assert client.show()["v4"] is None and world.server.received == []
@@ -105,6 +105,7 @@ def test_first_packets_wait_for_the_lease_and_flow_on(world, tmp_path, mode):
             ["ip", "netns", "exec", world.bench.client, "ping", "-c", "2", "-i", "0.2", "-W", "10",
              PEER_V4], stdout=subprocess.PIPE, text=True) as ping:
         wait_for(lambda: client.show()["held_packets"] >= 10, "packets that wait")
+        wait_for(lambda: world.server.received, "the request")
         assert len(world.server.received) == 1 and world.tep.sent == []
         world.server.gate.set()
         client.wait_bound()
