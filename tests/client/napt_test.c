@@ -29,19 +29,20 @@
 	"\t\tmeta l4proto { tcp, udp } add @ports_" set                                          \
 	" { ip daddr . meta l4proto . th dport ct count " count " } snat to 198.51.100.7:" range \
 	"\n"
-#define ONE(name, first, count, last, range)                                                      \
-	SET(name)                                                                                 \
-	"\tchain last {\n\t\tmeta l4proto { tcp, udp } snat to jhash ip saddr . "                 \
-	"th sport mod " count " seed 0x6473746d map { 0-" last " : 198.51.100.7 . " range         \
-	" }\n\t\tmeta l4proto icmp snat to jhash ip saddr . @th,32,16 mod " count                 \
-	" seed 0x6473746d map { 0-" last " : 198.51.100.7 . " range " }\n\t}\n"                   \
-	"\tchain any {\n" TAKE(                                                                   \
-		name, count, range) "\t\tgoto last\n\t}\n"                                        \
-				    "\tchain from_" first                                         \
-				    " {\n" TAKE(name, count, range) "\t\tgoto any\n\t}\n" SPREAD( \
-					    "\t\tmeta l4proto { tcp, udp } jhash ip saddr . th "  \
-					    "sport mod " count " seed 0x6473746d vmap { 0-" last  \
-					    " : goto from_" first " }\n\t\tgoto last\n")
+/* clang-format off */
+#define ONE(name, first, count, last, range) \
+	SET(name) \
+	"\tchain last {\n" \
+	"\t\tmeta l4proto { tcp, udp } snat to jhash ip saddr . th sport mod " count \
+	" seed 0x6473746d map { 0-" last " : 198.51.100.7 . " range " }\n" \
+	"\t\tmeta l4proto icmp snat to jhash ip saddr . @th,32,16 mod " count \
+	" seed 0x6473746d map { 0-" last " : 198.51.100.7 . " range " }\n\t}\n" \
+	"\tchain any {\n" TAKE(name, count, range) "\t\tgoto last\n\t}\n" \
+	"\tchain from_" first " {\n" TAKE(name, count, range) "\t\tgoto any\n\t}\n" \
+	SPREAD("\t\tmeta l4proto { tcp, udp } jhash ip saddr . th sport mod " count \
+	       " seed 0x6473746d vmap { 0-" last " : goto from_" first " }\n\t\tgoto last\n")
+/* clang-format on */
+#define BLOCK ONE("2048_3071", "2048", "1024", "1023", "2048-3071")
 #define FORWARDS                    \
 	"\t}\n\tchain forwards {\n" \
 	"\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
@@ -70,140 +71,108 @@ static const struct cl_napt host = {
 static const struct cl_napt host_on_demand = {
 	.device = "dstm0", .mode = CL_MODE_HOST, .inner_v4 = 0xc0000002, .has_before = true};
 
+/* clang-format off */
+/* Two ranges, one of them of two that adjoin: by weight, and a full one passes a flow on. */
+static const char two_ranges[] = HEAD SET("2048_3071") SET(
+	"5000_5000") "\tchain last {\n\t\tmeta l4proto { tcp, udp } snat to jhash ip saddr . th "
+		     "sport "
+		     "mod 1025 seed 0x6473746d map { 0-1023 : 198.51.100.7 . 2048-3071, "
+		     "1024-1024 : 198.51.100.7 . 5000-5000 }\n"
+		     "\t\tmeta l4proto icmp snat to jhash ip saddr . @th,32,16 "
+		     "mod 1025 seed 0x6473746d map { 0-1023 : 198.51.100.7 . 2048-3071, "
+		     "1024-1024 : 198.51.100.7 . 5000-5000 }\n\t}\n"
+		     "\tchain any {\n" TAKE("2048_3071", "1024", "2048-3071") TAKE("5000_5000", "1",
+			     "5000-5000") "\t\tgoto last\n\t}\n"
+					  "\tchain from_2048 {\n" TAKE("2048_3071", "1024",
+						  "2048-3071") "\t\tgoto any\n\t}\n"
+							       "\tchain from_5000 {\n" TAKE(
+								       "5000_5000", "1",
+								       "5000-5000") "\t\tgoto "
+										    "any\n\t}\n"
+										    "\tchain "
+										    "spread "
+										    "{\n\t\tmeta "
+										    "l4proto { "
+										    "tcp, udp } "
+										    "jhash ip "
+										    "saddr . th "
+										    "sport "
+										    "mod 1025 seed "
+										    "0x6473746d "
+										    "vmap { 0-1023 "
+										    ": goto "
+										    "from_2048, "
+										    "1024-1024 : "
+										    "goto "
+										    "from_5000 }\n"
+										    "\t\tgoto "
+										    "last\n\t}"
+										    "\n" SOURCES OUT
+										    "goto "
+										    "spread"
+										    "\n" FORWARDS
+											    STRANGERS;
+
+static const char one_range[] = HEAD BLOCK SOURCES OUT "goto spread\n" FORWARDS STRANGERS;
+
+/* Port 0 is never a source. */
+static const char low_ports[] = HEAD ONE("1_1023", "1", "1023", "1022", "1-1023") SOURCES OUT
+	"goto spread\n" FORWARDS STRANGERS;
+
+static const char whole_address[] = HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES OUT
+	"goto spread\n" FORWARDS STRANGERS;
+
+/* The port of a forward is nobody's source but its target's; port 80 is not the lease's. */
+static const char with_forwards[] = HEAD ONE("2051_3071", "2051", "1021", "1020", "2051-3071")
+	SOURCES OUT "ip saddr 192.0.0.2 tcp sport 22 snat to 198.51.100.7:2050\n" OUT
+		    "ip saddr 192.168.7.5 udp sport 53 snat to 198.51.100.7:2048\n" OUT
+		    "goto spread\n" FORWARDS IN
+		    "ip daddr 198.51.100.7 tcp dport 2050 dnat to 192.0.0.2:22\n" IN
+		    "ip daddr 198.51.100.7 udp dport 2048 dnat to 192.168.7.5:53\n" STRANGERS;
+
+static const char mode_host[] = HEAD BLOCK SOURCES OUT
+	"icmp type echo-request goto spread\n" FORWARDS "\t}\n}\n";
+
+/* R14: sockets from before the lease. */
+static const char mode_host_on_demand[] = HEAD BLOCK SOURCES OUT
+	"ip saddr 192.0.0.2 goto spread\n" OUT
+	"meta l4proto { tcp, udp } th sport != { 2048-3071 } goto spread\n" OUT
+	"icmp type echo-request goto spread\n" FORWARDS "\t}\n}\n";
+
+static const char mode_host_on_demand_whole[] = HEAD SPREAD("\t\tsnat to 198.51.100.7\n")
+	SOURCES OUT "ip saddr 192.0.0.2 goto spread\n" FORWARDS "\t}\n}\n";
+
+static const char mode_host_whole[] = HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES FORWARDS
+	"\t}\n}\n";
+/* clang-format on */
+
 /* The rules of the chains that depend on the lease; the others are the same in each mode napt. */
 static void rules_are_those_of_the_lease(void **state)
 {
 	static const struct {
 		const struct cl_napt *napt;
-		struct lease lease;
 		const char *rules;
+		uint32_t n_ranges;
+		struct port_range ranges[3];
 	} cases[] = {
-		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			HEAD ONE("2048_3071", "2048", "1024", "1023", "2048-3071") SOURCES OUT
-			"goto spread\n" FORWARDS STRANGERS},
-		/* S18: weighed by size, adjacent ones as one; a full range passes a flow on. */
-		{&napt,
-			{.v4 = 0xc6336407,
-				.n_ranges = 3,
-				.ranges = {{5000, 5000}, {2048, 2303}, {2304, 3071}}},
-			HEAD SET("2048_3071") SET(
-				"5000_5000") "\tchain last {\n\t\tmeta l4proto { tcp, udp } snat "
-					     "to jhash ip saddr . "
-					     "th sport mod 1025 seed 0x6473746d map { 0-1023 : "
-					     "198.51.100.7 . 2048-3071, "
-					     "1024-1024 : 198.51.100.7 . 5000-5000 }\n"
-					     "\t\tmeta l4proto icmp snat to jhash ip saddr . "
-					     "@th,32,16 mod 1025 "
-					     "seed 0x6473746d map { 0-1023 : 198.51.100.7 . "
-					     "2048-3071, "
-					     "1024-1024 : 198.51.100.7 . 5000-5000 }\n\t}\n"
-					     "\tchain any {\n" TAKE("2048_3071", "1024",
-						     "2048-3071") TAKE("5000_5000", "1",
-						     "5000-5000") "\t\tgoto last\n\t}\n"
-								  "\tchain from_2048 {\n" TAKE(
-									  "2048_3071", "1024",
-									  "2048-3071") "\t\tgoto "
-										       "any\n\t}\n"
-										       "\tchain "
-										       "from_5000 "
-										       "{\n" TAKE("5000_5000", "1", "5000-5000") "\t\tgoto any\n\t}\n" SPREAD(
-											       "\t"
-											       "\tm"
-											       "eta"
-											       " l4"
-											       "pro"
-											       "to "
-											       "{ "
-											       "tcp"
-											       ", "
-											       "udp"
-											       " } "
-											       "jha"
-											       "sh "
-											       "ip "
-											       "sad"
-											       "dr "
-											       ". "
-											       "th "
-											       "spo"
-											       "rt "
-											       "mod"
-											       " 10"
-											       "25 "
-											       "see"
-											       "d "
-											       "0x6"
-											       "473"
-											       "746"
-											       "d "
-											       "vma"
-											       "p "
-											       "{ "
-											       "0-"
-											       "102"
-											       "3 "
-											       ": "
-											       "got"
-											       "o "
-											       "fro"
-											       "m_"
-											       "204"
-											       "8, "
-											       "102"
-											       "4-"
-											       "102"
-											       "4 "
-											       ": "
-											       "got"
-											       "o "
-											       "fro"
-											       "m_"
-											       "500"
-											       "0 "
-											       "}\n"
-											       "\t"
-											       "\tg"
-											       "oto"
-											       " la"
-											       "st"
-											       "\n")
-											       SOURCES OUT
-			"goto spread\n" FORWARDS STRANGERS},
-		/* Port 0 is never a source. */
-		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 1023}}},
-			HEAD ONE("1_1023", "1", "1023", "1022", "1-1023") SOURCES OUT
-			"goto spread\n" FORWARDS STRANGERS},
-		{&napt, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
-			HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES OUT
-			"goto spread\n" FORWARDS STRANGERS},
-		/* The port of a forward is nobody's source but its target's; 80 is not the lease's. */
-		{&forwarding, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			HEAD ONE("2051_3071", "2051", "1021", "1020", "2051-3071") SOURCES OUT
-			"ip saddr 192.0.0.2 tcp sport 22 snat to 198.51.100.7:2050\n" OUT
-			"ip saddr 192.168.7.5 udp sport 53 snat to 198.51.100.7:2048\n" OUT
-			"goto spread\n" FORWARDS IN
-			"ip daddr 198.51.100.7 tcp dport 2050 dnat to 192.0.0.2:22\n" IN
-			"ip daddr 198.51.100.7 udp dport 2048 dnat to 192.168.7.5:53\n" STRANGERS},
-		{&host, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			HEAD ONE("2048_3071", "2048", "1024", "1023", "2048-3071") SOURCES OUT
-			"icmp type echo-request goto spread\n" FORWARDS "\t}\n}\n"},
-		/* R14: sockets from before the lease. */
-		{&host_on_demand, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{2048, 3071}}},
-			HEAD ONE("2048_3071", "2048", "1024", "1023", "2048-3071") SOURCES OUT
-			"ip saddr 192.0.0.2 goto spread\n" OUT
-			"meta l4proto { tcp, udp } th sport != { 2048-3071 } goto spread\n" OUT
-			"icmp type echo-request goto spread\n" FORWARDS "\t}\n}\n"},
-		{&host_on_demand, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
-			HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES OUT
-			"ip saddr 192.0.0.2 goto spread\n" FORWARDS "\t}\n}\n"},
-		{&host, {.v4 = 0xc6336407, .n_ranges = 1, .ranges = {{0, 65535}}},
-			HEAD SPREAD("\t\tsnat to 198.51.100.7\n") SOURCES FORWARDS "\t}\n}\n"},
+		{&napt, one_range, 1, {{2048, 3071}}},
+		{&napt, two_ranges, 3, {{5000, 5000}, {2048, 2303}, {2304, 3071}}},
+		{&napt, low_ports, 1, {{0, 1023}}},
+		{&napt, whole_address, 1, {{0, 65535}}},
+		{&forwarding, with_forwards, 1, {{2048, 3071}}},
+		{&host, mode_host, 1, {{2048, 3071}}},
+		{&host, mode_host_whole, 1, {{0, 65535}}},
+		{&host_on_demand, mode_host_on_demand, 1, {{2048, 3071}}},
+		{&host_on_demand, mode_host_on_demand_whole, 1, {{0, 65535}}},
 	};
 	char text[CL_NFT_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int len = cl_napt_ruleset(cases[i].napt, &cases[i].lease, text, sizeof(text));
+		struct lease lease = {.v4 = 0xc6336407, .n_ranges = cases[i].n_ranges};
+		int len;
 
+		memcpy(lease.ranges, cases[i].ranges, sizeof(cases[i].ranges));
+		len = cl_napt_ruleset(cases[i].napt, &lease, text, sizeof(text));
 		assert_int_equal(len, strlen(text));
 		text[strnlen(cases[i].rules, sizeof(text) - 1)] = '\0';
 		assert_string_equal(text, cases[i].rules);
