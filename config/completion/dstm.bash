@@ -26,7 +26,7 @@ _dstm_reply() {
 
 # "dstm-client COMMAND: help", then the command's options. Behind "--" stands a program and what it takes.
 _dstm_client() {
-	local usage commands command= i
+	local usage commands command="" i
 
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		if [[ ${COMP_WORDS[i]} == -- ]]; then

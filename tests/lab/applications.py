@@ -20,7 +20,7 @@ class UdpEcho:
     def __init__(self, namespace, port: int = ECHO_PORT):
         with namespace.inside():
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        # Without DF: an answer that is too long for the tunnel goes in fragments, the first one too.
+        # Without DF: an answer that is too long for the tunnel goes in fragments at once.
         self._socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
         self._socket.bind(("", port))
         self._thread = threading.Thread(target=self._serve, daemon=True)

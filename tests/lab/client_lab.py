@@ -18,7 +18,7 @@ CLIENTS = NAPT + HOST
 
 
 def with_clients(modes: dict[str, dict], server: str = "[2001:db8:53::53]:3653"):
-    """For derived(): the shared-address lab with these clients instead of its own; name -> configuration."""
+    """For derived(): these clients (name -> configuration) in the shared-address lab."""
 
     def change(content):
         without_captures(content)
@@ -26,7 +26,8 @@ def with_clients(modes: dict[str, dict], server: str = "[2001:db8:53::53]:3653")
         del content["nodes"]["client2"], content["programs"]["client2"]
         for number, (name, config) in enumerate(modes.items()):
             content["nodes"][name] = copy.deepcopy(node)
-            content["nodes"][name]["interfaces"]["eth0"]["addresses"] = [f"2001:db8:1::{17 + number}/64"]
+            eth0 = content["nodes"][name]["interfaces"]["eth0"]
+            eth0["addresses"] = [f"2001:db8:1::{17 + number}/64"]
             content["programs"][name] = copy.deepcopy(program) | {
                 "node": name, "config": {"server": server, "retry_max_s": 4} | config}
         content["steps"] = [{"start": ["http", "iperf", "tep", "server"]},
@@ -52,7 +53,7 @@ LIFETIME_S = 8
 
 
 def with_spares(content):
-    """For derived(): two TEPs behind the pools and two servers, and clients with short leases and long ones."""
+    """For derived(): two TEPs behind the pools, two servers, clients with short and long leases."""
     with_clients({
         "napt1": {"servers": list(SERVERS.values()), "lifetime_s": LIFETIME_S},
         "host1": {"mode": "host", "lifetime_s": LIFETIME_S},
@@ -114,24 +115,24 @@ def show(lab, name: str) -> dict:
 def status(lab, name: str) -> tuple[int, str]:
     """What `dstm-client status` says, and its exit status."""
     client = lab.programs[name]
-    done = subprocess.run([str(build_folder() / "src/client/dstm-client"), "status", "-s",
-                           str(client.socket)], capture_output=True, text=True, timeout=20, check=False)
+    command = [str(build_folder() / "src/client/dstm-client"), "status", "-s", str(client.socket)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     return done.returncode, done.stdout
 
 
 def follow_route(lab, name: str):
-    """What the routing of the IPv4 side would do: a leased address is reached by the lease's TEP."""
+    """As the routing of the IPv4 side would: a leased address is reached by the lease's TEP."""
     lease = show(lab, name)
     if lease["v4"] is not None:
         lab.nodes["web"].ip("route", "replace", f"{lease['v4']}/32", "via", TEPS[lease["tep"]])
 
 
-def has_ipv4(lab, name: str) -> bool:
-    return say(lab.nodes[name], (WEB, ECHO_PORT), name.encode(), 0.3) is not None
+def has_ipv4(lab, name: str, timeout_s: float = 0.3) -> bool:
+    return say(lab.nodes[name], (WEB, ECHO_PORT), name.encode(), timeout_s) is not None
 
 
 def assert_recovery(lab, name: str, what: str, since: float, timeout_s: float = 40):
-    """The client has IPv4 again (a UDP echo); says how long after `since`, which is time.monotonic()."""
+    """The client has IPv4 again (a UDP echo); says how long after `since`, a time.monotonic()."""
     def is_back():
         follow_route(lab, name)
         return has_ipv4(lab, name)

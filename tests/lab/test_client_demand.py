@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Leases on demand: nothing before the first packet, that packet delivered, and all given back after use."""
+"""Leases on demand: nothing before the first packet, which arrives; given back after use."""
 
 import concurrent.futures
 import socket
@@ -89,7 +89,8 @@ def test_the_first_packet_brings_the_lease_and_arrives(idle, application):
     """R12, R14, R56: one echo request, one datagram, one SYN: none is sent a second time."""
     lab = idle
     capture = lab.capture(f"first-{application.__name__}", "web", "eth0",
-                          "icmp[0] == 8 or udp or (tcp dst port 80 and tcp[tcpflags] & tcp-syn != 0)")
+                          "icmp[0] == 8 or udp or "
+                          "(tcp dst port 80 and tcp[tcpflags] & tcp-syn != 0)")
     began = time.monotonic()
     done = on_both(lambda name: (application(lab, name), time.monotonic() - began))
     capture.stop()
@@ -124,8 +125,9 @@ def test_an_idle_lease_is_given_back(idle):
     began = time.monotonic()
     wait_until(lambda: show(lab, "napt1")["state"] == "idle", IDLE_S + 10, "napt1 to be idle")
     print(f"idle: released {time.monotonic() - began:.1f} s after the last packet, of {IDLE_S} s")
-    wait_until(lambda: all(lease["state"] != "active" for lease in lab.programs["server"].ctl("leases")),
-               10, "the server to have it")
+    server = lab.programs["server"]
+    wait_until(lambda: all(lease["state"] != "active" for lease in server.ctl("leases")), 10,
+               "the server to have it")
 
 
 def test_a_lease_may_be_pushed_and_taken_back(lab):

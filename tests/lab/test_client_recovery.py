@@ -56,6 +56,11 @@ def assert_works(lab, name: str):
     wait_until(works, 20, f"IPv4 on {name}")
 
 
+def still_has_ipv4(lab, name: str) -> bool:
+    """A busy machine may be late, and may lose a datagram."""
+    return any(has_ipv4(lab, name, 2) for _ in range(3))
+
+
 def answered(flow) -> tuple[str, int] | None:
     """Whom the echo saw behind a flow; None when nobody answers, or no port is left for it."""
     try:
@@ -79,16 +84,16 @@ def test_server_gone_and_back(clients):
     """R51: a dead server stops nothing before the lease's end; it is asked until it is back."""
     lab = clients
     lab.programs["server"].kill()
-    assert all(has_ipv4(lab, name) for name in BOTH)
+    assert all(still_has_ipv4(lab, name) for name in BOTH)
     time.sleep(LIFETIME_S / 2)  # a renewal has failed by then
-    assert all(has_ipv4(lab, name) for name in BOTH)
+    assert all(still_has_ipv4(lab, name) for name in BOTH)
     since = time.monotonic()
     lab.start("server")
     steps.wait_for_teps(lab.programs["server"])
     for name in BOTH:
         wait_until(lambda: show(lab, name)["seconds_left"] > LIFETIME_S / 2, 20, "a renewal")
         note_recovery(f"server back, lease renewed ({name})", time.monotonic() - since)
-        assert has_ipv4(lab, name)
+        assert still_has_ipv4(lab, name)
 
 
 def test_server_gone_for_good(clients):
@@ -98,7 +103,7 @@ def test_server_gone_for_good(clients):
     steps.wait_for_teps(lab.programs["server2"])
     since = time.monotonic()
     lab.programs["server"].kill()
-    wait_until(lambda: show(lab, "napt1")["v4"] == "198.51.100.12", 40, "a lease of the other server")
+    wait_until(lambda: show(lab, "napt1")["v4"] == "198.51.100.12", 40, "another lease")
     assert_recovery(lab, "napt1", "server gone, another one asked", since)
     lab.start("server")
     lab.programs["napt1"].stop()
@@ -128,7 +133,7 @@ def test_tep_gone(clients):
 
 
 def test_tep_gone_long_before_the_renewal(lab):
-    """Silence is suspicious: with a lease of an hour the server is asked as soon as nothing comes back."""
+    """Silence is suspicious: with a lease of an hour the server is asked when nothing answers."""
     lab.start(SMALL)
     assert steps.wait_for_lease(lab, SMALL)["lifetime_s"] == 3600
     assert_works(lab, SMALL)
@@ -141,7 +146,7 @@ def test_tep_gone_long_before_the_renewal(lab):
 
 
 def test_tep_moved(clients):
-    """The operator takes a TEP out of the pool: the lease moves, and keeps its address and ports."""
+    """The operator takes a TEP out of the pool: the lease moves, with its address and ports."""
     lab = clients
     before = {name: show(lab, name) for name in BOTH}
     stays = next(name for name, v6 in (("tep1", "2001:db8:fe::1"), ("tep2", "2001:db8:fe::3"))
@@ -161,7 +166,8 @@ def test_tep_moved(clients):
         wait_until(lambda: show(lab, name)["tep"] != before[name]["tep"], 20, "the other TEP")
         assert_recovery(lab, name, "TEP moved by the operator", since)
         after = show(lab, name)
-        assert [after[key] for key in ("v4", "ports")] == [before[name][key] for key in ("v4", "ports")]
+        for key in ("v4", "ports"):
+            assert after[key] == before[name][key]
     lab.programs["server"].reload(put_back)
 
 
@@ -202,7 +208,7 @@ def test_not_allowed(lab):
 
 @pytest.mark.parametrize("name", BOTH)
 def test_renumbered(clients, name):
-    """The host's IPv6 address is replaced: a new lease for the new tunnel end, the old one is let go."""
+    """The host's IPv6 address is replaced: a new lease for the new tunnel end."""
     lab = clients
     old, new = show(lab, name)["v6"], f"2001:db8:1::{31 + BOTH.index(name)}"
     node = lab.nodes[name]
@@ -216,19 +222,23 @@ def test_renumbered(clients, name):
     wait_until(lambda: show(lab, name)["v6"] == old, 30, "a lease of the old address")
 
 
+def n_ports(lease: dict) -> int:
+    return sum(last - first + 1 for first, last in lease["ports"])
+
+
 def test_ports_exhausted(lab):
-    """R58, S18: more flows at a time than ports: more ports are asked for, and no flow is lost for it."""
+    """R58, S18: more flows at a time than ports: more ports are asked for, and used."""
     lab.start(SMALL)
-    assert sum(last - first + 1 for first, last in steps.wait_for_lease(lab, SMALL)["ports"]) == SMALL_BLOCK
+    assert n_ports(steps.wait_for_lease(lab, SMALL)) == SMALL_BLOCK
     assert_works(lab, SMALL)
     with contextlib.ExitStack() as stack:
         flows = [stack.enter_context(talker(lab.nodes[SMALL])) for _ in range(2 * SMALL_BLOCK)]
         since = time.monotonic()
-        assert sum(answered(flow) is not None for flow in flows[:SMALL_BLOCK + 8]) >= SMALL_BLOCK / 2
+        first = [answered(flow) for flow in flows[:SMALL_BLOCK + 8]]
+        assert len(first) - first.count(None) >= SMALL_BLOCK / 2
         wait_until(lambda: len(show(lab, SMALL)["ports"]) > 1, 30, "more ports")
         assert_recovery(lab, SMALL, "ports exhausted", since)
-        ports = show(lab, SMALL)["ports"]
-        assert sum(last - first + 1 for first, last in ports) >= 2 * SMALL_BLOCK
+        assert n_ports(show(lab, SMALL)) >= 2 * SMALL_BLOCK
         seen = [peer for flow in flows if (peer := answered(flow))]
         assert len(seen) > SMALL_BLOCK + 8
         assert len(set(seen)) == len(seen)
@@ -243,13 +253,13 @@ def is_bound(lab, v4: str) -> bool:
 
 @pytest.mark.parametrize("name", TINY)
 def test_lease_stolen(lab, name):
-    """S21: a lease of an hour is gone after a moment. Nobody tells, but the TEP answers a packet with ICMPv6 1/5."""
+    """S21: a lease of an hour is taken away, and nobody tells but the TEP, by ICMPv6 1/5."""
     client = lab.programs[name]
     lab.start(name)
     assert steps.wait_for_lease(lab, name)["lifetime_s"] == 3600
     assert_works(lab, name)
     assert lab.programs["server"].ctl("push-delete", show(lab, name)["v6"])["ended"] == 1
-    wait_until(lambda: not is_bound(lab, show(lab, name)["v4"]), 10, "the TEP to forget the binding")
+    wait_until(lambda: not is_bound(lab, show(lab, name)["v4"]), 10, "the binding to be gone")
     assert_recovery(lab, name, "lease stolen", time.monotonic())
     assert client.stop() == 0
 
@@ -274,14 +284,14 @@ def test_time_of_day_jumps(clients, tmp_path):
         until = time.monotonic() + LIFETIME_S / 2 + 1
         while time.monotonic() < until:  # a renewal is among it
             for name in BOTH:
-                assert has_ipv4(lab, name), (name, years)
+                assert still_has_ipv4(lab, name), (name, years)
                 assert show(lab, name)["v4"] == before[name]
                 assert show(lab, name)["seconds_left"] <= LIFETIME_S
             time.sleep(0.1)
 
 
 def test_sleep_and_resume(clients):
-    """R51: who sleeps past the end of the lease sends nothing under it on waking, and gets another."""
+    """R51: who slept past the end of the lease sends nothing under it, and gets another."""
     lab = clients
     for name in BOTH:
         lab.programs[name].signal(signal.SIGSTOP)
