@@ -70,6 +70,7 @@ static const struct config_key keys[] = {
 	{CONFIG_STRING, FIELD(dscp), "dscp", .value = "copy", .min = 1, .max = 4},
 	{CONFIG_BOOL, FIELD(default_route), "default_route", .value = "true"},
 	{CONFIG_V6, FIELD(v6), "v6", .present = FIELD(has_v6)},
+	{CONFIG_V6, FIELD(tep), "tep", .present = FIELD(has_tep)},
 	{CONFIG_V4, FIELD(inner_v4), "inner_v4", .value = "192.0.0.2"},
 	{CONFIG_LIST, FIELD(direct), "direct", .item = CONFIG_V4_PREFIX,
 		.max = CL_PEERS_PREFIXES_MAX},
@@ -156,6 +157,10 @@ static const char *find_fault(const struct cl_config *config)
 		return "device: letters, digits and _ - . behind a letter or digit";
 	if (config->has_v6 && !addr_v6_is_global(&config->v6))
 		return "v6: not a global address";
+	if (config->has_tep && !addr_v6_is_global(&config->tep))
+		return "tep: not a global address";
+	if (config->has_v6 && config->has_tep && addr_v6_equal(&config->v6, &config->tep))
+		return "v6 and tep are the same address";
 	if (config->inner_v4 >> 24 == 0 || config->inner_v4 >> 24 == 127 ||
 		config->inner_v4 >> 28 >= 14)
 		return "inner_v4: not the address of a host";
@@ -256,6 +261,7 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       text_equal(a->device, b->device) && a->mtu == b->mtu && a->queues == b->queues &&
 	       text_equal(a->dscp, b->dscp) && a->default_route == b->default_route &&
 	       a->has_v6 == b->has_v6 && addr_v6_equal(&a->v6, &b->v6) &&
+	       a->has_tep == b->has_tep && addr_v6_equal(&a->tep, &b->tep) &&
 	       a->inner_v4 == b->inner_v4 && prefixes_equal(&a->direct, &b->direct) &&
 	       a->direct_auto == b->direct_auto && a->hold_packets == b->hold_packets &&
 	       forwards_equal(&a->forwards, &b->forwards) && text_equal(a->netns, b->netns) &&

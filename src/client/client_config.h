@@ -43,6 +43,8 @@ struct cl_config {
 	bool default_route;
 	bool has_v6;
 	struct in6_addr v6; /* with has_v6 */
+	bool has_tep;
+	struct in6_addr tep; /* with has_tep: instead of the one that the server names */
 	uint32_t inner_v4;
 	struct config_list direct; /* struct addr_v4_prefix: clients there are reached directly */
 	bool direct_auto; /* the server says where */

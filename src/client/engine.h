@@ -125,6 +125,8 @@ struct cl_engine_params {
 	uint32_t ports; /* how many to ask for; 0: any number */
 	uint32_t ports_max; /* no more are asked for than that (R58) */
 	uint32_t lifetime_s; /* to ask for; 0: the server's */
+	const struct in6_addr
+		*tep; /* set by hand, whatever the server says (R18); NULL: the server's */
 	uint32_t retry_min_s, retry_max_s;
 	uint64_t seed; /* of the jitter; not 0 */
 };

@@ -32,6 +32,14 @@ static void take_lease(struct cl_engine *engine, const struct lease *lease)
 	}
 }
 
+/* A lease as it will be used, through a TEP that may have been set by hand. NULL, or why it cannot be. */
+static const char *judge(const struct cl_engine *engine, struct lease *lease)
+{
+	if (engine->params.tep != NULL)
+		lease->tep_v6 = *engine->params.tep;
+	return cl_grant_fault(lease, &engine->v6, engine->params.exclusive);
+}
+
 static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
 {
 	struct lease lease;
@@ -42,7 +50,7 @@ static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
 		cl_engine_attempt_failed(engine, false);
 		return;
 	}
-	fault = cl_grant_fault(&lease, &engine->v6, engine->params.exclusive);
+	fault = judge(engine, &lease);
 	if (fault == NULL && engine->asks_more && lease.v4 != engine->lease.v4)
 		fault = "more ports were asked for, another address was given";
 	if (fault != NULL) {
@@ -109,7 +117,7 @@ static void take_pushed_create(struct cl_engine *engine, const struct tsp_msg *m
 	struct lease lease;
 
 	if (tsp_msg_to_lease(msg, engine->now_ms, &lease) == TSP_STATUS_NONE)
-		fault = cl_grant_fault(&lease, &engine->v6, engine->params.exclusive);
+		fault = judge(engine, &lease);
 	if (fault != NULL) {
 		cl_engine_report(engine, "server: the lease given unasked is refused: %s", fault);
 		cl_engine_send_status(engine, TSP_STATUS_UNAVAILABLE);

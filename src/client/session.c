@@ -297,6 +297,7 @@ static void init_engine(struct cl_session *session)
 		.ports = config->ports,
 		.ports_max = config->exclusive ? 0 : config->ports_max,
 		.lifetime_s = config->lifetime_s,
+		.tep = config->has_tep ? &config->tep : NULL,
 		.retry_min_s = config->retry_min_s,
 		.retry_max_s = config->retry_max_s,
 		.seed = random_seed(),

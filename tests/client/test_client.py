@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import (CLIENT_V6, LEASE_V4, OTHER_CLIENT_V6, PEER_V4, Bench, Client, wait_for)
+from bench import (CLIENT_V6, LEASE_V4, OTHER_CLIENT_V6, PEER_V4, TEP_V6, Bench, Client,
+                   wait_for)
 from tep import Tep, udp_packet
 from tsp_server import TspServer
 
@@ -382,6 +383,15 @@ def test_changed_lease_is_taken_over_at_renewal(bench, server, tep, echo, make_c
     assert [2048 <= port <= 2063 for _, port in echo.sources] == [True, False]
     assert 6000 <= echo.sources[-1][1] <= 6015
     sock.close()
+
+
+def test_a_tep_that_is_set_by_hand_is_used(bench, server, echo, make_client):
+    """R18: the server names another one, where nobody answers."""
+    server.tep_v6 = "2001:db8:53::dead"
+    client = make_client(tep=TEP_V6).start()
+    assert client.wait_bound()["tep"] == TEP_V6
+    assert tcp_exchange(bench) == b"hello"
+    assert leave(client) == 0
 
 
 def test_generation_1_renews_on_its_session_and_takes_a_pushed_delete(bench, server, make_client):
