@@ -1,135 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""
-The real dstm-client in a namespace, between a scripted TSP server and a scripted TEP.
-
-DSTM_BUILD names the build directory whose dstm-client is tested.
-"""
+"""The whole client: leases, applications, what is dropped, and what is left behind."""
 
 import os
 import signal
 import socket
 import subprocess
-import threading
-from pathlib import Path
 
 import pytest
 
-from bench import (CLIENT_V6, LEASE_V4, OTHER_CLIENT_V6, PEER_V4, TEP_V6, Bench, Client,
-                   wait_for)
-from tep import Tep, udp_packet
-from tsp_server import TspServer
-
-ROOT = Path(__file__).resolve().parents[2]
-BINARY = ROOT / os.environ.get("DSTM_BUILD", "build/gcc") / "src/client/dstm-client"
-TCP_PORT = 8080
-UDP_PORT = 9000
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
-
-
-@pytest.fixture(name="bench")
-def fixture_bench():
-    with Bench() as bench:
-        yield bench
-
-
-@pytest.fixture(name="server")
-def fixture_server(bench):
-    server = TspServer(bench)
-    yield server
-    server.close()
-
-
-@pytest.fixture(name="tep")
-def fixture_tep(bench):
-    tep = Tep(bench)
-    yield tep
-    tep.close()
-
-
-@pytest.fixture(name="make_client")
-def fixture_make_client(bench, tmp_path):
-    clients = []
-
-    def make(folder=tmp_path, **settings):
-        client = Client(bench, folder, BINARY, **settings)
-        clients.append(client)
-        return client
-
-    yield make
-    for client in clients:
-        client.kill()
-        print(client.log.read_text() if client.log.exists() else "no log")
-
-
-@pytest.fixture(name="echo")
-def fixture_echo(bench, tep):
-    """TCP and UDP services of the IPv4 host; sources is who spoke to them."""
-    return Echo(bench)
-
-
-class Echo:
-    def __init__(self, bench):
-        self.sources = []
-        self.tcp = bench.far_socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.tcp.bind((PEER_V4, TCP_PORT))
-        self.tcp.listen(64)
-        self.udp = bench.far_socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((PEER_V4, UDP_PORT))
-        threading.Thread(target=self.serve_tcp, daemon=True).start()
-        threading.Thread(target=self.serve_udp, daemon=True).start()
-
-    def serve_tcp(self):
-        while True:
-            sock, source = self.tcp.accept()
-            self.sources.append(source)
-            threading.Thread(target=self.echo, args=(sock,), daemon=True).start()
-
-    @staticmethod
-    def echo(sock):
-        with sock:
-            while data := sock.recv(65536):
-                sock.sendall(data)
-
-    def serve_udp(self):
-        while True:
-            data, source = self.udp.recvfrom(65536)
-            self.sources.append(source)
-            self.udp.sendto(data, source)
-
-
-def in_ranges(port, ranges):
-    return any(first <= port <= last for first, last in ranges)
-
-
-def tcp_exchange(bench, data=b"hello", local=None):
-    with bench.client_socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.settimeout(20)
-        if local is not None:
-            sock.bind(local)
-        sock.connect((PEER_V4, TCP_PORT))
-        sock.sendall(data)
-        received = b""
-        while len(received) < len(data):
-            received += sock.recv(65536)
-        return received
-
-
-def udp_exchange(bench, data=b"hello"):
-    with bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(20)
-        sock.sendto(data, (PEER_V4, UDP_PORT))
-        return sock.recv(65536)
-
-
-def ping(bench):
-    return bench.in_client("ping", "-c", "2", "-i", "0.2", "-W", "5", PEER_V4)
-
-
-def leave(client):
-    """SIGTERM, and how the client ended."""
-    client.signal(signal.SIGTERM)
-    return client.wait()
+from bench import CLIENT_V6, LEASE_V4, OTHER_CLIENT_V6, PEER_V4, TEP_V6, wait_for
+from tep import udp_packet
+from world import (BINARY, ROOT, TCP_PORT, UDP_PORT, in_ranges, leave, ping, tcp_exchange,
+                   udp_exchange)
 
 
 def test_any_application_goes_out_through_all_ranges(bench, server, tep, echo, make_client):

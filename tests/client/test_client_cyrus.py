@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
 The real dstm-client authenticates against a server that believes what Cyrus SASL says (R33, S36).
-
-DSTM_BUILD names the build directory whose dstm-client is tested.
 """
 
 import base64
@@ -13,8 +11,8 @@ import sys
 import pytest
 
 from bench import SERVER_V6, Bench, Client, wait_for
-from test_client import BINARY, ROOT
 from tsp_server import Connection, TspServer
+from world import BINARY, ROOT
 
 for folder in ("sasl", "server"):
     sys.path.insert(0, str(ROOT / "tests" / folder))

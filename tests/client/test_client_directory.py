@@ -13,8 +13,6 @@ import time
 import pytest
 
 from bench import CLIENT_V6, IMPOSTOR_V6, LEASE_V4, PEER_V4, TEP_V6, wait_for
-from test_client import (fixture_bench, fixture_make_client, fixture_server,  # noqa: F401
-                         fixture_tep, pytestmark)  # noqa: F401
 from tep import udp_packet
 from tsp_server import TspServer
 

@@ -3,21 +3,17 @@
 On demand: packets of real applications wait for the lease and go out when it stands (R12, R14).
 """
 
-import os
 import socket
 import subprocess
 import threading
 
 import pytest
 
-from bench import LEASE_V4, PEER_V4, Bench, Client, run, wait_for
-from tep import Tep
-from test_client import BINARY, TCP_PORT, UDP_PORT, Echo, in_ranges, leave, tcp_exchange
+from bench import LEASE_V4, PEER_V4, Client, run, wait_for
 from tsp_server import TspServer
+from world import BINARY, TCP_PORT, UDP_PORT, World, in_ranges, leave, tcp_exchange
 
 LAN_V4 = "192.168.7.5"
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
 
 
 class GatedServer(TspServer):
@@ -33,43 +29,30 @@ class GatedServer(TspServer):
         return super().answer(request)
 
 
-class World:
-    """A client and all that is around it."""
+class WaitingWorld(World):
+    """Its client takes a lease on demand alone."""
 
-    def __init__(self, bench):
-        self.bench = bench
-        self.server = GatedServer(bench)
-        self.tep = Tep(bench)
-        self.echo = Echo(bench)
-        self.client = None
+    def __init__(self, bench, folder):
+        super().__init__(bench, folder, GatedServer)
 
-    def start(self, folder, **settings):
-        self.client = Client(self.bench, folder, BINARY, on_demand="true", **settings)
+    def start(self, client=None, **settings):
+        self.client = client or Client(
+            self.bench, self.folder, BINARY, on_demand="true", **settings)
         self.client.start()
         wait_for(lambda: self.client.state_is("idle"), "the client to wait")
         return self.client
 
-    def drops(self):
-        return {name: n for name, n in self.client.show()["drops"].items() if n > 0}
-
-    def udp_socket(self):
-        sock = self.bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.settimeout(10)
-        return sock
+    def close(self):
+        self.server.gate.set()
+        super().close()
 
 
 @pytest.fixture(name="world")
-def fixture_world():
+def fixture_world(bench, tmp_path):
     """Anew for each test: the last segments of an old connection would be a demand, too."""
-    with Bench() as bench:
-        world = World(bench)
-        yield world
-        world.server.gate.set()
-        if world.client is not None:
-            world.client.kill()
-            print(world.client.log.read_text())
-        world.server.close()
-        world.tep.close()
+    world = WaitingWorld(bench, tmp_path)
+    yield world
+    world.close()
 
 
 def sequence(echoed):
@@ -89,7 +72,7 @@ def receive(sock, n):
 def test_first_packets_wait_for_the_lease_and_flow_on(world, tmp_path, settings):
     """R12, R14, R56: connect(), sendto() and ping before there is a lease; the same sockets after."""
     before = world.bench.host_state()
-    client = world.start(tmp_path, **settings)
+    client = world.start(**settings)
     route = world.bench.in_client("ip", "-4", "route", "show", "default")
     assert "dev dstm0" in route and "metric 4096" in route
     assert client.show()["v4"] is None and world.server.received == []
@@ -130,7 +113,7 @@ def test_first_packets_wait_for_the_lease_and_flow_on(world, tmp_path, settings)
 
 def test_more_packets_than_may_wait_are_dropped_and_counted(world, tmp_path):
     """The oldest go out, and a flow that lost packets is translated like any other."""
-    client = world.start(tmp_path, hold_packets=4)
+    client = world.start(hold_packets=4)
     world.server.gate.clear()
     with world.udp_socket() as early, world.udp_socket() as late:
         udp_burst(early, range(10))
@@ -147,7 +130,7 @@ def test_more_packets_than_may_wait_are_dropped_and_counted(world, tmp_path):
 
 
 def test_nothing_waits_with_a_queue_of_none(world, tmp_path):
-    client = world.start(tmp_path, hold_packets=0)
+    client = world.start(hold_packets=0)
     assert tcp_exchange(world.bench) == b"hello"
     assert client.show()["drops"]["hold_full"] >= 1
 
@@ -165,7 +148,7 @@ def test_host_behind_the_client_starts_the_lease(world, tmp_path):
         run("ip", "-n", lan, "link", "set", "l1", "up")
         run("ip", "-n", lan, "route", "add", "default", "via", "192.168.7.1")
         bench.in_client("sysctl", "-qw", "net.ipv4.ip_forward=1")
-        client = world.start(tmp_path)
+        client = world.start()
         world.server.gate.clear()
         script = (f"import socket; s = socket.create_connection(('{PEER_V4}', {TCP_PORT}), 20);"
                   "s.sendall(b'from behind'); print(s.recv(100))")
@@ -185,7 +168,7 @@ def test_host_behind_the_client_starts_the_lease(world, tmp_path):
 @pytest.mark.parametrize("mode", ["napt", "host"])
 def test_idle_lease_is_given_back_and_asked_for_again(world, tmp_path, mode):
     """A socket outlives the lease: idle, no address; its next packet brings the next lease."""
-    client = world.start(tmp_path, mode=mode, idle_s=1)
+    client = world.start(mode=mode, idle_s=1)
     with world.udp_socket() as sock:
         udp_burst(sock, [1])
         assert sequence(receive(sock, 1)) == [1]
@@ -201,7 +184,7 @@ def test_idle_lease_is_given_back_and_asked_for_again(world, tmp_path, mode):
 
 def test_packets_that_wait_in_vain_end_with_the_client(world, tmp_path):
     before = world.bench.host_state()
-    client = world.start(tmp_path)
+    client = world.start()
     world.server.refuse = "301 Address pool exhausted"
     with world.udp_socket() as sock:
         udp_burst(sock, range(3))

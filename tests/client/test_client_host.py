@@ -3,16 +3,12 @@
 Mode host: the range of local ports, as the kernel allows it to be set (R49).
 """
 
-import os
-
 import pytest
 
 from bench import LEASE_V4, Bench, Client
 from tep import Tep
-from test_client import BINARY, Echo, in_ranges, leave, ping, tcp_exchange, udp_exchange
 from tsp_server import TspServer
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
+from world import BINARY, Echo, in_ranges, leave, ping, tcp_exchange, udp_exchange
 
 
 @pytest.mark.parametrize("ranges, expected", [

@@ -7,18 +7,15 @@ client before the first of them, in the next life before the second, and so on, 
 time another client is started, is ended as soon as it answers, and leaves the host as the first found it.
 """
 
-import os
 import signal
 import socket
 import subprocess
 import threading
 from pathlib import Path
 
-import pytest
-
 from bench import PEER_V4, Bench, Client, run, wait_for
-from test_client import BINARY, UDP_PORT
 from tsp_server import TspServer
+from world import BINARY, UDP_PORT
 
 LIBRARY = Path(BINARY).parents[2] / "tests/client/libkillpoint.so"
 
@@ -36,8 +33,6 @@ LIVES = {
     "host on demand": {"mode": "host", "on_demand": "true"},
     "another namespace": {"mode": "host", "netns": "%s"},
 }
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
 
 
 class Life:

@@ -3,7 +3,6 @@
 Mode napt with real applications: spread, endpoint independence, time-outs, forwards (S18, S19, R63).
 """
 
-import os
 import re
 import socket
 import struct
@@ -12,42 +11,24 @@ import threading
 
 import pytest
 
-from bench import CLIENT_V6, LEASE_V4, PEER_V4, Bench, Client, run, wait_for
-from tep import Tep, udp_packet
-from test_client import BINARY, TCP_PORT, UDP_PORT, Echo, in_ranges, ping, tcp_exchange
-from tsp_server import TspServer
+from bench import CLIENT_V6, LEASE_V4, PEER_V4, run, wait_for
+from tep import udp_packet
+from world import TCP_PORT, UDP_PORT, World, in_ranges, ping, tcp_exchange
 
 LAN_V4 = "192.168.7.5"
 OTHER_PEER_V4 = "203.0.113.6"
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
 
-
-class World:
-    """A client and all that is around it; behind it, on request, another host."""
+class LanWorld(World):
+    """Behind the client, on request, another host."""
 
     def __init__(self, bench, folder):
-        self.bench = bench
-        self.folder = folder
-        self.server = TspServer(bench)
-        self.tep = Tep(bench)
-        self.echo = Echo(bench)
-        self.client = None
+        super().__init__(bench, folder)
         self.lan = f"{bench.client}l"
 
-    def start(self, **settings):
-        self.client = Client(self.bench, self.folder, BINARY, **settings).start()
-        self.client.wait_bound()
+    def start(self, client=None, **settings):
         self.tep.client_v6 = CLIENT_V6
-        return self.client
-
-    def drops(self):
-        return {name: n for name, n in self.client.show()["drops"].items() if n > 0}
-
-    def udp_socket(self):
-        sock = self.bench.client_socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.settimeout(10)
-        return sock
+        return super().start(client, **settings)
 
     def far_udp_socket(self, address, port):
         sock = self.bench.far_socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -67,20 +48,15 @@ class World:
         self.bench.in_client("sysctl", "-qw", "net.ipv4.ip_forward=1")
 
     def close(self):
-        if self.client is not None:
-            self.client.kill()
-            print(self.client.log.read_text())
-        self.server.close()
-        self.tep.close()
+        super().close()
         subprocess.run(["ip", "netns", "del", self.lan], check=False, capture_output=True)
 
 
 @pytest.fixture(name="world")
-def fixture_world(tmp_path):
-    with Bench() as bench:
-        world = World(bench, tmp_path)
-        yield world
-        world.close()
+def fixture_world(bench, tmp_path):
+    world = LanWorld(bench, tmp_path)
+    yield world
+    world.close()
 
 
 def serve_tcp(sock):

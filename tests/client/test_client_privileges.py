@@ -11,45 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import LEASE_V4, PEER_V4, Bench, Client, in_namespace, run, wait_for
-from tep import Tep
-from test_client import BINARY, TCP_PORT, Echo, leave, tcp_exchange
-from tsp_server import TspServer
+from bench import LEASE_V4, PEER_V4, Client, in_namespace, run, wait_for
+from world import BINARY, TCP_PORT, leave, tcp_exchange
 
 CAP_NET_ADMIN = 1 << 12
 SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
-
-
-class World:
-    def __init__(self, bench, folder):
-        self.bench = bench
-        self.folder = folder
-        self.server = TspServer(bench)
-        self.tep = Tep(bench)
-        self.echo = Echo(bench)
-        self.client = None
-
-    def start(self, client=None, **settings):
-        self.client = client or Client(self.bench, self.folder, BINARY, **settings)
-        self.client.start().wait_bound()
-        return self.client
-
-    def close(self):
-        if self.client is not None:
-            self.client.kill()
-            print(self.client.log.read_text())
-        self.server.close()
-        self.tep.close()
-
-
-@pytest.fixture(name="world")
-def fixture_world(tmp_path):
-    with Bench() as bench:
-        world = World(bench, tmp_path)
-        yield world
-        world.close()
 
 
 @pytest.fixture(name="inside")

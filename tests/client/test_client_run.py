@@ -9,10 +9,8 @@ import subprocess
 
 import pytest
 
-from bench import CLIENT_V6, LEASE_V4, PEER_V4, SERVER_V6, Bench, wait_for
-from tep import Tep
-from test_client import BINARY, TCP_PORT, UDP_PORT, Echo, in_ranges
-from tsp_server import TspServer
+from bench import CLIENT_V6, LEASE_V4, PEER_V4, SERVER_V6, wait_for
+from world import BINARY, TCP_PORT, UDP_PORT, World, in_ranges
 
 EXCHANGE = f"""
 import socket
@@ -25,20 +23,14 @@ u.sendto(b'x', ('{PEER_V4}', {UDP_PORT}))
 assert u.recv(10) == b'x'
 """
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
 
-
-class World:
+class RunWorld(World):
     def __init__(self, bench, folder):
-        self.bench = bench
-        self.folder = folder
-        self.server = TspServer(bench)
-        self.tep = Tep(bench)
+        super().__init__(bench, folder)
         self.tep.client_v6 = CLIENT_V6
-        self.echo = Echo(bench)
         self.processes = []
 
-    def start(self, *command, options=(), **settings):
+    def launch(self, *command, options=(), **settings):
         """The client with a command, as a process whose output is read."""
         settings = {"server": f'"[{SERVER_V6}]:3653"', "retry_min_s": 1, **settings}
         config = self.folder / "run.yaml"
@@ -52,7 +44,7 @@ class World:
 
     def run(self, *command, **settings):
         """Exit status, output, errors."""
-        process = self.start(*command, **settings)
+        process = self.launch(*command, **settings)
         out, errors = process.communicate(timeout=30)
         return process.returncode, out, errors
 
@@ -61,18 +53,16 @@ class World:
             if process.poll() is None:
                 process.kill()
             process.communicate(timeout=10)
-        self.server.close()
-        self.tep.close()
+        super().close()
 
 
 @pytest.fixture(name="world")
-def fixture_world(tmp_path):
-    with Bench() as bench:
-        world = World(bench, tmp_path)
-        before = bench.host_state()
-        yield world
-        world.close()
-        assert bench.host_state() == before
+def fixture_world(bench, tmp_path):
+    world = RunWorld(bench, tmp_path)
+    before = bench.host_state()
+    yield world
+    world.close()
+    assert bench.host_state() == before
 
 
 @pytest.mark.parametrize("settings", [{}, {"mode": "host"}, {"on_demand": "true"}])
@@ -97,7 +87,7 @@ def test_exit_status_is_the_commands(world):
 
 
 def test_signals_reach_the_command(world):
-    process = world.start("sh", "-c", "trap 'echo usr; exit 3' USR1; trap 'echo term' TERM; "
+    process = world.launch("sh", "-c", "trap 'echo usr; exit 3' USR1; trap 'echo term' TERM; "
                           "echo up; while :; do sleep 0.1; done")
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
@@ -108,7 +98,7 @@ def test_signals_reach_the_command(world):
 
 
 def test_client_killed_takes_the_command_along(world):
-    process = world.start("sh", "-c", "echo $$; exec sleep 100")
+    process = world.launch("sh", "-c", "echo $$; exec sleep 100")
     pid = int(process.stdout.readline())
     process.kill()
     process.wait(timeout=10)
@@ -118,7 +108,7 @@ def test_client_killed_takes_the_command_along(world):
 def test_end_before_there_is_a_lease(world):
     """The command has not begun, and does not."""
     world.server.refuse = "301 Address pool exhausted"
-    process = world.start("sh", "-c", "echo begun")
+    process = world.launch("sh", "-c", "echo begun")
     wait_for(lambda: world.server.received, "the request")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 128 + signal.SIGTERM
@@ -138,7 +128,7 @@ def test_resolv_conf_is_the_commands_alone(world, tmp_path):
 
 def test_two_commands_at_once(world):
     """No file and no device of one is in the other's way."""
-    first = world.start("sh", "-c", "echo up; read x")
+    first = world.launch("sh", "-c", "echo up; read x")
     assert first.stdout.readline() == "up\n"
     assert world.run("sh", "-c", "exit 0")[0] == 0
     first.send_signal(signal.SIGTERM)

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
 Which server the client asks, when, and from where: lists, names, redirection, other networks, pushes.
-
-DSTM_BUILD names the build directory whose dstm-client is tested.
 """
 
 import contextlib
-import os
 import shutil
 import signal
 import socket
@@ -18,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import (CLIENT_V6, LEASE_V4, OTHER_CLIENT_V6, OTHER_SERVER_V6, SERVER_V6, TEP_V6, Bench,
-                   Client, wait_for)
+from bench import (CLIENT_V6, LEASE_V4, OTHER_CLIENT_V6, OTHER_SERVER_V6, SERVER_V6, TEP_V6, Client,
+                   wait_for)
 from tep import Tep
-from test_client import BINARY, ROOT, Echo, leave, udp_exchange
 from tsp_server import TspServer
+from world import BINARY, ROOT, Echo, leave, udp_exchange
 
 sys.path.insert(0, str(ROOT / "tests/server"))
 from certificates import Authority  # noqa: E402  pylint: disable=wrong-import-position
@@ -31,21 +28,6 @@ DNS_V6 = "2001:db8:1::66"
 OLD_DNS_V6 = "2001:db8:1::54"  # knows nothing
 TYPE_AAAA = 28
 BOTH = f'["{SERVER_V6}", "{OTHER_SERVER_V6}"]'
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
-
-
-@pytest.fixture(name="bench")
-def fixture_bench():
-    with Bench() as bench:
-        yield bench
-
-
-@pytest.fixture(name="server")
-def fixture_server(bench):
-    server = TspServer(bench)
-    yield server
-    server.close()
 
 
 @pytest.fixture(name="other")

@@ -20,17 +20,14 @@ from bench import (CLIENT_V6, IMPOSTOR_V6, LEASE_V4, PEER_V4, SERVER_V6, TEP_V6,
                    run, wait_for)
 from tep import Tep, ip_packet, udp_packet
 from tsp_server import TspServer
+from world import BINARY
 
-ROOT = Path(__file__).resolve().parents[2]
-BINARY = ROOT / os.environ.get("DSTM_BUILD", "build/gcc") / "src/client/dstm-client"
 PORT = 2050  # of the lease
 NOT_OURS = 12345
 DESTINATION_UNREACHABLE, PACKET_TOO_BIG = 1, 2
 ECT_0, CE = 2, 3
 IP_RECVERR = 11
 UDP_SEGMENT = 103
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and tun devices need root")
 
 
 @pytest.fixture(name="world", scope="module")
