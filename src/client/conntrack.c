@@ -85,6 +85,21 @@ out:
 	return ret;
 }
 
+/* Sends a request, which it frees, and hands each message of the answer to take(arg). */
+static int dump(struct nl_msg *msg, nl_recvmsg_msg_cb_t take, void *arg)
+{
+	struct nl_sock *sock = open_socket();
+	int ret = -ENOMEM;
+
+	if (sock != NULL && msg != NULL) {
+		nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, take, arg);
+		ret = nl_send_auto(sock, msg) < 0 || nl_recvmsgs_default(sock) < 0 ? -EIO : 0;
+	}
+	nlmsg_free(msg);
+	nl_socket_free(sock);
+	return ret;
+}
+
 static int count_entry(struct nl_msg *msg, void *arg)
 {
 	uint32_t *n = arg;
@@ -95,20 +110,11 @@ static int count_entry(struct nl_msg *msg, void *arg)
 
 int cl_conntrack_count(uint32_t v4, uint32_t *n)
 {
-	struct nl_sock *sock = open_socket();
-	struct nl_msg *msg = build_for(v4, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
 	uint32_t count = 0;
-	int ret = -ENOMEM;
+	int ret = dump(build_for(v4, IPCTNL_MSG_CT_GET, NLM_F_DUMP), count_entry, &count);
 
-	if (sock == NULL || msg == NULL)
-		goto out;
-	nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, count_entry, &count);
-	ret = nl_send_auto(sock, msg) < 0 || nl_recvmsgs_default(sock) < 0 ? -EIO : 0;
 	if (ret == 0)
 		*n = count;
-out:
-	nlmsg_free(msg);
-	nl_socket_free(sock);
 	return ret;
 }
 
@@ -244,20 +250,12 @@ static int add_failures(struct nl_msg *msg, void *arg)
 
 int cl_conntrack_failures(uint64_t *failures)
 {
-	struct nl_msg *msg = new_message(
-		NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_DUMP, AF_UNSPEC, 0);
-	struct nl_sock *sock = open_socket();
 	uint64_t sum = 0;
-	int ret = -ENOMEM;
+	int ret = dump(new_message(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS_CPU,
+			       NLM_F_DUMP, AF_UNSPEC, 0),
+		add_failures, &sum);
 
-	if (sock == NULL || msg == NULL)
-		goto out;
-	nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, add_failures, &sum);
-	ret = nl_send_auto(sock, msg) < 0 || nl_recvmsgs_default(sock) < 0 ? -EIO : 0;
 	if (ret == 0)
 		*failures = sum;
-out:
-	nlmsg_free(msg);
-	nl_socket_free(sock);
 	return ret;
 }
