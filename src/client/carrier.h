@@ -79,6 +79,7 @@ struct cl_tunnel {
 	struct cl_counters *counters;
 	struct cl_peers *peers; /* NULL: all goes through the TEP */
 	int dscp; /* of the outer header, or CL_DSCP_COPY */
+	bool rewrite_ip_id;
 	struct event *news_event;
 	struct event *age_event; /* a path MTU may be forgotten */
 	int news_fd, stop_fd; /* eventfds */

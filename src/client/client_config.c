@@ -68,6 +68,7 @@ static const struct config_key keys[] = {
 	{CONFIG_U32, FIELD(mtu), "mtu", .value = "0", .max = 65495},
 	{CONFIG_U32, FIELD(queues), "queues", .value = "1", .min = 1, .max = CL_TUN_QUEUES_MAX},
 	{CONFIG_STRING, FIELD(dscp), "dscp", .value = "copy", .min = 1, .max = 4},
+	{CONFIG_BOOL, FIELD(rewrite_ip_id), "rewrite_ip_id", .value = "false"},
 	{CONFIG_BOOL, FIELD(default_route), "default_route", .value = "true"},
 	{CONFIG_V6, FIELD(v6), "v6", .present = FIELD(has_v6)},
 	{CONFIG_V6, FIELD(tep), "tep", .present = FIELD(has_tep)},
@@ -259,12 +260,13 @@ bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 	       a->on_demand == b->on_demand && a->idle_s == b->idle_s &&
 	       a->dns_trigger == b->dns_trigger && a->accept_push == b->accept_push &&
 	       text_equal(a->device, b->device) && a->mtu == b->mtu && a->queues == b->queues &&
-	       text_equal(a->dscp, b->dscp) && a->default_route == b->default_route &&
-	       a->has_v6 == b->has_v6 && addr_v6_equal(&a->v6, &b->v6) &&
-	       a->has_tep == b->has_tep && addr_v6_equal(&a->tep, &b->tep) &&
-	       a->inner_v4 == b->inner_v4 && prefixes_equal(&a->direct, &b->direct) &&
-	       a->direct_auto == b->direct_auto && a->hold_packets == b->hold_packets &&
-	       forwards_equal(&a->forwards, &b->forwards) && text_equal(a->netns, b->netns) &&
-	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s &&
-	       text_equal(a->socket, b->socket) && text_equal(a->state, b->state);
+	       text_equal(a->dscp, b->dscp) && a->rewrite_ip_id == b->rewrite_ip_id &&
+	       a->default_route == b->default_route && a->has_v6 == b->has_v6 &&
+	       addr_v6_equal(&a->v6, &b->v6) && a->has_tep == b->has_tep &&
+	       addr_v6_equal(&a->tep, &b->tep) && a->inner_v4 == b->inner_v4 &&
+	       prefixes_equal(&a->direct, &b->direct) && a->direct_auto == b->direct_auto &&
+	       a->hold_packets == b->hold_packets && forwards_equal(&a->forwards, &b->forwards) &&
+	       text_equal(a->netns, b->netns) && a->retry_min_s == b->retry_min_s &&
+	       a->retry_max_s == b->retry_max_s && text_equal(a->socket, b->socket) &&
+	       text_equal(a->state, b->state);
 }

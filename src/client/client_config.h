@@ -40,6 +40,7 @@ struct cl_config {
 	uint32_t mtu; /* 0: what the IPv6 path leaves */
 	uint32_t queues;
 	char *dscp; /* cl_config_dscp() says what it means */
+	bool rewrite_ip_id;
 	bool default_route;
 	bool has_v6;
 	struct in6_addr v6; /* with has_v6 */

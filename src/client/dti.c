@@ -33,6 +33,7 @@ struct cl_dti {
 	struct cl_tunnel *tunnel; /* NULL: no lease */
 	struct lease lease; /* with a tunnel: its own */
 	int dscp;
+	bool rewrite_ip_id;
 	uint32_t path_mtu; /* of the IPv6 path, with a tunnel */
 	int64_t used_ms; /* of the lease before, or when this one came */
 	struct event *watch; /* of ports that run out */
@@ -162,6 +163,7 @@ struct cl_dti *cl_dti_open(const struct cl_dti_params *params, char why[static C
 	dti->ops = params->ops;
 	dti->ops_arg = params->arg;
 	dti->dscp = cl_config_dscp(params->config);
+	dti->rewrite_ip_id = params->config->rewrite_ip_id;
 	if (open_parts(dti, params->config, why) < 0) {
 		cl_dti_close(dti);
 		return NULL;
@@ -206,6 +208,7 @@ static int start_tunnel(struct cl_dti *dti, const struct lease *lease, char *why
 		.counters = &dti->counters,
 		.peers = dti->peers,
 		.dscp = dti->dscp,
+		.rewrite_ip_id = dti->rewrite_ip_id,
 		.ops = &tunnel_ops,
 		.arg = dti,
 	};

@@ -6,6 +6,7 @@
 #include "client/carrier.h"
 #include "client/ecn.h"
 #include "client/inner.h"
+#include "client/ip_id.h"
 #include "client/peers.h"
 #include "common/clock.h"
 
@@ -166,8 +167,14 @@ static void send_frame(struct cl_carrier *carrier, uint8_t *packet, size_t len, 
 		return;
 	}
 	traffic_class = cl_ecn_outer(carrier->tunnel->dscp, packet[1]);
-	while (cl_cut_next(&cut, &out->segments[out->n]))
+	while (cl_cut_next(&cut, &out->segments[out->n])) {
+		struct cl_segment *segment = &out->segments[out->n];
+
+		if (carrier->tunnel->rewrite_ip_id)
+			cl_ip_id_rewrite(segment->header_len > 0 ? segment->header : packet,
+				&carrier->lease);
 		add_message(carrier, &destination, traffic_class);
+	}
 	if (is_direct)
 		cl_carrier_count(carrier, CL_TX_DIRECT, cut.n);
 }

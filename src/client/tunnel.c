@@ -122,6 +122,7 @@ struct cl_tunnel *cl_tunnel_create(const struct cl_tunnel_params *params)
 	tunnel->counters = params->counters;
 	tunnel->peers = params->peers;
 	tunnel->dscp = params->dscp;
+	tunnel->rewrite_ip_id = params->rewrite_ip_id;
 	tunnel->lease = *params->lease;
 	tunnel->lease_version = 1;
 	tunnel->news_fd = tunnel->stop_fd = -1;

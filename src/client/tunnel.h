@@ -40,6 +40,7 @@ struct cl_tunnel_params {
 	struct cl_counters *counters; /* borrowed */
 	struct cl_peers *peers; /* borrowed; NULL: everything goes by the TEP */
 	int dscp; /* 0..63 for the outer header, or CL_DSCP_COPY (client/ecn.h) */
+	bool rewrite_ip_id; /* client/ip_id.h */
 	const struct cl_tunnel_ops *ops; /* borrowed */
 	void *arg;
 };

@@ -26,6 +26,7 @@ PORT = 2050  # of the lease
 NOT_OURS = 12345
 DESTINATION_UNREACHABLE, PACKET_TOO_BIG = 1, 2
 ECT_0, CE = 2, 3
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 IP_RECVERR = 11
 UDP_SEGMENT = 103
 
@@ -112,6 +113,21 @@ def test_traffic_class_goes_into_the_outer_header(world, make_client, dscp, oute
             assert told[socket.IPV6_HOPLIMIT] == 64
             expected = outer if tos else outer & ~ECT_0 if dscp != "copy" else 0
             assert told[socket.IPV6_TCLASS] == expected
+
+
+def test_identifications_keep_to_the_ports(world, make_client):
+    """S22: those of fragments, alike in all of a datagram, and not those of atomic packets."""
+    bench, server, _ = world
+    make_client(rewrite_ip_id="true")
+    with bench.far_socket(socket.AF_INET6, socket.SOCK_RAW, 4) as tap, udp_socket(bench) as sock:
+        tap.bind((TEP_V6, 0))
+        tap.settimeout(10)
+        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+        for _ in range(4):
+            sock.sendto(bytes(4000), (PEER_V4, 9))
+            ids = {struct.unpack(">H", tap.recv(2000)[4:6])[0] for _ in range(3)}
+            assert len(ids) == 1
+            assert any(first <= min(ids) <= last for first, last in server.ranges)
 
 
 def test_congestion_on_the_way_reaches_the_application(world, make_client):
