@@ -12,7 +12,7 @@ static uint16_t id_for(uint16_t id, const struct lease *lease)
 
 	for (uint32_t i = 0; i < lease->n_ranges; i++)
 		total += port_range_size(lease->ranges[i]);
-	at = id % total;
+	at = total > 0 ? id % total : 0;
 	for (uint32_t i = 0; i < lease->n_ranges; i++) {
 		uint32_t size = port_range_size(lease->ranges[i]);
 
@@ -20,7 +20,7 @@ static uint16_t id_for(uint16_t id, const struct lease *lease)
 			return lease->ranges[i].first + at;
 		at -= size;
 	}
-	return id; /* not reached: at is less than total */
+	return id; /* a lease without ports */
 }
 
 /* RFC 1624, equation 3. */
