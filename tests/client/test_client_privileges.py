@@ -68,7 +68,7 @@ def test_only_net_admin_is_left(world, mode):
     # Another configuration, from device to tunnel, by what is left.
     client.write_config(device="dti7", mode=mode)
     client.signal(signal.SIGHUP)
-    wait_for(lambda: client.state_is("bound") and client.show()["device"] == "dti7", "the change")
+    wait_for(lambda: client.shows(state="bound", device="dti7"), "the change")
     assert tcp_exchange(world.bench) == b"hello"
     assert_only_net_admin(client.process.pid)
     assert leave(client) == 0
