@@ -35,7 +35,8 @@ def main() -> int:
 
 
 def run(path: str) -> int:
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT as well: a shell starts what it does not wait for with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     screen = Screen()
     try:

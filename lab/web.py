@@ -8,6 +8,7 @@ requests file gets the same, a line each: time, address, port, path.
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 FILLER = ("Everything below is here to give the page a size. " * 400).encode()
 
@@ -34,6 +35,11 @@ class Page(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
+
+    def server_bind(self):
+        """Without asking for this host's name, which takes as long as a resolver waits for nobody."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
 
 def main():
