@@ -4,7 +4,7 @@
  * (R13; client/dns_names.h says what counts).
  *
  * A packet socket, whose filter in the kernel lets through only UDP from port 53 to this host: nothing else
- * ever wakes the program. The replies of a name server elsewhere are what is seen, whatever stub or cache
+ * ever wakes the program. The replies of a name server elsewhere are what is seen, whatever local resolver or cache
  * the applications ask. Replies over TCP, in fragments, behind extension headers and under TLS are not
  * seen; then the first packet does the same a little later (R12).
  */
