@@ -112,21 +112,12 @@ void cl_engine_renew_later(struct cl_engine *engine, bool longest)
 	cl_engine_enter(engine, CL_STATE_BOUND, wait_ms);
 }
 
-static uint32_t ports_held(const struct lease *lease)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < lease->n_ranges; i++)
-		n += port_range_size(lease->ranges[i]);
-	return n;
-}
-
 /* Once in a while, more seldom the more often it came to nothing (R58). */
 void cl_engine_want_more(struct cl_engine *engine)
 {
 	if (engine->state != CL_STATE_BOUND || engine->now_ms < engine->more_ms ||
 		engine->lease.n_ranges == LEASE_RANGES_MAX || cl_engine_is_rebinding(engine) ||
-		ports_held(&engine->lease) >= engine->params.ports_max)
+		lease_ports(&engine->lease) >= engine->params.ports_max)
 		return;
 	engine->more_ms = engine->now_ms +
 			  cl_engine_doubled(CL_MORE_WAIT_MS, engine->mores, CL_MORE_WAIT_MAX_MS);

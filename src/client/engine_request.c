@@ -7,10 +7,8 @@
  */
 static uint32_t more_ports(const struct cl_engine *engine)
 {
-	uint32_t held = 0;
+	uint32_t held = lease_ports(&engine->lease);
 
-	for (uint32_t i = 0; i < engine->lease.n_ranges; i++)
-		held += port_range_size(engine->lease.ranges[i]);
 	return held * 2 <= engine->params.ports_max ? held : engine->params.ports_max - held;
 }
 

@@ -8,11 +8,9 @@
 
 static uint16_t id_for(uint16_t id, const struct lease *lease)
 {
-	uint32_t total = 0, at;
+	uint32_t total = lease_ports(lease);
+	uint32_t at = total > 0 ? id % total : 0;
 
-	for (uint32_t i = 0; i < lease->n_ranges; i++)
-		total += port_range_size(lease->ranges[i]);
-	at = total > 0 ? id % total : 0;
 	for (uint32_t i = 0; i < lease->n_ranges; i++) {
 		uint32_t size = port_range_size(lease->ranges[i]);
 

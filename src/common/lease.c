@@ -14,6 +14,15 @@ bool lease_has_port(const struct lease *lease, uint16_t port)
 	return false;
 }
 
+uint32_t lease_ports(const struct lease *lease)
+{
+	uint32_t ports = 0;
+
+	for (uint32_t i = 0; i < lease->n_ranges; i++)
+		ports += port_range_size(lease->ranges[i]);
+	return ports;
+}
+
 uint32_t lease_seconds_left(const struct lease *lease, int64_t now_ms)
 {
 	int64_t left_s;

@@ -36,6 +36,9 @@ static inline bool lease_is_exclusive(const struct lease *lease)
 /* True when one of the lease's ranges holds the port. */
 bool lease_has_port(const struct lease *lease, uint16_t port);
 
+/* How many ports its ranges have, 65536 of a whole address. */
+uint32_t lease_ports(const struct lease *lease);
+
 /* Seconds left at now_ms, rounded down, 0 when it has ended; UINT32_MAX for an endless lease. */
 uint32_t lease_seconds_left(const struct lease *lease, int64_t now_ms);
 

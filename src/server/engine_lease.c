@@ -221,7 +221,7 @@ bool srv_lease_is_too_much(const struct srv_engine *engine, const struct srv_lea
 {
 	static const struct srv_holdings nothing;
 	const struct srv_holdings both = {
-		held->leases + 1, held->ports + srv_lease_ports(&lease->lease)};
+		held->leases + 1, held->ports + lease_ports(&lease->lease)};
 
 	return !srv_quota_allows(
 		engine->params.quota, lease->user, &lease->lease.client_v6, &both, &nothing);

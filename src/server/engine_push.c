@@ -24,7 +24,7 @@ static bool has_business(const struct srv_engine *engine, const struct srv_sessi
 		if (lease->job != NULL || (alive && strcmp(lease->user, session->user) == 0))
 			return true;
 		held->leases += alive;
-		held->ports += alive ? srv_lease_ports(&lease->lease) : 0;
+		held->ports += alive ? lease_ports(&lease->lease) : 0;
 	}
 	return false;
 }

@@ -58,7 +58,7 @@ static struct holdings look_up(const struct srv_engine *engine, const struct srv
 		bool alive = srv_lease_is_held(lease);
 
 		found.held.leases += alive;
-		found.held.ports += alive ? srv_lease_ports(&lease->lease) : 0;
+		found.held.ports += alive ? lease_ports(&lease->lease) : 0;
 		if (strcmp(lease->user, session->user) != 0)
 			continue;
 		if (lease->job != NULL)
@@ -112,7 +112,7 @@ static bool has_room(const struct srv_engine *engine, const struct srv_session *
 	struct srv_holdings more = {.leases = 1, .ports = wish->ports > 0 ? wish->ports : 1};
 
 	if (has->previous != NULL)
-		more.ports = srv_lease_ports(&has->previous->lease);
+		more.ports = lease_ports(&has->previous->lease);
 	return srv_quota_allows(
 		engine->params.quota, session->user, &wish->client_v6, &has->held, &more);
 }
@@ -218,7 +218,7 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 	if (has.current != NULL) {
 		revoke(engine, has.current, now_ms);
 		has.held.leases--;
-		has.held.ports -= srv_lease_ports(&has.current->lease);
+		has.held.ports -= lease_ports(&has.current->lease);
 		if (wish->names_v4)
 			return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
 	}

@@ -99,15 +99,6 @@ bool srv_quota_set_limits(struct srv_quota *quota, const struct srv_quota_limits
 	return user || prefix;
 }
 
-uint32_t srv_lease_ports(const struct lease *lease)
-{
-	uint32_t ports = 0;
-
-	for (uint32_t i = 0; i < lease->n_ranges; i++)
-		ports += lease->ranges[i].last - lease->ranges[i].first + 1;
-	return ports;
-}
-
 static struct srv_source prefix_of(const struct srv_quota *quota, const struct in6_addr *v6)
 {
 	return srv_source_of_prefix(v6, quota->limits.prefix_length);
@@ -142,11 +133,11 @@ void srv_quota_hold(struct srv_quota *quota, const char *user, const struct leas
 
 	if (user[0] != '\0' && counts(&quota->user.limit)) {
 		source = srv_source_of_user(user);
-		srv_tally_add(quota->user.held, &source, srv_lease_ports(lease));
+		srv_tally_add(quota->user.held, &source, lease_ports(lease));
 	}
 	if (counts(&quota->prefix.limit)) {
 		source = prefix_of(quota, &lease->client_v6);
-		srv_tally_add(quota->prefix.held, &source, srv_lease_ports(lease));
+		srv_tally_add(quota->prefix.held, &source, lease_ports(lease));
 	}
 }
 
@@ -156,11 +147,11 @@ void srv_quota_free(struct srv_quota *quota, const char *user, const struct leas
 
 	if (user[0] != '\0' && counts(&quota->user.limit)) {
 		source = srv_source_of_user(user);
-		srv_tally_take(quota->user.held, &source, srv_lease_ports(lease));
+		srv_tally_take(quota->user.held, &source, lease_ports(lease));
 	}
 	if (counts(&quota->prefix.limit)) {
 		source = prefix_of(quota, &lease->client_v6);
-		srv_tally_take(quota->prefix.held, &source, srv_lease_ports(lease));
+		srv_tally_take(quota->prefix.held, &source, lease_ports(lease));
 	}
 }
 

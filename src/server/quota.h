@@ -62,5 +62,3 @@ void srv_quota_free(struct srv_quota *quota, const char *user, const struct leas
 bool srv_quota_allows(const struct srv_quota *quota, const char *user,
 	const struct in6_addr *client_v6, const struct srv_holdings *has,
 	const struct srv_holdings *more);
-
-uint32_t srv_lease_ports(const struct lease *lease);

@@ -97,6 +97,15 @@ static void the_clocks_run_forward(void **state)
 	assert_true(utc_ms > INT64_C(1600000000000)); /* after 2020: milliseconds, not seconds */
 }
 
+static void ports_of_all_ranges_are_counted(void **state)
+{
+	const struct lease whole = {.n_ranges = 1, .ranges = {{0, 65535}}};
+	const struct lease parts = {.n_ranges = 2, .ranges = {{2048, 3071}, {9000, 9000}}};
+
+	assert_int_equal(lease_ports(&whole), 65536);
+	assert_int_equal(lease_ports(&parts), 1025);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +115,7 @@ int main(void)
 		cmocka_unit_test(text_names_address_ranges_and_client),
 		cmocka_unit_test(the_longest_text_fits),
 		cmocka_unit_test(the_clocks_run_forward),
+		cmocka_unit_test(ports_of_all_ranges_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
