@@ -55,6 +55,16 @@ static struct nl_sock *open_socket(void)
 	return sock;
 }
 
+/* A socket, and the index of a device that is there. Returns 0 or -errno. */
+static int open_for(const char *device, struct nl_sock **sock, int *index)
+{
+	*index = if_nametoindex(device);
+	if (*index == 0)
+		return -ENODEV;
+	*sock = open_socket();
+	return *sock != NULL ? 0 : -EIO;
+}
+
 static int set_link(struct nl_sock *sock, int index, bool up, uint32_t mtu)
 {
 	struct rtnl_link *current = rtnl_link_alloc();
@@ -162,15 +172,11 @@ static int flush_addresses(struct nl_sock *sock, int index, uint32_t keep, uint3
 
 int cl_netif_up(const char *device, const struct cl_netif_config *config, bool is_up)
 {
-	int index = if_nametoindex(device);
 	struct nl_sock *sock;
-	int ret;
+	int index, ret = open_for(device, &sock, &index);
 
-	if (index == 0)
-		return -ENODEV;
-	sock = open_socket();
-	if (sock == NULL)
-		return -EIO;
+	if (ret < 0)
+		return ret;
 	ret = add_address(sock, index, config->v4);
 	if (ret == 0 && config->before_v4 != 0)
 		ret = add_address(sock, index, config->before_v4);
@@ -190,15 +196,11 @@ int cl_netif_up(const char *device, const struct cl_netif_config *config, bool i
 
 int cl_netif_set_mtu(const char *device, uint32_t mtu)
 {
-	int index = if_nametoindex(device);
 	struct nl_sock *sock;
-	int ret;
+	int index, ret = open_for(device, &sock, &index);
 
-	if (index == 0)
-		return -ENODEV;
-	sock = open_socket();
-	if (sock == NULL)
-		return -EIO;
+	if (ret < 0)
+		return ret;
 	ret = set_link(sock, index, true, mtu);
 	nl_socket_free(sock);
 	return ret;
@@ -206,15 +208,11 @@ int cl_netif_set_mtu(const char *device, uint32_t mtu)
 
 int cl_netif_down(const char *device)
 {
-	int index = if_nametoindex(device);
 	struct nl_sock *sock;
-	int ret;
+	int index, ret = open_for(device, &sock, &index);
 
-	if (index == 0)
-		return -ENODEV;
-	sock = open_socket();
-	if (sock == NULL)
-		return -EIO;
+	if (ret < 0)
+		return ret;
 	/* The kernel takes the routes away with the link. */
 	ret = set_link(sock, index, false, 0);
 	if (ret == 0)
