@@ -19,8 +19,6 @@ struct event_base;
 struct cl_dti;
 struct cl_peers;
 
-#define CL_DTI_WHY_LEN CL_WHY_LEN
-
 /* What the DTI has to tell: called from the event loop, never from within a cl_dti_* call. */
 struct cl_dti_ops {
 	void (*demand)(void *arg); /* armed, and an application has sent a packet (R12) */
@@ -44,14 +42,13 @@ struct cl_dti *cl_dti_open(const struct cl_dti_params *params, char why[static C
  * Without a lease: the device is up and attracts packets, which wait for one, and the first tells demand().
  * Takes an earlier lease away. Returns 0, or -errno with a sentence in why and the host bare.
  */
-int cl_dti_arm(struct cl_dti *dti, char why[static CL_DTI_WHY_LEN]);
+int cl_dti_arm(struct cl_dti *dti, char why[static CL_WHY_LEN]);
 
 /*
  * Also replaces an earlier lease; flows live on when it has the same addresses and no range less. Returns
  * 0, or -errno with a sentence in why and the host bare.
  */
-int cl_dti_configure(
-	struct cl_dti *dti, const struct lease *lease, char why[static CL_DTI_WHY_LEN]);
+int cl_dti_configure(struct cl_dti *dti, const struct lease *lease, char why[static CL_WHY_LEN]);
 
 /* The lease is the same and ends later (clock_boot_ms()). */
 void cl_dti_renewed(struct cl_dti *dti, int64_t end_ms);

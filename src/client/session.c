@@ -129,7 +129,7 @@ static void start_directory(struct cl_session *session)
 static void configure(struct cl_session *session)
 {
 	struct cl_event event = {.type = CL_EVENT_CONFIGURED};
-	char why[CL_DTI_WHY_LEN];
+	char why[CL_WHY_LEN];
 
 	if (cl_dti_configure(session->dti, &session->engine.lease, why) < 0) {
 		cl_directory_stop(session->directory);
@@ -145,7 +145,7 @@ static void configure(struct cl_session *session)
 
 static void arm(struct cl_session *session)
 {
-	char why[CL_DTI_WHY_LEN];
+	char why[CL_WHY_LEN];
 
 	cl_dns_watch_start(session->dns);
 	if (cl_dti_arm(session->dti, why) < 0)
@@ -229,8 +229,6 @@ static void feed(struct cl_session *session, const struct cl_event *event)
 
 	stamped.used_ms = cl_dti_used_ms(session->dti);
 	cl_engine_step(&session->engine, &stamped, clock_boot_ms(), &actions);
-	if (session->engine.state == CL_STATE_BOUND)
-		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
 	if (session->engine.state != before)
 		log_debug("engine: %s -> %s", cl_state_name(before),
 			cl_state_name(session->engine.state));
