@@ -206,8 +206,8 @@ static json_t *tep_json(const struct srv_server *server, uint32_t i)
 		known->config.name, "control", endpoint_json(&known->config.control), "v6",
 		v6_json(&tep->v6), "v4", tep->has_v4 ? v4_json(tep->v4) : json_null(), "state",
 		states[status.state], "leaving", known->is_leaving, "bindings",
-		(int)srv_lease_db_bindings(srv_engine_leases(server->engine), i), "since_s",
-		(json_int_t)seconds_since(status.since_ms), "last_error",
+		(int)srv_lease_db_count_at(srv_engine_leases(server->engine), i).bindings,
+		"since_s", (json_int_t)seconds_since(status.since_ms), "last_error",
 		status.last_error[0] != '\0' ? json_string(status.last_error) : json_null());
 }
 

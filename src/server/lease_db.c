@@ -25,7 +25,7 @@ struct srv_lease_db {
 	uint64_t key[2];
 	uint64_t last_id;
 	uint32_t count[SRV_LEASE_STATES];
-	uint32_t *bindings; /* [n_teps] */
+	struct srv_lease_tep_counts *at; /* [n_teps] */
 	uint32_t n_teps;
 	srv_lease_held_fn held; /* NULL: nobody listens */
 	void *held_arg;
@@ -91,7 +91,7 @@ void srv_lease_db_destroy(struct srv_lease_db *db)
 		return;
 	for (uint32_t slot = 0; slot < db->n_slots; slot++)
 		free(db->slots[slot]);
-	free(db->bindings);
+	free(db->at);
 	free(db->clients);
 	free(db->ports);
 	free(db->heap);
@@ -281,36 +281,65 @@ static void unlink_lease(struct srv_lease_db *db, struct srv_lease *lease)
 	db->empty_slots[db->n_empty++] = lease->slot;
 }
 
-/* Puts the lease's bindings into its TEP's count, or takes them out (by: -1). */
-static void count_bindings(struct srv_lease_db *db, const struct srv_lease *lease, int by)
+static void count_at(struct srv_lease_tep_counts *at, const struct srv_lease *lease, int by)
 {
-	if (lease->state == SRV_LEASE_ACTIVE && lease->tep < db->n_teps)
-		db->bindings[lease->tep] += by * (int)lease->lease.n_ranges;
+	if (lease->state == SRV_LEASE_ACTIVE)
+		at->bindings += by * (int)lease->lease.n_ranges;
 }
 
-/* Without memory the count of a new TEP is not kept. */
-static void make_room_for_tep(struct srv_lease_db *db, uint16_t tep)
+/* Puts the lease into the counts of its TEPs, or takes it out (by: -1). */
+static void count_lease(struct srv_lease_db *db, const struct srv_lease *lease, int by)
 {
-	uint32_t n = (uint32_t)tep + 1;
+	int by_if_active = lease->state == SRV_LEASE_ACTIVE ? by : 0;
 
-	if (tep == SRV_TEP_NONE || n <= db->n_teps ||
-		grow_array(&db->bindings, n, sizeof(*db->bindings)) < 0)
+	if (lease->tep < db->n_teps) {
+		count_at(&db->at[lease->tep], lease, by);
+		db->at[lease->tep].homes += by_if_active;
+	}
+	for (uint64_t left = lease->copies; left != 0; left &= left - 1) {
+		uint32_t tep = srv_tep_first(left);
+
+		if (tep >= db->n_teps)
+			break;
+		count_at(&db->at[tep], lease, by);
+		db->at[tep].copies += by_if_active;
+		db->at[tep].kept += by;
+	}
+}
+
+/* Without memory the counts of a new TEP are not kept. */
+static void make_room_for_tep(struct srv_lease_db *db, uint32_t tep)
+{
+	uint32_t n = tep + 1;
+
+	if (tep == SRV_TEP_NONE || n <= db->n_teps || grow_array(&db->at, n, sizeof(*db->at)) < 0)
 		return;
-	memset(db->bindings + db->n_teps, 0, (n - db->n_teps) * sizeof(*db->bindings));
+	memset(db->at + db->n_teps, 0, (n - db->n_teps) * sizeof(*db->at));
 	db->n_teps = n;
 }
 
 void srv_lease_db_set_tep(struct srv_lease_db *db, struct srv_lease *lease, uint16_t tep)
 {
 	make_room_for_tep(db, tep);
-	count_bindings(db, lease, -1);
+	count_lease(db, lease, -1);
 	lease->tep = tep;
-	count_bindings(db, lease, 1);
+	count_lease(db, lease, 1);
 }
 
-uint32_t srv_lease_db_bindings(const struct srv_lease_db *db, uint16_t tep)
+void srv_lease_db_set_copies(struct srv_lease_db *db, struct srv_lease *lease, uint64_t copies)
 {
-	return tep < db->n_teps ? db->bindings[tep] : 0;
+	if (copies != 0)
+		make_room_for_tep(db, srv_tep_last(copies));
+	count_lease(db, lease, -1);
+	lease->copies = copies;
+	count_lease(db, lease, 1);
+}
+
+struct srv_lease_tep_counts srv_lease_db_count_at(const struct srv_lease_db *db, uint16_t tep)
+{
+	static const struct srv_lease_tep_counts none;
+
+	return tep < db->n_teps ? db->at[tep] : none;
 }
 
 static void set_ranges(struct srv_lease *lease, const struct lease *value)
@@ -350,11 +379,11 @@ struct srv_lease *srv_lease_db_set_ranges(
 	}
 	if (db->held != NULL && srv_lease_is_held(lease))
 		db->held(db->held_arg, lease, false);
-	count_bindings(db, lease, -1);
+	count_lease(db, lease, -1);
 	unlink_lease(db, lease);
 	set_ranges(now, value);
 	link_lease(db, now); /* takes the slot that was just left */
-	count_bindings(db, now, 1);
+	count_lease(db, now, 1);
 	tell(db, now, false);
 	if (now->heap_at != NOT_IN_HEAP)
 		db->heap[now->heap_at] = now;
@@ -366,7 +395,7 @@ struct srv_lease *srv_lease_db_set_ranges(
 void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease)
 {
 	srv_lease_db_set_due(db, lease, SRV_LEASE_NEVER);
-	count_bindings(db, lease, -1);
+	count_lease(db, lease, -1);
 	unlink_lease(db, lease);
 	db->count[lease->state]--;
 	if (db->held != NULL && srv_lease_is_held(lease))
@@ -379,11 +408,11 @@ void srv_lease_db_set_state(
 {
 	bool was_held = srv_lease_is_held(lease);
 
-	count_bindings(db, lease, -1);
+	count_lease(db, lease, -1);
 	db->count[lease->state]--;
 	lease->state = state;
 	db->count[state]++;
-	count_bindings(db, lease, 1);
+	count_lease(db, lease, 1);
 	tell(db, lease, was_held);
 }
 

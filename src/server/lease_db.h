@@ -9,7 +9,7 @@
  *
  * Found by client and by (IPv4 address, port) in O(1), by time in O(log n), and walked by slot: a
  * lease keeps its slot for life, so a walk may pause while leases come and go and still meets each one
- * that was there all the time. About 270 octets a lease.
+ * that was there all the time. About 280 octets a lease.
  *
  * No sockets, no clock, one thread. Times are clock_boot_ms().
  */
@@ -23,6 +23,7 @@
 
 #define SRV_LEASE_NEVER INT64_MAX /* a due time that does not come */
 #define SRV_TEP_NONE    UINT16_MAX
+#define SRV_COPIES_MAX  64 /* TEPs that may have copies: those with a number below this */
 #define SRV_POOL_NONE   UINT16_MAX
 
 enum srv_lease_state {
@@ -43,9 +44,10 @@ struct srv_lease {
 	bool unconfirmed; /* a generation 2 client has not accepted it yet */
 	bool is_known; /* its client asks about others, and they may ask about it (R16) */
 	uint16_t pool; /* number of the pool that has its range, or SRV_POOL_NONE */
-	uint16_t tep; /* number of the TEP that it goes through, or SRV_TEP_NONE */
+	uint16_t tep; /* number of the TEP that it goes through, its home, or SRV_TEP_NONE */
 	uint32_t
 		stray_s; /* boot clock: until then another TEP, out of reach, may have it; 0: none */
+	uint64_t copies; /* bit mask of other TEPs that hold it, too; by srv_lease_db_set_copies */
 	uint64_t id; /* for life, also in the store; 1 and up */
 	int64_t due_ms; /* when something has to happen; changed by srv_lease_db_set_due */
 	const char *user; /* "" for ANONYMOUS */
@@ -59,6 +61,29 @@ struct srv_lease {
 	uint32_t heap_at;
 	uint32_t slot;
 };
+
+/* The TEP's bit in a mask; none for a TEP whose number is too high for copies. */
+static inline uint64_t srv_tep_bit(uint32_t tep)
+{
+	return tep < SRV_COPIES_MAX ? UINT64_C(1) << tep : 0;
+}
+
+/* The lowest and the highest TEP of a mask that is not empty. */
+static inline uint32_t srv_tep_first(uint64_t mask)
+{
+	return __builtin_ctzll(mask);
+}
+
+static inline uint32_t srv_tep_last(uint64_t mask)
+{
+	return 63 - __builtin_clzll(mask);
+}
+
+/* True when the TEP is to hold the lease: its home, or one with a copy. */
+static inline bool srv_lease_is_at(const struct srv_lease *lease, uint32_t tep)
+{
+	return lease->tep == tep || (lease->copies & srv_tep_bit(tep)) != 0;
+}
 
 struct srv_lease_db;
 
@@ -93,6 +118,8 @@ void srv_lease_db_set_state(
 	struct srv_lease_db *db, struct srv_lease *lease, enum srv_lease_state state);
 /* SRV_TEP_NONE: through none. */
 void srv_lease_db_set_tep(struct srv_lease_db *db, struct srv_lease *lease, uint16_t tep);
+/* Which TEPs hold it besides its home; srv_tep_bit of each. */
+void srv_lease_db_set_copies(struct srv_lease_db *db, struct srv_lease *lease, uint64_t copies);
 void srv_lease_db_set_due(struct srv_lease_db *db, struct srv_lease *lease, int64_t due_ms);
 /* The lease that is due next, or NULL. */
 struct srv_lease *srv_lease_db_first_due(const struct srv_lease_db *db);
@@ -111,5 +138,13 @@ uint32_t srv_lease_db_slots(const struct srv_lease_db *db);
 struct srv_lease *srv_lease_db_at(const struct srv_lease_db *db, uint32_t slot);
 
 uint32_t srv_lease_db_count(const struct srv_lease_db *db, enum srv_lease_state state);
-/* Ranges of the ACTIVE leases that go through a TEP: each is one binding there. */
-uint32_t srv_lease_db_bindings(const struct srv_lease_db *db, uint16_t tep);
+/* What stands at a TEP, or ought to. */
+struct srv_lease_tep_counts {
+	uint32_t
+		bindings; /* ranges of ACTIVE leases, homes and copies: each is one binding there */
+	uint32_t homes; /* ACTIVE leases that go through it */
+	uint32_t copies; /* other ACTIVE leases */
+	uint32_t kept; /* leases in any state with a copy there */
+};
+
+struct srv_lease_tep_counts srv_lease_db_count_at(const struct srv_lease_db *db, uint16_t tep);

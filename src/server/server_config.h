@@ -44,6 +44,14 @@ enum srv_tep_failure {
 	SRV_TEP_FAILURE_REFUSE,
 };
 
+/* Who of a pool's TEPs holds a lease besides the one that it goes through. */
+enum srv_copies {
+	SRV_COPIES_NONE,
+	SRV_COPIES_PUSH, /* all, from the start */
+	SRV_COPIES_QUERY, /* who has asked for it */
+	SRV_COPIES_BOTH, /* all, and one that misses it may ask */
+};
+
 enum srv_assign {
 	SRV_ASSIGN_RANDOM,
 	SRV_ASSIGN_DETERMINISTIC,
@@ -59,6 +67,7 @@ struct srv_config_pool {
 	char *tep; /* as the file says it; in teps as well */
 	struct config_list teps; /* struct srv_config_pool_tep; at least one */
 	int tep_failure; /* enum srv_tep_failure */
+	int copies; /* enum srv_copies */
 	bool direct; /* its clients may ask who of them holds an address and port */
 	struct config_list clients; /* struct addr_v6_prefix */
 	int assign; /* enum srv_assign; of a deterministic one: */

@@ -89,6 +89,37 @@ static int check_redirect(const struct check *check)
 	return 0;
 }
 
+/* The pool that names a TEP without having copies at all of its TEPs, or NULL. */
+static const struct srv_config_pool *pool_without_copies(
+	const struct srv_config *config, const struct srv_config_tep *tep)
+{
+	const struct srv_config_pool *pools = config->pools.items;
+
+	for (uint32_t i = 0; i < config->pools.n; i++) {
+		const struct srv_config_pool_tep *teps = pools[i].teps.items;
+
+		for (uint32_t j = 0; pools[i].copies == SRV_COPIES_NONE && j < pools[i].teps.n; j++)
+			if (strcmp(teps[j].name, tep->name) == 0)
+				return &pools[i];
+	}
+	return NULL;
+}
+
+/* Packets for one tunnel address reach any of its TEPs, so each has to know, or find out, every lease. */
+static int check_anycast(const struct check *check, const struct srv_config_tep *tep,
+	const struct srv_config_tep *other)
+{
+	const struct srv_config_pool *pool = pool_without_copies(check->config, tep);
+
+	if (pool == NULL)
+		pool = pool_without_copies(check->config, other);
+	if (pool == NULL)
+		return 0;
+	return config_fail(check->error, check->path, tep->pos,
+		"teps \"%s\" and \"%s\" have the same v6, but pool \"%s\" has no copies",
+		other->name, tep->name, pool->name);
+}
+
 static int check_tep(const struct check *check, uint32_t i)
 {
 	const struct srv_config_tep *teps = check->config->teps.items;
@@ -98,9 +129,8 @@ static int check_tep(const struct check *check, uint32_t i)
 		if (strcmp(tep->name, teps[j].name) == 0)
 			return config_fail(check->error, check->path, tep->pos,
 				"tep \"%s\" is there twice", tep->name);
-		if (addr_v6_equal(&tep->v6, &teps[j].v6))
-			return config_fail(check->error, check->path, tep->pos,
-				"teps \"%s\" and \"%s\" have the same v6", teps[j].name, tep->name);
+		if (addr_v6_equal(&tep->v6, &teps[j].v6) && check_anycast(check, tep, &teps[j]) < 0)
+			return -EINVAL;
 		if (addr_v6_equal(&tep->control.addr, &teps[j].control.addr) &&
 			tep->control.port == teps[j].control.port)
 			return config_fail(check->error, check->path, tep->pos,
@@ -136,6 +166,27 @@ static int check_pool_teps(const struct check *check, const struct srv_config_po
 					"pool \"%s\": tep \"%s\" is there twice", pool->name,
 					teps[i].name);
 		}
+	}
+	return 0;
+}
+
+/* A TEP that was told of an end but never answered is known as such before somebody else gets the range. */
+static int check_copies(const struct check *check, const struct srv_config_pool *pool)
+{
+	const struct srv_config_pool_tep *teps = pool->teps.items;
+	const struct srv_config_lease *lease = &check->config->lease;
+
+	if (pool->copies == SRV_COPIES_NONE)
+		return 0;
+	if (lease->quarantine_s <= lease->tep_timeout_s)
+		return config_fail(check->error, check->path, pool->pos,
+			"pool \"%s\": copies need a lease.quarantine_s above lease.tep_timeout_s",
+			pool->name);
+	for (uint32_t i = 0; i < pool->teps.n; i++) {
+		if (srv_config_find_tep(check->config, teps[i].name) >= SRV_COPIES_MAX)
+			return config_fail(check->error, check->path, teps[i].pos,
+				"pool \"%s\": copies need tep \"%s\" among the first %u of teps",
+				pool->name, teps[i].name, SRV_COPIES_MAX);
 	}
 	return 0;
 }
@@ -210,7 +261,8 @@ static int check_pool(const struct check *check, uint32_t i)
 		return config_fail(check->error, check->path, pool->pos,
 			"pool \"%s\": direct needs a lease.quarantine_s of %u or more", pool->name,
 			DIRECT_QUARANTINE_S);
-	if (check_pool_teps(check, pool) < 0 || check_pool_alone(check, pool) < 0)
+	if (check_pool_teps(check, pool) < 0 || check_copies(check, pool) < 0 ||
+		check_pool_alone(check, pool) < 0)
 		return -EINVAL;
 	return check_plan(check, pool);
 }

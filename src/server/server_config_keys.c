@@ -54,6 +54,12 @@ static const struct config_section pool_tep_section = {
 static const char *const tep_failures[] = {
 	[SRV_TEP_FAILURE_ANOTHER] = "another", [SRV_TEP_FAILURE_REFUSE] = "refuse", NULL};
 
+static const char *const copies[] = {[SRV_COPIES_NONE] = "none",
+	[SRV_COPIES_PUSH] = "push",
+	[SRV_COPIES_QUERY] = "query",
+	[SRV_COPIES_BOTH] = "both",
+	NULL};
+
 static const char *const assigns[] = {
 	[SRV_ASSIGN_RANDOM] = "random", [SRV_ASSIGN_DETERMINISTIC] = "deterministic", NULL};
 
@@ -74,6 +80,8 @@ static const struct config_key pool_keys[] = {
 		.section = &pool_tep_section, .item = CONFIG_STRING},
 	{CONFIG_CHOICE, offsetof(struct srv_config_pool, tep_failure), "tep_failure",
 		.value = "another", .choices = tep_failures},
+	{CONFIG_CHOICE, offsetof(struct srv_config_pool, copies), "copies", .value = "none",
+		.choices = copies},
 	{CONFIG_BOOL, offsetof(struct srv_config_pool, direct), "direct", .value = "false"},
 	{CONFIG_LIST, offsetof(struct srv_config_pool, clients), "clients", .value = "::/0",
 		.min = 1, .item = CONFIG_V6_PREFIX},

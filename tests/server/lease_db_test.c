@@ -209,37 +209,60 @@ static void a_lease_costs_at_most_300_octets(void **state)
 	assert_true((after - before) / 131072 <= 300);
 }
 
-/* The counts of bindings beside a walk over all leases, through a thousand random changes. */
-static void bindings_are_counted_by_tep(void **state)
+static void expect_at(
+	struct srv_lease_tep_counts *counts, const struct srv_lease *lease, uint32_t tep)
+{
+	bool is_active = lease->state == SRV_LEASE_ACTIVE;
+	bool is_copy = (lease->copies >> tep & 1) != 0;
+
+	assert_int_equal(srv_lease_is_at(lease, tep), lease->tep == tep || is_copy);
+	counts->bindings += is_active && srv_lease_is_at(lease, tep) ? lease->lease.n_ranges : 0;
+	counts->homes += is_active && lease->tep == tep;
+	counts->copies += is_active && is_copy;
+	counts->kept += is_copy;
+}
+
+/* What stands at each TEP beside a walk over all leases, through a thousand random changes. */
+static void homes_and_copies_are_counted_by_tep(void **state)
 {
 	static const uint16_t teps[] = {0, 1, 7, SRV_TEP_NONE};
 	struct srv_lease_db *db = *state;
 	struct srv_lease *leases[16] = {NULL};
 
 	for (uint32_t step = 0; step < 1000; step++) {
-		uint32_t i = arc4random_uniform(16), expected[8] = {0};
+		struct srv_lease_tep_counts expected[64] = {0};
+		uint32_t i = arc4random_uniform(16);
 
 		if (leases[i] == NULL) {
 			leases[i] = add(db, i, 10, i * 1024, i * 1024 + 1023, "");
 		} else if (step % 5 == 0) {
 			srv_lease_db_remove(db, leases[i]);
 			leases[i] = NULL;
-		} else if (step % 2 == 0) {
+		} else if (step % 3 == 0) {
 			srv_lease_db_set_tep(db, leases[i], teps[arc4random_uniform(4)]);
+			srv_lease_db_set_copies(
+				db, leases[i], leases[i]->copies & ~srv_tep_bit(leases[i]->tep));
+		} else if (step % 3 == 1) {
+			uint64_t copies = (uint64_t)arc4random() << 32 | arc4random();
+
+			srv_lease_db_set_copies(
+				db, leases[i], copies & ~srv_tep_bit(leases[i]->tep));
 		} else {
 			srv_lease_db_set_state(db, leases[i], arc4random_uniform(SRV_LEASE_STATES));
 		}
 		for (uint32_t slot = 0; slot < srv_lease_db_slots(db); slot++) {
 			const struct srv_lease *lease = srv_lease_db_at(db, slot);
 
-			if (lease != NULL && lease->state == SRV_LEASE_ACTIVE &&
-				lease->tep != SRV_TEP_NONE)
-				expected[lease->tep] += lease->lease.n_ranges;
+			for (uint32_t tep = 0; lease != NULL && tep < SRV_COPIES_MAX; tep++)
+				expect_at(&expected[tep], lease, tep);
 		}
-		for (uint16_t tep = 0; tep < 8; tep++)
-			assert_int_equal(srv_lease_db_bindings(db, tep), expected[tep]);
+		for (uint16_t tep = 0; tep < SRV_COPIES_MAX; tep++) {
+			struct srv_lease_tep_counts counts = srv_lease_db_count_at(db, tep);
+
+			assert_memory_equal(&counts, &expected[tep], sizeof(counts));
+		}
 	}
-	assert_int_equal(srv_lease_db_bindings(db, SRV_TEP_NONE), 0);
+	assert_int_equal(srv_lease_db_count_at(db, SRV_TEP_NONE).bindings, 0);
 }
 
 int main(void)
@@ -255,7 +278,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_due_lease_is_always_the_earliest, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lease_costs_at_most_300_octets, setup, teardown),
-		cmocka_unit_test_setup_teardown(bindings_are_counted_by_tep, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			homes_and_copies_are_counted_by_tep, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,8 @@
 #define TEPS      \
 	"teps:\n" \
 	"  - {name: t, control: \"[2001:db8::1]:3654\", user: u, password: p, v6: 2001:db8::1}\n"
+#define ANYCAST \
+	"  - {name: u, control: \"[2001:db8::2]:3654\", user: u, password: p, v6: 2001:db8::1}\n"
 #define POOLS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t}\n"
 
 /* Line and column are those of the mapping that is wrong. */
@@ -51,6 +53,14 @@ static const struct {
 		"f:4:66: pools[0].teps[0].clients: 0 items, expected at least 1"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, tep_failure: wait}\n",
 		"f:4:61: pools[0].tep_failure: \"wait\" is not one of another, refuse"},
+	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, copies: all}\n",
+		"f:4:56: pools[0].copies: \"all\" is not one of none, push, query, both"},
+	{"lease: {quarantine_s: 9, tep_timeout_s: 9}\n" TEPS
+	 "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, copies: query}\n",
+		"f:5:5: pool \"a\": copies need a lease.quarantine_s above lease.tep_timeout_s"},
+	{TEPS ANYCAST "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [t, u], copies: push}\n"
+		      "  - {name: b, prefix: 203.0.113.0/28, tep: u}\n",
+		"f:3:5: teps \"t\" and \"u\" have the same v6, but pool \"b\" has no copies"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, block_size: 1000}\n",
 		"f:4:5: pool \"a\": block_size 1000 is not a power of two"},
 	{TEPS "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t, mode: exclusive, "
@@ -88,7 +98,7 @@ static const struct {
 		"f:3:5: teps \"t\" and \"s\" have the same control endpoint"},
 	{TEPS "  - {name: s, control: \"[2001:db8::2]:9\", user: u, password: p, v6: "
 	      "2001:db8::1}\n" POOLS,
-		"f:3:5: teps \"t\" and \"s\" have the same v6"},
+		"f:3:5: teps \"t\" and \"s\" have the same v6, but pool \"a\" has no copies"},
 	{TEPS "  - {name: s, control: \"[2001:db8::2]:0\", user: u, password: p, v6: "
 	      "2001:db8::2}\n" POOLS,
 		"f:3:5: tep \"s\": control needs an address and a port"},
@@ -168,11 +178,37 @@ static void the_example_shows_every_default(void **state)
 	assert_int_equal(shown->block_size, pool->block_size);
 	assert_int_equal(shown->mode, pool->mode);
 	assert_int_equal(shown->tep_failure, pool->tep_failure);
+	assert_int_equal(shown->copies, pool->copies);
 	assert_int_equal(shown->direct, pool->direct);
 	assert_memory_equal(
 		shown->clients.items, pool->clients.items, sizeof(struct addr_v6_prefix));
 	srv_config_free(&example);
 	srv_config_free(&least);
+}
+
+/* Two TEPs have one tunnel address when all their pools have copies; copies are for the first 64 TEPs (R67). */
+static void teps_may_share_a_tunnel_address_where_leases_have_copies(void **state)
+{
+	struct config_error error;
+	struct srv_config config;
+	char text[16384] = "teps:\n";
+
+	assert_int_equal(
+		parse(TEPS ANYCAST "pools:\n  - {name: a, prefix: 198.51.100.0/28, teps: [t, "
+				   "u], copies: push}\n",
+			&config, &error),
+		0);
+	assert_int_equal(((struct srv_config_pool *)config.pools.items)->copies, SRV_COPIES_PUSH);
+	srv_config_free(&config);
+	for (int i = 0; i <= SRV_COPIES_MAX; i++)
+		sprintf(text + strlen(text),
+			"  - {name: t%d, control: \"[2001:db8::1]:%d\", user: u, password: p, "
+			"v6: \"2001:db8::%x\"}\n",
+			i, 4000 + i, 1 + i);
+	strcat(text, "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t64, copies: both}\n");
+	assert_int_equal(parse(text, &config, &error), -EINVAL);
+	assert_string_equal(error.text,
+		"f:68:5: pool \"a\": copies need tep \"t64\" among the first 64 of teps");
 }
 
 static void names_are_found(void **state)
@@ -263,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_named_with_their_place),
 		cmocka_unit_test(the_example_shows_every_default),
+		cmocka_unit_test(teps_may_share_a_tunnel_address_where_leases_have_copies),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(a_reload_knows_what_needs_a_restart),
 		cmocka_unit_test(a_reload_knows_which_sessions_go_on),
