@@ -25,6 +25,7 @@ struct lease {
 	uint32_t n_ranges; /* 1..LEASE_RANGES_MAX */
 	struct port_range ranges[LEASE_RANGES_MAX]; /* no two overlap */
 	int64_t end_ms; /* clock_boot_ms() at which it ends, or LEASE_ENDLESS */
+	uint32_t stamp; /* that end as the server wrote it down: UTC seconds; 0: not known */
 };
 
 /* True when the lease is one exclusive address. */

@@ -123,6 +123,7 @@ static int place_all(const struct tep_sync *sync, const struct tep_sync_server *
 		.v4_be = rte_cpu_to_be_32(lease->v4),
 		.end_s = end_of(lease, now_ms),
 		.serial = server->serial,
+		.stamp = lease->stamp,
 		.owner = server->owner,
 	};
 

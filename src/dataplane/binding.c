@@ -220,6 +220,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 		if (!same_holder(record, binding))
 			return -EEXIST;
 		record->serial = binding->serial;
+		record->stamp = binding->stamp;
 		record->owner = binding->owner;
 		record->is_static = binding->is_static;
 		__atomic_store_n(&record->end_s, binding->end_s, __ATOMIC_RELAXED);

@@ -36,12 +36,13 @@ struct dp_binding {
 	uint32_t end_s; /* table seconds at which it ends; DP_BINDING_ENDLESS never */
 	uint32_t serial; /* of the announcement that last named it (re-levelling) */
 	uint32_t mtu_until_s; /* workers' own: until when a smaller mtu_less is not tried again */
+	uint32_t stamp; /* the end as its server wrote it down: UTC seconds; 0: not told */
 	uint16_t
 		mtu_less; /* and how much smaller than the port's the tunnel's MTU is (tunnel_mtu.h) */
 	uint16_t mtu_less_fixed; /* the same as configured (mtu_rules.h) */
 	uint16_t owner; /* server that announced it, counted from 1; 0: none */
 	uint8_t is_static;
-	uint8_t spare[5];
+	uint8_t spare[1];
 } __rte_aligned(64);
 static_assert(sizeof(struct dp_binding) == 64);
 
@@ -99,7 +100,7 @@ bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4);
 
 /*
  * Adds a binding (every field but mtu_* and spare is taken). The same range of the same holder again is a
- * renewal: end, serial, owner and is_static are updated. Returns 0; -EEXIST when any of
+ * renewal: end, stamp, serial, owner and is_static are updated. Returns 0; -EEXIST when any of
  * its ports belongs to another range; -ENOSPC when the table is full; -ENOMEM; -EINVAL.
  */
 int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding);

@@ -113,7 +113,8 @@ static int64_t lease_end(const struct tsp_msg *msg, int64_t now_ms)
 enum tsp_status tsp_msg_to_lease(const struct tsp_msg *msg, int64_t now_ms, struct lease *lease)
 {
 	const struct tsp_party *client = &msg->client;
-	struct lease out = {.v4 = client->v4, .end_ms = lease_end(msg, now_ms)};
+	struct lease out = {
+		.v4 = client->v4, .end_ms = lease_end(msg, now_ms), .stamp = msg->until_s};
 
 	if (!client->has_v4 || !v4_is_unicast(client->v4))
 		return TSP_STATUS_BAD_V4;

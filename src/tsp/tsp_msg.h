@@ -91,6 +91,7 @@ struct tsp_msg {
 	bool wants_keepalive; /* a request asks for a keepalive target; an answer names server.v4 */
 	bool loose_v6; /* as received: an address had eight groups and "::" (D4) */
 	uint32_t lifetime_s; /* 1..TSP_LIFETIME_MAX_S */
+	uint32_t until_s; /* to a TEP: the end as the server wrote it down, UTC; 0: not named */
 	struct tsp_party client;
 	struct tsp_party server;
 	uint32_t n_brokers;
@@ -120,7 +121,7 @@ bool tsp_party_global_v6(const struct tsp_party *party, struct in6_addr *addr);
 /*
  * The other way: address, ranges (exclusive when there are none) and the global IPv6 address of
  * client, TEP address from server, which must be there. lifetime_s (absent: the default of R104)
- * becomes an end behind now_ms; a delete ends now. Returns TSP_STATUS_NONE (0) or the status that
+ * becomes an end behind now_ms; a delete ends now. until_s becomes the stamp. Returns TSP_STATUS_NONE (0) or the status that
  * names what is wrong, and then leaves *lease alone.
  */
 enum tsp_status tsp_msg_to_lease(const struct tsp_msg *msg, int64_t now_ms, struct lease *lease);

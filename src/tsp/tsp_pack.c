@@ -18,7 +18,7 @@ enum {
 	HAS_PORTS = 1 << 2,
 };
 
-_Static_assert(TSP_PACK_MAX >= 10 + 2 * (11 + TSP_PARTY_V6_MAX * 16 + LEASE_RANGES_MAX * 4) + 1 +
+_Static_assert(TSP_PACK_MAX >= 14 + 2 * (11 + TSP_PARTY_V6_MAX * 16 + LEASE_RANGES_MAX * 4) + 1 +
 				       TSP_BROKERS_MAX * 17 + 1 + TSP_PREFIXES_MAX * 5,
 	"a whole message fits");
 
@@ -72,6 +72,7 @@ size_t tsp_msg_pack(const struct tsp_msg *msg, uint8_t buf[static TSP_PACK_MAX])
 			       (msg->loose_v6 ? LOOSE_V6 : 0));
 	put(&at, &msg->code, sizeof(msg->code));
 	put(&at, &msg->lifetime_s, sizeof(msg->lifetime_s));
+	put(&at, &msg->until_s, sizeof(msg->until_s));
 	put_party(&at, &msg->client);
 	put_party(&at, &msg->server);
 	put_octet(&at, msg->n_brokers);
@@ -200,6 +201,7 @@ int tsp_msg_unpack(const uint8_t *buf, size_t len, struct tsp_msg *msg)
 	msg->loose_v6 = flags & LOOSE_V6;
 	take(&reader, &msg->code, sizeof(msg->code));
 	take(&reader, &msg->lifetime_s, sizeof(msg->lifetime_s));
+	take(&reader, &msg->until_s, sizeof(msg->until_s));
 	take_party(&reader, &msg->client);
 	take_party(&reader, &msg->server);
 	msg->n_brokers = take_octet(&reader, TSP_BROKERS_MAX);

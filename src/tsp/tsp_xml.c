@@ -218,6 +218,10 @@ static enum tsp_status read_attributes(
 	if (msg->has_lifetime &&
 		!tsp_xml_number(text.text, 1, TSP_LIFETIME_MAX_S, &msg->lifetime_s))
 		return TSP_STATUS_MALFORMED;
+	*why = "until out of bounds";
+	if (tsp_xml_attribute(tunnel, "until", &text) &&
+		!tsp_xml_number(text.text, 1, UINT32_MAX, &msg->until_s))
+		return TSP_STATUS_MALFORMED;
 	if (msg->action != TSP_ACTION_LIST || !tsp_xml_attribute(tunnel, "sync", &text))
 		return TSP_STATUS_OK;
 	if (strcmp(text.text, "begin") == 0)

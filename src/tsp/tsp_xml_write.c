@@ -171,6 +171,10 @@ static void put_tunnel(struct text *text, const struct tsp_msg *msg)
 		put(text, "\" lifetime=\"");
 		put_number(text, msg->lifetime_s);
 	}
+	if (msg->until_s != 0) {
+		put(text, "\" until=\"");
+		put_number(text, msg->until_s);
+	}
 	put(text, "\">");
 	put_party(text, "server", &msg->server, NULL);
 	put_party(text, "client", &msg->client, msg->wants_keepalive ? msg : NULL);

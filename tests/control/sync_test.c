@@ -244,10 +244,14 @@ static void the_same_create_again_is_a_renewal(void **state)
 	struct fixture *f = *state;
 	struct tsp_msg msg = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
 
+	msg.until_s = 1000;
 	assert_int_equal(apply(f, &msg), TSP_STATUS_OK);
+	assert_int_equal(find(f, 1024)->stamp, 1000);
+	msg.until_s = 1030;
 	assert_int_equal(apply_at(f, &f->server, &msg, NOW_S + 30), TSP_STATUS_OK);
 	assert_int_equal(count(f), 1);
 	assert_int_equal(find(f, 1024)->end_s, NOW_S + 30 + LIFETIME_S);
+	assert_int_equal(find(f, 1024)->stamp, 1030);
 }
 
 /* S1: whole seconds in the table, and never more than half a second from the lease's own end. */

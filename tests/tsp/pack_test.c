@@ -39,6 +39,8 @@ static const char *const bodies[] = {
 	CREATE(V4("198.51.100.7") ADDRESSES4 RANGES8 "<keepalive interval=\"30\"/>"),
 	TUNNEL("action=\"delete\" type=\"v4v6\" lifetime=\"1\""),
 	TUNNEL("action=\"info\" type=\"v4v6\" lifetime=\"2147483647\""),
+	TUNNEL("action=\"create\" type=\"v4v6\" lifetime=\"60\" until=\"1\""),
+	TUNNEL("action=\"info\" type=\"v4v6\" until=\"4294967295\""),
 	TUNNEL("action=\"query\" type=\"v4v6\""),
 	"<tunnel action=\"accept\"></tunnel>",
 	"<tunnel action=\"reject\"></tunnel>",

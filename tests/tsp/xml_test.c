@@ -284,6 +284,11 @@ static void malformed_bodies_get_500(void **state)
 		TUNNEL("action='create' type='v4v6' lifetime='4294967297'"),
 		TUNNEL("action='create' type='v4v6' lifetime='99999999999999999999'"),
 		TUNNEL("action='create' type='v4v6' lifetime='forever'"),
+		TUNNEL("action='create' type='v4v6' until=''"),
+		TUNNEL("action='create' type='v4v6' until='0'"),
+		TUNNEL("action='create' type='v4v6' until='-1'"),
+		TUNNEL("action='create' type='v4v6' until='4294967296'"),
+		TUNNEL("action='create' type='v4v6' until='tomorrow'"),
 		TUNNEL("action='list' type='v4v6' sync='middle'"),
 		TUNNEL("action='list' type='v4v6' sync=''"),
 		/* two of what there is one of */

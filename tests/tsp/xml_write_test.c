@@ -65,6 +65,13 @@ static const struct sample {
 		"<address type=\"ipv4\" length=\"32\">0.0.0.1</address>"
 		"<address type=\"ipv6\">::</address><ports start=\"2048\" end=\"2111\"/>"
 		"<ports count=\"64\"/></client></tunnel>"},
+	{{.action = TSP_ACTION_CREATE,
+		 .has_lifetime = true,
+		 .lifetime_s = 60,
+		 .until_s = UINT32_MAX,
+		 .server = {.present = true, .n_v6 = 1}},
+		"<tunnel action=\"create\" type=\"v4v6\" lifetime=\"60\" until=\"4294967295\">"
+		"<server><address type=\"ipv6\">::</address></server></tunnel>"},
 	{{.action = TSP_ACTION_DELETE, .client = {.present = true, .has_v4 = true, .v4 = 1}},
 		"<tunnel action=\"delete\" type=\"v4v6\"><client>"
 		"<address type=\"ipv4\" length=\"32\">0.0.0.1</address></client></tunnel>"},
@@ -162,6 +169,7 @@ static void the_longest_message_fits(void **state)
 		.action = TSP_ACTION_INFO,
 		.has_lifetime = true,
 		.lifetime_s = TSP_LIFETIME_MAX_S,
+		.until_s = UINT32_MAX,
 		.wants_keepalive = true,
 		.n_brokers = TSP_BROKERS_MAX,
 		.n_prefixes = TSP_PREFIXES_MAX,
