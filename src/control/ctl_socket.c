@@ -165,10 +165,14 @@ static json_t *run_show(void *arg, const json_t *arguments, char error[static CT
 	const struct tep_ctl_socket *ctl = arg;
 	const struct tep_config *config = ctl->tep->config;
 	bool is_kernel = config->neighbor.mode == TEP_NEIGHBOR_KERNEL;
+	const struct tep_ready *ready = &ctl->tep->ready;
+	char reason[TEP_READY_REASON_LEN];
 
-	return json_pack("{s:s, s:s, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-		ctl->name, "version", DSTM_VERSION, "uptime_s",
-		(json_int_t)(clock_boot_ms() - ctl->start_ms) / 1000, "workers",
+	tep_ready_reason(ready, reason);
+	return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"name", ctl->name, "version", DSTM_VERSION, "state",
+		tep_ready_name(tep_ready_state(ready)), "reason", reason[0] != '\0' ? reason : NULL,
+		"uptime_s", (json_int_t)(clock_boot_ms() - ctl->start_ms) / 1000, "workers",
 		(int)config->workers, "neighbor", is_kernel ? "kernel" : "static", "host",
 		show_host(ctl->host), "tunnel_v6", show_tunnel_v6(config), "tunnel_v4",
 		json_v4(config->tunnel.v4), "ports", show_ports(ctl->tep), "bindings",

@@ -22,6 +22,7 @@
 
 struct loop {
 	struct tep *tep;
+	struct tep_services *services;
 	const struct tep_options *options;
 	struct event_base *base;
 	struct daemon_signals *signals;
@@ -32,10 +33,12 @@ struct loop {
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
-	struct tep *tep = ((struct loop *)arg)->tep;
+	struct loop *loop = arg;
+	struct tep *tep = loop->tep;
 
 	dp_bindings_sweep(tep->bindings, dp_datapath_now_s(tep->datapath), SWEEP_LIMIT);
 	tep_check(tep);
+	tep_services_look(loop->services);
 }
 
 static void on_stats(evutil_socket_t fd, short what, void *arg)
@@ -166,28 +169,27 @@ static int run(const struct tep_config *config, const struct tep_options *option
 {
 	struct tep tep;
 	struct loop loop = {.tep = &tep, .options = options};
-	struct tep_services *services = NULL;
 	int exit_code = DAEMON_EXIT_FAILURE;
 
 	if (tep_create(&tep, config) != 0)
 		return exit_code;
 	if (loop_create(&loop) != 0)
 		goto out;
-	services = tep_services_create(&tep, loop.base);
-	if (services == NULL || tep_start(&tep) != 0)
+	loop.services = tep_services_create(&tep, loop.base);
+	if (loop.services == NULL || tep_start(&tep) != 0)
 		goto out;
 	log_info("running: workers %u, static bindings %u", config->workers,
 		tep_static_count(&config->fixed));
 	daemon_notify_ready();
 	event_base_dispatch(loop.base);
 	daemon_notify_stopping();
-	tep_services_destroy(services);
-	services = NULL;
+	tep_services_destroy(loop.services);
+	loop.services = NULL;
 	tep_stop(&tep);
 	if (report(&tep, options) == 0)
 		exit_code = DAEMON_EXIT_OK;
 out:
-	tep_services_destroy(services);
+	tep_services_destroy(loop.services);
 	loop_destroy(&loop);
 	tep_destroy(&tep);
 	return exit_code;

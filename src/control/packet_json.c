@@ -30,14 +30,16 @@ static json_t *json_v6(const struct in6_addr *v6)
 
 json_t *tep_packet_binding(const struct dp_binding *binding, uint32_t now_s)
 {
+	uint32_t end_s = dp_binding_lease_end_s(binding);
 	json_t *left = json_null();
 
-	if (binding->end_s != DP_BINDING_ENDLESS)
-		left = json_integer(binding->end_s > now_s ? binding->end_s - now_s : 0);
-	return json_pack("{s:o, s:i, s:i, s:o, s:o, s:b, s:o}", "v4",
+	if (end_s != DP_BINDING_ENDLESS)
+		left = json_integer(end_s > now_s ? end_s - now_s : 0);
+	return json_pack("{s:o, s:i, s:i, s:o, s:o, s:b, s:b, s:o}", "v4",
 		json_v4(rte_be_to_cpu_32(binding->v4_be)), "first", (int)binding->first, "last",
 		(int)binding->last, "client", json_v6(&binding->client_v6), "tep",
-		json_v6(&binding->tep_v6), "static", (int)binding->is_static, "seconds_left", left);
+		json_v6(&binding->tep_v6), "static", (int)binding->is_static, "dormant",
+		(int)binding->is_dormant, "seconds_left", left);
 }
 
 /* --- what a frame says of itself ------------------------------------------------------------------- */

@@ -144,6 +144,16 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 	return NULL;
 }
 
+void tep_services_look(struct tep_services *services)
+{
+	struct tep_server_status rows[TEP_SERVERS_MAX];
+	uint32_t n = 0;
+
+	if (services->sessions != NULL)
+		n = tep_sessions_status(services->sessions, rows, TEP_SERVERS_MAX);
+	tep_ready_look(&services->tep->ready, rows, n, clock_boot_ms());
+}
+
 void tep_services_destroy(struct tep_services *services)
 {
 	if (services == NULL)

@@ -360,6 +360,7 @@ uint32_t tep_sessions_status(
 			.name = server->params->name,
 			.connected = server->session != NULL,
 			.levelling = server->sync.levelling,
+			.is_level = server->sync.is_level,
 			.since_ms = server->since_ms,
 			.counts = server->sync,
 		};

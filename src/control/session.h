@@ -40,6 +40,7 @@ struct tep_server_status {
 	const char *name;
 	bool connected;
 	bool levelling;
+	bool is_level; /* has told us all its bindings once */
 	struct addr_endpoint peer; /* while connected */
 	int64_t since_ms; /* boot clock: of the last change */
 	struct tep_sync_server counts;

@@ -59,7 +59,16 @@ static bool is_left_over(const struct tep_sync_server *server, const struct dp_b
 	       (int32_t)(binding->serial - server->listed_serial) < 0;
 }
 
-/* Removes bindings that ended or are left over but were not swept yet, where they stand in the way. */
+/* Of a life before, and the very server that announced it then says something else now. */
+static bool is_void(const struct tep_sync_server *server, const struct dp_binding *binding)
+{
+	return binding->is_dormant && binding->owner == server->owner;
+}
+
+/*
+ * Removes bindings that ended, are left over but were not swept yet, or were never confirmed, where they
+ * stand in the way.
+ */
 static void clear_way(const struct tep_sync *sync, const struct tep_sync_server *server,
 	const struct dp_binding *wanted, uint32_t now_s)
 {
@@ -72,7 +81,8 @@ static void clear_way(const struct tep_sync *sync, const struct tep_sync_server 
 		if (found == NULL)
 			continue;
 		range = range_of(found);
-		if (found->end_s <= now_s || (server->sweeping && is_left_over(server, found)))
+		if (dp_binding_lease_end_s(found) <= now_s || is_void(server, found) ||
+			(server->sweeping && is_left_over(server, found)))
 			dp_bindings_remove(sync->table, v4, range);
 		port = range.last;
 	}
@@ -269,6 +279,7 @@ static enum tsp_status list(
 	if (request->sync != TSP_SYNC_END || !server->levelling)
 		return TSP_STATUS_MALFORMED;
 	server->levelling = false;
+	server->is_level = true;
 	server->listed_serial = server->serial;
 	server->cursor = 0;
 	tep_sync_sweep(sync, server);

@@ -31,6 +31,7 @@ struct tep_sync {
 struct tep_sync_server {
 	uint16_t owner; /* 1.. */
 	bool levelling; /* between begin and end */
+	bool is_level; /* it has told us all its bindings once: what this process took over is confirmed */
 	uint32_t serial; /* of the announcement now */
 	bool sweeping; /* a list has ended, and not all that it did not name is gone yet */
 	uint32_t listed_serial; /* of that list */

@@ -280,7 +280,7 @@ int tep_create(struct tep *tep, const struct tep_config *config)
 {
 	int rc;
 
-	*tep = (struct tep){.config = config};
+	*tep = (struct tep){.config = config, .ready = {.confirm_ms = config->bindings.confirm_ms}};
 	if (config->workers > rte_lcore_count() - 1) {
 		log_err("workers: %u need as many EAL worker lcores, and there %s %u (the EAL "
 			"argument --lcores gives more)",
@@ -309,6 +309,7 @@ int tep_start(struct tep *tep)
 	rc = dp_datapath_start(tep->datapath);
 	if (rc != 0)
 		log_err("workers: cannot be launched: %s", rte_strerror(-rc));
+	tep->ready.is_running = rc == 0;
 	return rc;
 }
 
@@ -330,6 +331,7 @@ void tep_check(struct tep *tep)
 
 void tep_stop(struct tep *tep)
 {
+	tep->ready.is_running = false;
 	dp_datapath_stop(tep->datapath);
 	tep_stats_sample(&tep->stats);
 	while (tep->n_ports > 0)

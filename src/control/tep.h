@@ -6,6 +6,7 @@
 #pragma once
 
 #include "control/fill_alarm.h"
+#include "control/ready.h"
 #include "control/stats.h"
 #include "control/tep_config.h"
 #include "dataplane/datapath.h"
@@ -29,6 +30,7 @@ struct tep {
 	struct dp_datapath *datapath;
 	struct tep_stats stats;
 	struct tep_fill_alarm reassembly_alarm;
+	struct tep_ready ready;
 };
 
 /* Everything but the workers' launch. 0, or -errno with a log line; then nothing is left. */

@@ -178,6 +178,8 @@ static const struct config_key bindings_keys[] = {
 		.max = BINDINGS_MAX},
 	{CONFIG_STRING, AT(tep_config_bindings, file), "file", .min = 1, .max = 4000},
 	{CONFIG_LIST, AT(tep_config_bindings, fixed), "static", .section = &binding_section},
+	{CONFIG_U32, AT(tep_config_bindings, confirm_ms), "confirm_ms", .value = "2000",
+		.max = 600000},
 	{CONFIG_END},
 };
 static const struct config_section bindings_section = {

@@ -114,6 +114,7 @@ struct tep_config_bindings {
 	uint32_t max;
 	char *file; /* NULL: none; relative to the configuration file */
 	struct config_list fixed; /* key "static": struct tep_config_binding */
+	uint32_t confirm_ms; /* how long a server that is not there is waited for after the start */
 };
 
 struct tep_config_reassembly {

@@ -17,6 +17,8 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 	static const struct ctl_field form[] = {
 		{"name", "name", CTL_TEXT},
 		{"version", "version", CTL_TEXT},
+		{"state", "state", CTL_TEXT},
+		{"reason", "reason", CTL_TEXT},
 		{"uptime", "uptime_s", CTL_DURATION},
 		{"workers", "workers", CTL_NUMBER},
 		{"neighbor", "neighbor", CTL_TEXT},

@@ -204,6 +204,36 @@ static bool same_holder(const struct dp_binding *a, const struct dp_binding *b)
 	       addr_v6_equal(&a->client_v6, &b->client_v6) && addr_v6_equal(&a->tep_v6, &b->tep_v6);
 }
 
+static void put_in_force(struct dp_binding *record, uint32_t end_s)
+{
+	if (record->is_dormant) {
+		record->is_dormant = 0;
+		record->mtu_until_s = 0;
+	}
+	__atomic_store_n(&record->end_s, end_s, __ATOMIC_RELEASE);
+}
+
+static void renew(struct dp_binding *record, const struct dp_binding *binding)
+{
+	record->serial = binding->serial;
+	record->stamp = binding->stamp;
+	record->owner = binding->owner;
+	record->is_static = binding->is_static;
+	put_in_force(record, binding->end_s);
+}
+
+/* The table's own fields of a record that no reader sees yet. */
+static void prepare(const struct dp_bindings *table, struct dp_binding *record)
+{
+	record->mtu_less_fixed = dp_mtu_rules_less(
+		table->mtu_rules, &record->tep_v6, &record->client_v6);
+	record->mtu_less = record->mtu_less_fixed;
+	if (record->is_dormant)
+		record->end_s = 0;
+	else
+		record->mtu_until_s = 0;
+}
+
 int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 {
 	uint32_t v4 = rte_be_to_cpu_32(binding->v4_be);
@@ -217,13 +247,9 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	number = find_overlap(table, v4, range);
 	record = &table->records[number];
 	if (number != 0) {
-		if (!same_holder(record, binding))
+		if (binding->is_dormant || !same_holder(record, binding))
 			return -EEXIST;
-		record->serial = binding->serial;
-		record->stamp = binding->stamp;
-		record->owner = binding->owner;
-		record->is_static = binding->is_static;
-		__atomic_store_n(&record->end_s, binding->end_s, __ATOMIC_RELAXED);
+		renew(record, binding);
 		return 0;
 	}
 
@@ -233,13 +259,18 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	number = dp_pool_take(&table->record_pool);
 	record = &table->records[number];
 	*record = *binding;
-	record->mtu_less_fixed = dp_mtu_rules_less(
-		table->mtu_rules, &record->tep_v6, &record->client_v6);
-	record->mtu_less = record->mtu_less_fixed;
-	record->mtu_until_s = 0;
+	prepare(table, record);
 	publish(table, v4, range, number);
 	note_change(table);
 	return 0;
+}
+
+void dp_bindings_wake(struct dp_bindings *table, const struct dp_binding *binding)
+{
+	struct dp_binding *record = &table->records[binding - table->records];
+
+	if (record->is_dormant)
+		put_in_force(record, record->dormant_end_s);
 }
 
 int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range ports)
@@ -302,7 +333,7 @@ uint32_t dp_bindings_sweep(struct dp_bindings *table, uint32_t now_s, uint32_t l
 		if (!dp_pool_is_taken(&table->record_pool, table->sweep_cursor))
 			continue;
 		record = &table->records[table->sweep_cursor];
-		if (now_s < record->end_s)
+		if (now_s < dp_binding_lease_end_s(record))
 			continue;
 		dp_bindings_remove(table, rte_be_to_cpu_32(record->v4_be), range_of(record));
 		removed++;

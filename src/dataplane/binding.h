@@ -35,18 +35,28 @@ struct dp_binding {
 	uint16_t last;
 	uint32_t end_s; /* table seconds at which it ends; DP_BINDING_ENDLESS never */
 	uint32_t serial; /* of the announcement that last named it (re-levelling) */
-	uint32_t mtu_until_s; /* workers' own: until when a smaller mtu_less is not tried again */
+	union {
+		uint32_t mtu_until_s; /* workers' own: until when a smaller mtu_less is not tried
+					 again */
+		uint32_t dormant_end_s; /* of a dormant one, which has no worker: its end */
+	};
 	uint32_t stamp; /* the end as its server wrote it down: UTC seconds; 0: not told */
 	uint16_t
 		mtu_less; /* and how much smaller than the port's the tunnel's MTU is (tunnel_mtu.h) */
 	uint16_t mtu_less_fixed; /* the same as configured (mtu_rules.h) */
 	uint16_t owner; /* server that announced it, counted from 1; 0: none */
 	uint8_t is_static;
-	uint8_t spare[1];
+	uint8_t is_dormant; /* of a life before, not confirmed yet: end_s is 0, so no worker finds it */
 } __rte_aligned(64);
 static_assert(sizeof(struct dp_binding) == 64);
 
 #define DP_BINDING_ENDLESS UINT32_MAX
+
+/* The end of its lease, also while it is dormant. For the writer and what looks through its table. */
+static inline uint32_t dp_binding_lease_end_s(const struct dp_binding *binding)
+{
+	return binding->is_dormant ? binding->dormant_end_s : binding->end_s;
+}
 
 struct dp_mtu_rules;
 
@@ -99,11 +109,15 @@ bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4);
 /* --- the writer: the control thread only --------------------------------------------------------- */
 
 /*
- * Adds a binding (every field but mtu_* and spare is taken). The same range of the same holder again is a
- * renewal: end, stamp, serial, owner and is_static are updated. Returns 0; -EEXIST when any of
- * its ports belongs to another range; -ENOSPC when the table is full; -ENOMEM; -EINVAL.
+ * Adds a binding (every field but mtu_* is taken). The same range of the same holder again is a
+ * renewal: end, stamp, serial, owner and is_static are updated, and a dormant one wakes. A dormant one (is_dormant,
+ * with dormant_end_s) stands in the way of others like any binding, but renews nothing. Returns 0; -EEXIST when
+ * any of its ports belongs to another range; -ENOSPC when the table is full; -ENOMEM; -EINVAL.
  */
 int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding);
+
+/* Puts a dormant binding of this table in force until its end; one that is awake stays as it is. */
+void dp_bindings_wake(struct dp_bindings *table, const struct dp_binding *binding);
 
 /* Removes exactly this range. Returns 0, or -ENOENT. Readers stop finding it at once. */
 int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range ports);

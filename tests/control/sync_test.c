@@ -506,6 +506,56 @@ static void a_large_table_gets_level_in_slices(void **state)
 	assert_int_equal(create_many(f, MANY - 1, CLIENT), TSP_STATUS_TEP_ERROR);
 }
 
+static void add_dormant(struct fixture *f, uint16_t owner, uint16_t first, uint16_t last)
+{
+	const struct dp_binding binding = {
+		.tep_v6 = v6(TEP),
+		.client_v6 = v6(CLIENT),
+		.v4_be = rte_cpu_to_be_32(SHARED),
+		.first = first,
+		.last = last,
+		.dormant_end_s = NOW_S + LIFETIME_S,
+		.owner = owner,
+		.is_dormant = 1,
+	};
+
+	assert_int_equal(dp_bindings_add(f->sync.table, &binding), 0);
+}
+
+/* R30, S1: after a restart nothing is in force that its server does not say again. */
+static void a_list_wakes_what_it_names_and_removes_the_rest(void **state)
+{
+	struct fixture *f = *state;
+
+	add_dormant(f, 1, 1024, 2047);
+	add_dormant(f, 1, 2048, 3071);
+	add_dormant(f, 2, 4096, 5119);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_BEGIN), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_false(find(f, 1024)->is_dormant);
+	assert_true(find(f, 2048)->is_dormant);
+	assert_false(f->server.is_level);
+	assert_int_equal(mark(f, &f->server, TSP_SYNC_END), TSP_STATUS_OK);
+	assert_true(f->server.is_level);
+	assert_null(find(f, 2048));
+	assert_true(find(f, 4096)->is_dormant);
+	assert_int_equal(delete_range(f, CLIENT, 4096, 5119), TSP_STATUS_OK);
+	assert_int_equal(count(f), 1);
+}
+
+static void a_dormant_binding_gives_way_to_its_own_servers_word_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg msg = request(TSP_ACTION_CREATE, OTHER, 1024, 2047);
+
+	add_dormant(f, 2, 1024, 2047);
+	assert_int_equal(apply(f, &msg), TSP_STATUS_TEP_ERROR);
+	assert_true(find(f, 1024)->is_dormant);
+	assert_int_equal(apply_at(f, &f->second, &msg, NOW_S), TSP_STATUS_OK);
+	assert_int_equal(find(f, 1024)->end_s, NOW_S + LIFETIME_S);
+	assert_int_equal(count(f), 1);
+}
+
 static void what_a_tep_does_not_do_is_malformed(void **state)
 {
 	static const struct tsp_msg messages[] = {
@@ -550,6 +600,8 @@ int main(void)
 		SYNC_TEST(a_binding_that_a_second_server_confirms_becomes_its_own),
 		SYNC_TEST(a_session_that_breaks_off_removes_nothing),
 		SYNC_TEST(a_large_table_gets_level_in_slices),
+		SYNC_TEST(a_list_wakes_what_it_names_and_removes_the_rest),
+		SYNC_TEST(a_dormant_binding_gives_way_to_its_own_servers_word_alone),
 		SYNC_TEST(what_a_tep_does_not_do_is_malformed),
 	};
 

@@ -226,6 +226,62 @@ static void sweep_removes_what_has_ended_and_keeps_the_rest(void **state)
 	dp_bindings_destroy(table);
 }
 
+static int add_dormant(struct dp_bindings *table, uint16_t first, uint16_t last, uint32_t end_s)
+{
+	struct dp_binding binding = test_binding(V4, first, last, 1);
+
+	binding.is_dormant = 1;
+	binding.dormant_end_s = end_s;
+	return dp_bindings_add(table, &binding);
+}
+
+/* After a restart: known, and in nobody's hands (S1, R30). */
+static void a_dormant_binding_forwards_nothing_until_it_wakes(void **state)
+{
+	struct dp_bindings *table = make_table(16);
+	const struct dp_binding *found;
+
+	assert_int_equal(add_dormant(table, 1024, 2047, NOW + 10), 0);
+	assert_null(test_binding_lookup(table, V4, 1024, 0));
+	assert_null(test_binding_lookup(table, V4, 1024, NOW));
+	found = dp_bindings_find(table, V4, 1024);
+	assert_non_null(found);
+	assert_int_equal(dp_binding_lease_end_s(found), NOW + 10);
+	assert_int_equal(add(table, V4, 2000, 2100, 2), -EEXIST);
+	assert_int_equal(dp_bindings_sweep(table, NOW + 9, 16), 0);
+	dp_bindings_wake(table, found);
+	assert_ptr_equal(test_binding_lookup(table, V4, 1024, NOW + 9), found);
+	assert_null(test_binding_lookup(table, V4, 1024, NOW + 10));
+	assert_int_equal(found->mtu_until_s, 0);
+	dp_bindings_wake(table, found);
+	assert_int_equal(found->end_s, NOW + 10);
+	dp_bindings_destroy(table);
+}
+
+static void a_renewal_wakes_and_a_dormant_one_renews_nothing(void **state)
+{
+	struct dp_bindings *table = make_table(16);
+
+	assert_int_equal(add_dormant(table, 1024, 2047, NOW - 10), 0);
+	assert_int_equal(add(table, V4, 1024, 2047, 1), 0);
+	assert_non_null(test_binding_lookup(table, V4, 1024, NOW));
+	assert_int_equal(dp_bindings_find(table, V4, 1024)->mtu_until_s, 0);
+	assert_int_equal(add_dormant(table, 1024, 2047, NOW + 10), -EEXIST);
+	assert_int_equal(dp_bindings_find(table, V4, 1024)->end_s, DP_BINDING_ENDLESS);
+	dp_bindings_destroy(table);
+}
+
+static void a_dormant_binding_is_swept_at_its_end(void **state)
+{
+	struct dp_bindings *table = make_table(16);
+
+	assert_int_equal(add_dormant(table, 1024, 2047, NOW), 0);
+	assert_int_equal(dp_bindings_sweep(table, NOW - 1, 16), 0);
+	assert_int_equal(dp_bindings_sweep(table, NOW, 16), 1);
+	assert_null(dp_bindings_find(table, V4, 1024));
+	dp_bindings_destroy(table);
+}
+
 struct walked {
 	struct dp_bindings *table;
 	uint32_t n;
@@ -364,6 +420,9 @@ int main(void)
 		cmocka_unit_test(a_key_without_port_finds_an_exclusive_address_only),
 		cmocka_unit_test(a_binding_ends_in_time_without_the_writer),
 		cmocka_unit_test(sweep_removes_what_has_ended_and_keeps_the_rest),
+		cmocka_unit_test(a_dormant_binding_forwards_nothing_until_it_wakes),
+		cmocka_unit_test(a_renewal_wakes_and_a_dormant_one_renews_nothing),
+		cmocka_unit_test(a_dormant_binding_is_swept_at_its_end),
 		cmocka_unit_test(walk_visits_each_binding_once_in_steps),
 		cmocka_unit_test(usage_counts_bindings_and_addresses),
 		cmocka_unit_test(a_full_table_says_so_and_stays_as_it_was),
