@@ -8,6 +8,7 @@
 #pragma once
 
 #include "common/addr.h"
+#include "common/digest.h"
 #include "common/lease.h"
 
 #include <netinet/in.h>
@@ -56,11 +57,13 @@ enum tsp_generation {
 	TSP_GENERATION_2 = 2, /* VERSION 2.0.0 to 2.0.2, RFC 5572 */
 };
 
-/* Marks of a full announcement from the server to a TEP (attribute "sync" of a list message). */
+/* How the server makes a TEP's table equal to its own (attribute "sync" of a list message). */
 enum tsp_sync {
 	TSP_SYNC_NONE,
-	TSP_SYNC_BEGIN, /* every live binding follows as create */
+	TSP_SYNC_BEGIN, /* every live binding, or every one of a leaf, follows as create */
 	TSP_SYNC_END, /* what was not named since BEGIN is dropped */
+	TSP_SYNC_DIGEST, /* what are the digests of a node's children? */
+	TSP_SYNC_LEVEL, /* whatever was not listed is equal */
 };
 
 /* The client or server element. */
@@ -94,6 +97,11 @@ struct tsp_msg {
 	uint32_t until_s; /* to a TEP: the end as the server wrote it down, UTC; 0: not named */
 	struct tsp_party client;
 	struct tsp_party server;
+	struct digest_node node; /* of a list: what it is about; of an info: whose children */
+	uint32_t n_digests; /* 0; 1: the server's root; DIGEST_FANOUT: an answer */
+	uint64_t digests[DIGEST_FANOUT];
+	bool has_differs; /* of a list: the tables are not equal, for differs_s now */
+	uint32_t differs_s;
 	uint32_t n_brokers;
 	struct tsp_broker brokers[TSP_BROKERS_MAX];
 	uint32_t n_prefixes; /* of an answer: what a client may ask about (R16) */

@@ -12,6 +12,7 @@ enum {
 	HAS_LIFETIME = 1 << 0,
 	WANTS_KEEPALIVE = 1 << 1,
 	LOOSE_V6 = 1 << 2,
+	HAS_DIFFERS = 1 << 3,
 
 	PRESENT = 1 << 0,
 	HAS_V4 = 1 << 1,
@@ -19,7 +20,8 @@ enum {
 };
 
 _Static_assert(TSP_PACK_MAX >= 14 + 2 * (11 + TSP_PARTY_V6_MAX * 16 + LEASE_RANGES_MAX * 4) + 1 +
-				       TSP_BROKERS_MAX * 17 + 1 + TSP_PREFIXES_MAX * 5,
+				       TSP_BROKERS_MAX * 17 + 1 + TSP_PREFIXES_MAX * 5 + 9 +
+				       DIGEST_FANOUT * 8,
 	"a whole message fits");
 
 /* --- packing ------------------------------------------------------------------------------------- */
@@ -60,6 +62,15 @@ static void put_broker(uint8_t **at, const struct tsp_broker *broker)
 	put(at, &addr, sizeof(addr));
 }
 
+static void put_digests(uint8_t **at, const struct tsp_msg *msg)
+{
+	put_octet(at, msg->node.depth);
+	put(at, &msg->node.number, sizeof(msg->node.number));
+	put(at, &msg->differs_s, sizeof(msg->differs_s));
+	put_octet(at, msg->n_digests);
+	put(at, msg->digests, msg->n_digests * sizeof(msg->digests[0]));
+}
+
 size_t tsp_msg_pack(const struct tsp_msg *msg, uint8_t buf[static TSP_PACK_MAX])
 {
 	uint8_t *at = buf;
@@ -69,7 +80,8 @@ size_t tsp_msg_pack(const struct tsp_msg *msg, uint8_t buf[static TSP_PACK_MAX])
 	put_octet(&at, msg->sync);
 	put_octet(&at, (msg->has_lifetime ? HAS_LIFETIME : 0) |
 			       (msg->wants_keepalive ? WANTS_KEEPALIVE : 0) |
-			       (msg->loose_v6 ? LOOSE_V6 : 0));
+			       (msg->loose_v6 ? LOOSE_V6 : 0) |
+			       (msg->has_differs ? HAS_DIFFERS : 0));
 	put(&at, &msg->code, sizeof(msg->code));
 	put(&at, &msg->lifetime_s, sizeof(msg->lifetime_s));
 	put(&at, &msg->until_s, sizeof(msg->until_s));
@@ -83,6 +95,7 @@ size_t tsp_msg_pack(const struct tsp_msg *msg, uint8_t buf[static TSP_PACK_MAX])
 		put(&at, &msg->prefixes[i].addr, sizeof(msg->prefixes[i].addr));
 		put_octet(&at, msg->prefixes[i].len);
 	}
+	put_digests(&at, msg);
 	return at - buf;
 }
 
@@ -173,12 +186,32 @@ static void take_prefix(struct reader *reader, struct addr_v4_prefix *prefix)
 	check(reader, prefix->len == 32 || (prefix->addr & UINT32_MAX >> prefix->len) == 0);
 }
 
+static void take_digests(struct reader *reader, struct tsp_msg *msg)
+{
+	msg->node.depth = take_octet(reader, DIGEST_DEPTH);
+	take(reader, &msg->node.number, sizeof(msg->node.number));
+	take(reader, &msg->differs_s, sizeof(msg->differs_s));
+	msg->n_digests = take_octet(reader, DIGEST_FANOUT);
+	take(reader, msg->digests, msg->n_digests * sizeof(msg->digests[0]));
+	check(reader, msg->node.number >> 4 * msg->node.depth == 0);
+	check(reader, msg->n_digests <= 1 || msg->n_digests == DIGEST_FANOUT);
+	check(reader, msg->has_differs || msg->differs_s == 0);
+}
+
+/* Digests belong to what levels two tables, and to its answers. */
+static bool has_digests(const struct tsp_msg *msg)
+{
+	return msg->node.depth > 0 || msg->n_digests > 0 || msg->has_differs;
+}
+
 /* What the parts of a message say about each other. */
 static void check_whole(struct reader *reader, const struct tsp_msg *msg)
 {
 	check(reader, msg->status != TSP_STATUS_NONE || msg->action != TSP_ACTION_NONE);
 	check(reader, msg->action != TSP_ACTION_INFO || msg->status != TSP_STATUS_NONE);
 	check(reader, msg->sync == TSP_SYNC_NONE || msg->action == TSP_ACTION_LIST);
+	check(reader,
+		!has_digests(msg) || msg->sync != TSP_SYNC_NONE || msg->action == TSP_ACTION_INFO);
 	check(reader, msg->code <= CODE_MAX);
 	check(reader, msg->has_lifetime
 			      ? msg->lifetime_s >= 1 && msg->lifetime_s <= TSP_LIFETIME_MAX_S
@@ -194,11 +227,12 @@ int tsp_msg_unpack(const uint8_t *buf, size_t len, struct tsp_msg *msg)
 	*msg = (struct tsp_msg){0};
 	msg->status = take_octet(&reader, TSP_STATUS_BUSY);
 	msg->action = take_octet(&reader, TSP_ACTION_LIST);
-	msg->sync = take_octet(&reader, TSP_SYNC_END);
-	flags = take_octet(&reader, HAS_LIFETIME | WANTS_KEEPALIVE | LOOSE_V6);
+	msg->sync = take_octet(&reader, TSP_SYNC_LEVEL);
+	flags = take_octet(&reader, HAS_LIFETIME | WANTS_KEEPALIVE | LOOSE_V6 | HAS_DIFFERS);
 	msg->has_lifetime = flags & HAS_LIFETIME;
 	msg->wants_keepalive = flags & WANTS_KEEPALIVE;
 	msg->loose_v6 = flags & LOOSE_V6;
+	msg->has_differs = flags & HAS_DIFFERS;
 	take(&reader, &msg->code, sizeof(msg->code));
 	take(&reader, &msg->lifetime_s, sizeof(msg->lifetime_s));
 	take(&reader, &msg->until_s, sizeof(msg->until_s));
@@ -210,6 +244,7 @@ int tsp_msg_unpack(const uint8_t *buf, size_t len, struct tsp_msg *msg)
 	msg->n_prefixes = take_octet(&reader, TSP_PREFIXES_MAX);
 	for (uint32_t i = 0; i < msg->n_prefixes; i++)
 		take_prefix(&reader, &msg->prefixes[i]);
+	take_digests(&reader, msg);
 	check_whole(&reader, msg);
 	if (!reader.bad)
 		return 0;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* The longest packed message. */
-#define TSP_PACK_MAX 512
+#define TSP_PACK_MAX 640
 
 /* Returns how many octets it wrote. */
 size_t tsp_msg_pack(const struct tsp_msg *msg, uint8_t buf[static TSP_PACK_MAX]);

@@ -16,6 +16,7 @@
 
 #define STATUS_LINE_MAX 256
 #define PORTS_COUNT_MAX 65536
+#define DIGEST_HEX      16 /* digits of a digest */
 
 static enum tsp_status add_address(
 	const struct tsp_xml_node *node, struct tsp_party *party, bool *loose, const char **why)
@@ -203,6 +204,55 @@ static enum tsp_status check_type(
 	return TSP_STATUS_BAD_TUNNEL_TYPE;
 }
 
+static enum tsp_sync sync_named(const char *name)
+{
+	static const char *const names[] = {
+		[TSP_SYNC_BEGIN] = "begin",
+		[TSP_SYNC_END] = "end",
+		[TSP_SYNC_DIGEST] = "digest",
+		[TSP_SYNC_LEVEL] = "level",
+	};
+
+	for (enum tsp_sync i = TSP_SYNC_BEGIN; i <= TSP_SYNC_LEVEL; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return i;
+	}
+	return TSP_SYNC_NONE;
+}
+
+/* A node of the tree of digests, sums of 16 hex digits each, and since when they differ. */
+static enum tsp_status read_digests(
+	const struct tsp_xml_node *tunnel, struct tsp_msg *msg, const char **why)
+{
+	struct tsp_xml_value text;
+	uint64_t number;
+	size_t len;
+
+	*why = "not a node of the tree of digests";
+	if (tsp_xml_attribute(tunnel, "node", &text)) {
+		len = strlen(text.text);
+		if (len > DIGEST_DEPTH || !tsp_xml_hex(text.text, len, &number))
+			return TSP_STATUS_MALFORMED;
+		msg->node = (struct digest_node){.depth = len, .number = number};
+	}
+	*why = "neither one digest nor 16";
+	if (tsp_xml_attribute(tunnel, "digest", &text)) {
+		len = strlen(text.text);
+		if (len != DIGEST_HEX && len != DIGEST_HEX * DIGEST_FANOUT)
+			return TSP_STATUS_MALFORMED;
+		for (size_t at = 0; at < len; at += DIGEST_HEX) {
+			if (!tsp_xml_hex(
+				    text.text + at, DIGEST_HEX, &msg->digests[msg->n_digests++]))
+				return TSP_STATUS_MALFORMED;
+		}
+	}
+	*why = "differs out of bounds";
+	msg->has_differs = tsp_xml_attribute(tunnel, "differs", &text);
+	if (msg->has_differs && !tsp_xml_number(text.text, 0, UINT32_MAX, &msg->differs_s))
+		return TSP_STATUS_MALFORMED;
+	return TSP_STATUS_OK;
+}
+
 static enum tsp_status read_attributes(
 	const struct tsp_xml_node *tunnel, struct tsp_msg *msg, const char **why)
 {
@@ -222,14 +272,13 @@ static enum tsp_status read_attributes(
 	if (tsp_xml_attribute(tunnel, "until", &text) &&
 		!tsp_xml_number(text.text, 1, UINT32_MAX, &msg->until_s))
 		return TSP_STATUS_MALFORMED;
+	if (msg->action == TSP_ACTION_INFO)
+		return read_digests(tunnel, msg, why);
 	if (msg->action != TSP_ACTION_LIST || !tsp_xml_attribute(tunnel, "sync", &text))
 		return TSP_STATUS_OK;
-	if (strcmp(text.text, "begin") == 0)
-		msg->sync = TSP_SYNC_BEGIN;
-	else if (strcmp(text.text, "end") == 0)
-		msg->sync = TSP_SYNC_END;
 	*why = "unknown sync mark";
-	return msg->sync != TSP_SYNC_NONE ? TSP_STATUS_OK : TSP_STATUS_MALFORMED;
+	msg->sync = sync_named(text.text);
+	return msg->sync != TSP_SYNC_NONE ? read_digests(tunnel, msg, why) : TSP_STATUS_MALFORMED;
 }
 
 static enum tsp_status read_tunnel(

@@ -53,6 +53,18 @@ bool tsp_xml_number(const char *text, uint32_t min, uint32_t max, uint32_t *valu
 	return true;
 }
 
+bool tsp_xml_hex(const char *text, size_t n, uint64_t *value)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*value = 0;
+	if (n == 0 || strspn(text, digits) < n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		*value = *value << 4 | (uint64_t)(strchr(digits, text[i]) - digits);
+	return true;
+}
+
 /*
  * An address as RFC 4291 has it, or, as both profiles print it, eight groups and a needless "::"
  * (D4): then "::" is read as ":".

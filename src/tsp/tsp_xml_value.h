@@ -32,6 +32,9 @@ bool tsp_xml_attribute(
 /* Decimal digits only: no sign, no blank, no second base. False: not one, or out of bounds. */
 bool tsp_xml_number(const char *text, uint32_t min, uint32_t max, uint32_t *value);
 
+/* n lower-case hex digits, 1 to 16, at the beginning of the text. False: there are not that many. */
+bool tsp_xml_hex(const char *text, size_t n, uint64_t *value);
+
 /* Returns TSP_STATUS_OK, or the status to answer with and a sentence in *why. */
 enum tsp_status tsp_xml_address(
 	const struct tsp_xml_node *node, struct tsp_xml_address *address, const char **why);

@@ -148,6 +148,29 @@ static void put_prefixes(struct text *text, const struct tsp_msg *msg)
 	put(text, "</direct>");
 }
 
+static void put_hex(struct text *text, uint64_t value, uint32_t n_digits)
+{
+	char digits[DIGEST_STRLEN];
+
+	put(text, digest_format(value, digits) + DIGEST_STRLEN - 1 - n_digits);
+}
+
+static void put_digests(struct text *text, const struct tsp_msg *msg)
+{
+	if (msg->node.depth > 0) {
+		put(text, "\" node=\"");
+		put_hex(text, msg->node.number, msg->node.depth);
+	}
+	if (msg->n_digests > 0)
+		put(text, "\" digest=\"");
+	for (uint32_t i = 0; i < msg->n_digests; i++)
+		put_hex(text, msg->digests[i], DIGEST_STRLEN - 1);
+	if (msg->has_differs) {
+		put(text, "\" differs=\"");
+		put_number(text, msg->differs_s);
+	}
+}
+
 static void put_tunnel(struct text *text, const struct tsp_msg *msg)
 {
 	static const char *const actions[] = {
@@ -162,6 +185,8 @@ static void put_tunnel(struct text *text, const struct tsp_msg *msg)
 	static const char *const marks[] = {
 		[TSP_SYNC_BEGIN] = "list\" type=\"v4v6\" sync=\"begin",
 		[TSP_SYNC_END] = "list\" type=\"v4v6\" sync=\"end",
+		[TSP_SYNC_DIGEST] = "list\" type=\"v4v6\" sync=\"digest",
+		[TSP_SYNC_LEVEL] = "list\" type=\"v4v6\" sync=\"level",
 	};
 	bool is_mark = msg->action == TSP_ACTION_LIST && msg->sync != TSP_SYNC_NONE;
 
@@ -175,6 +200,7 @@ static void put_tunnel(struct text *text, const struct tsp_msg *msg)
 		put(text, "\" until=\"");
 		put_number(text, msg->until_s);
 	}
+	put_digests(text, msg);
 	put(text, "\">");
 	put_party(text, "server", &msg->server, NULL);
 	put_party(text, "client", &msg->client, msg->wants_keepalive ? msg : NULL);

@@ -29,6 +29,8 @@
 	PREFIX("10.0.0.0", "8")      \
 	PREFIX("0.0.0.0", "0") PREFIX("0.0.0.0", "1") PREFIX("0.0.0.0", "2") PREFIX("0.0.0.0", "3")
 
+#define DIGEST "0123456789abcdef"
+
 static const char *const bodies[] = {
 	"200 Success",
 	"306 Address pool exhausted",
@@ -46,6 +48,12 @@ static const char *const bodies[] = {
 	"<tunnel action=\"reject\"></tunnel>",
 	"<tunnel action=\"list\" type=\"v4v6\" sync=\"begin\"></tunnel>",
 	"<tunnel action=\"list\" type=\"v4v6\" sync=\"end\"></tunnel>",
+	TUNNEL("action=\"list\" type=\"v4v6\" sync=\"begin\" node=\"a3f\""),
+	TUNNEL("action=\"list\" type=\"v4v6\" sync=\"digest\" digest=\"" DIGEST "\" differs=\"7\""),
+	TUNNEL("action=\"list\" type=\"v4v6\" sync=\"level\" digest=\"ffffffffffffffff\""),
+	"200 Success\r\n" TUNNEL("action=\"info\" type=\"v4v6\" node=\"0\" digest=\"" DIGEST DIGEST
+			DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST DIGEST
+				DIGEST DIGEST DIGEST "\""),
 	"1301 Try another\r\n<tunnel action=\"list\" type=\"broker\"><broker>" BROKERS8
 	"</broker></tunnel>",
 	"200 Success\r\n<tunnel action=\"info\" type=\"v4v6\" lifetime=\"60\"><server>" ADDRESSES4
@@ -139,6 +147,11 @@ static void what_no_parser_says_is_refused(void **state)
 	REFUSED(bad.client.ranges[0].last = 0);
 	REFUSED(bad.client.ranges[1] = bad.client.ranges[0]);
 	REFUSED(bad.client.ranges[0].last = 4096);
+	REFUSED(bad.node.depth = DIGEST_DEPTH + 1);
+	REFUSED(bad.node = ((struct digest_node){1, 16}));
+	REFUSED(bad.n_digests = 2);
+	REFUSED(bad.differs_s = 1);
+	REFUSED(bad.action = TSP_ACTION_CREATE; bad.n_digests = 1);
 	REFUSED(bad.prefixes[1].len = 33);
 	REFUSED(bad.prefixes[1].addr++);
 }

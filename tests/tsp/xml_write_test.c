@@ -15,6 +15,8 @@
 
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+#define ZEROS "00000000000000000000000000000000" /* of two digests */
+
 /* One message of each kind that our programs send, and how it looks. */
 static const struct sample {
 	struct tsp_msg msg;
@@ -92,6 +94,26 @@ static const struct sample {
 		"<tunnel action=\"list\" type=\"v4v6\" sync=\"begin\"></tunnel>"},
 	{{.action = TSP_ACTION_LIST, .sync = TSP_SYNC_END},
 		"<tunnel action=\"list\" type=\"v4v6\" sync=\"end\"></tunnel>"},
+	{{.action = TSP_ACTION_LIST, .sync = TSP_SYNC_END, .node = {3, 0x03f}},
+		"<tunnel action=\"list\" type=\"v4v6\" sync=\"end\" node=\"03f\"></tunnel>"},
+	{{.action = TSP_ACTION_LIST, .sync = TSP_SYNC_DIGEST, .node = {2, 0xa3}},
+		"<tunnel action=\"list\" type=\"v4v6\" sync=\"digest\" node=\"a3\"></tunnel>"},
+	{{.action = TSP_ACTION_LIST,
+		 .sync = TSP_SYNC_LEVEL,
+		 .n_digests = 1,
+		 .digests = {0xfedcba9876543210},
+		 .has_differs = true},
+		"<tunnel action=\"list\" type=\"v4v6\" sync=\"level\" "
+		"digest=\"fedcba9876543210\" differs=\"0\"></tunnel>"},
+	{{.status = TSP_STATUS_OK,
+		 .code = 200,
+		 .action = TSP_ACTION_INFO,
+		 .node = {1, 0xa},
+		 .n_digests = DIGEST_FANOUT,
+		 .digests = {1, [15] = UINT64_MAX}},
+		"200 Success\r\n<tunnel action=\"info\" type=\"v4v6\" node=\"a\" digest=\""
+		"0000000000000001" ZEROS ZEROS ZEROS ZEROS ZEROS ZEROS ZEROS
+		"ffffffffffffffff\"></tunnel>"},
 	{{.status = TSP_STATUS_OK, .code = 200}, "200 Success\r\n"},
 	{{.status = TSP_STATUS_MALFORMED, .code = 500}, "500 Malformed message\r\n"},
 	{{.action = TSP_ACTION_LIST,
@@ -173,6 +195,10 @@ static void the_longest_message_fits(void **state)
 		.wants_keepalive = true,
 		.n_brokers = TSP_BROKERS_MAX,
 		.n_prefixes = TSP_PREFIXES_MAX,
+		.node = {DIGEST_DEPTH, 0xfff},
+		.n_digests = DIGEST_FANOUT,
+		.has_differs = true,
+		.differs_s = UINT32_MAX,
 	};
 	struct tsp_party *parties[] = {&msg.server, &msg.client};
 	char buf[TSP_SEND_MAX];
