@@ -6,11 +6,13 @@ Exit codes: 0 all checks hold, 1 not all of them, 2 the file or the command line
 
 import os
 import select
+import shlex
 import signal
 import sys
 
 from lab.netns import CommandFailed
 from lab.program import DAEMONS, ROOT
+from lab.router import Router
 from lab.run import Lab, check_file
 from lab.screen import Screen
 from lab.yaml_lines import BadFile
@@ -62,10 +64,15 @@ def hold(lab: Lab):
     for node in lab.nodes.values():
         lab.screen.line(f"  ip netns exec {node.id} bash")
     daemons = [one for one in lab.programs.values() if one.spec.run in DAEMONS]
+    routers = [one for one in lab.programs.values() if isinstance(one, Router)]
     if daemons:
         lab.screen.line("Ask a daemon:")
     for daemon in daemons:
         lab.screen.line(f"  {' '.join(daemon.ctl_command('show'))}")
+    if routers:
+        lab.screen.line("Ask a router:")
+    for router in routers:
+        lab.screen.line(f"  {shlex.join(router.ctl_command('show bfd'))}")
     lab.screen.line("Enter ends it.")
     try:
         # A signal that comes just before a read that blocks is noticed only after it: look again.

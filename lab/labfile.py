@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The format of a lab file (docs/lab.md): its keys, and that its names point somewhere."""
 
+from yaml import ScalarNode
+
 from lab import yaml_lines as y
+from lab.program import ROOT
 from lab.yaml_lines import Key
 
 INTERFACE = y.table(
@@ -29,12 +32,20 @@ LINK = y.table(
 )
 
 DAEMONS = ("dstm-tep", "dstm-server", "dstm-client")
-SERVICES = ("http-server", "iperf3-server")
+ROUTERS = ("bird", "frr")
+SERVICES = ("http-server", "iperf3-server", "probe-server")
+
+
+def configuration(node):
+    """A daemon's own keys, or the text of a router's configuration file."""
+    return y.text(node) if isinstance(node, ScalarNode) else y.map_of(y.anything)(node)
+
 
 PROGRAM = y.table(
     node=Key(y.name_of("node"), required=True),
-    run=Key(y.choice(*DAEMONS, *SERVICES), required=True),
-    config=Key(y.map_of(y.anything)),
+    run=Key(y.choice(*DAEMONS, *ROUTERS, *SERVICES), required=True),
+    config=Key(configuration),
+    config_file=Key(y.text),
     eal=Key(y.list_of(y.text), []),
     port=Key(y.integer(1, 65535)),
 )
@@ -113,11 +124,17 @@ def _check_interfaces(lab):
 
 def _check_programs(lab):
     for name, program in lab.programs.items():
-        is_daemon = program.run in DAEMONS
-        need(program.where, is_daemon == (program.config is not None),
-             f"{program.run} {'needs' if is_daemon else 'takes no'} 'config'")
-        need(program.where, is_daemon == (program.port is None),
-             f"{program.run} {'takes no' if is_daemon else 'needs'} 'port'")
+        is_daemon, is_service = program.run in DAEMONS, program.run in SERVICES
+        given = (program.config is not None) + (program.config_file is not None)
+        need(program.where, given < 2, f"{program.run} takes either 'config' or 'config_file'")
+        need(program.where, bool(given) != is_service,
+             f"{program.run} {'takes no' if is_service else 'needs'} 'config'")
+        need(program.where, is_daemon == isinstance(program.config, dict) or is_service,
+             f"the 'config' of {program.run} is {'a mapping of keys' if is_daemon else 'text'}")
+        need(program.where, program.config_file is None or (ROOT / program.config_file).is_file(),
+             f"there is no file '{program.config_file}'")
+        need(program.where, is_service == (program.port is not None),
+             f"{program.run} {'needs' if is_service else 'takes no'} 'port'")
         need(program.where, program.run == "dstm-tep" or not program.eal,
              f"only dstm-tep takes 'eal', {name} is {program.run}")
 

@@ -69,8 +69,7 @@ class Program:
         deadline = time.monotonic() + timeout
         while not (value := condition()):
             if not self.running:
-                raise CommandFailed(f"{self.name} ended with code {self._process.returncode}:\n"
-                                    f"{self.last_words()}")
+                raise CommandFailed(f"{self.name} ended by itself:\n{self.last_words()}")
             if time.monotonic() > deadline:
                 raise CommandFailed(f"{self.name}: waited {timeout} s for it {what}:\n"
                                     f"{self.last_words()}")
@@ -114,7 +113,7 @@ class Program:
                          self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def ctl_command(self, *words: str) -> list[str]:
-        """The dstmctl command line for one of this daemon's commands and what stands behind it."""
+        """The command line that asks this daemon: dstmctl, a command and what stands behind it."""
         dstmctl = build_folder() / "src/ctl/dstmctl"
         role = self.spec.run.removeprefix("dstm-")
         return [str(dstmctl), role, *words, "--socket", str(self.socket)]
@@ -146,6 +145,8 @@ class Program:
                     str(self.folder / f"{self.name}.requests")]
         if self.spec.run == "iperf3-server":
             return ["iperf3", "-s", "-p", str(self.spec.port), "--forceflush"]
+        if self.spec.run == "probe-server":
+            return [sys.executable, str(ROOT / "lab/probe.py"), "serve", str(self.spec.port)]
         config = self._write_config()
         binary = build_folder() / DAEMONS[self.spec.run][0] / self.spec.run
         if not shutil.which(str(binary)):

@@ -17,7 +17,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab import labfile, netns, program, steps, topology
+from lab import labfile, netns, program, router, steps, topology
 from lab.capture import Capture
 from lab.netns import CommandFailed
 from lab.screen import Meter, Screen
@@ -55,10 +55,12 @@ class Lab:
         self.down()
 
     def _up(self):
-        program.socket_folder(os.getpid()).mkdir(mode=0o700, exist_ok=True)
+        # Its parts are for other users, too (FRR's own), who do not see what else is in it.
+        program.socket_folder(os.getpid()).mkdir(mode=0o711, exist_ok=True)
         self.nodes = topology.build(self.spec)
         for name, spec in self.spec.programs.items():
-            self.programs[name] = program.Program(name, spec, self.nodes[spec.node], self.folder)
+            kind = router.KINDS.get(spec.run, program.Program)
+            self.programs[name] = kind(name, spec, self.nodes[spec.node], self.folder)
         for name, spec in self.spec.captures.items():
             self.captures[name] = Capture(self.nodes[spec.node], spec.interface,
                                           self.folder / f"{name}.pcap", spec.filter, spec.snaplen)

@@ -14,6 +14,7 @@ from lab.run import check_file
 from lab.yaml_lines import BadFile
 
 PLAIN = ROOT / "tests/lab/plain.yaml"
+ROUTING = sorted((ROOT / "config/routing").glob("*.conf"))
 LABS = sorted((ROOT / "config/lab").glob("*.yaml"))
 
 GOOD = """\
@@ -51,6 +52,16 @@ BAD = [
     (GOOD + "programs: {p: {node: a, run: dstm-client}}\n", "7:15: dstm-client needs 'config'"),
     (GOOD + "programs: {p: {node: a, run: dstm-client, config: {x: 1, x: 2}}}\n",
      "7:58: 'x' stands here for the second time"),
+    (GOOD + "programs: {p: {node: a, run: bird, config: {router: 1}}}\n",
+     "7:15: the 'config' of bird is text"),
+    (GOOD + "programs: {p: {node: a, run: dstm-client, config: text}}\n",
+     "7:15: the 'config' of dstm-client is a mapping of keys"),
+    (GOOD + "programs: {p: {node: a, run: frr, config_file: config/no-such-file}}\n",
+     "7:15: there is no file 'config/no-such-file'"),
+    (GOOD + "programs: {p: {node: a, run: frr, config: a, config_file: README.md}}\n",
+     "7:15: frr takes either 'config' or 'config_file'"),
+    (GOOD + "programs: {p: {node: a, run: iperf3-server, port: 1, config: x}}\n",
+     "7:15: iperf3-server takes no 'config'"),
     (GOOD + "captures: {c: {node: a, interface: eth1}}\n",
      "7:15: a has no interface 'eth1' on a link"),
     (GOOD + "links: {}\n", "7:1: 'links' stands here for the second time"),
@@ -88,6 +99,14 @@ def test_the_good_part_of_the_bad_files_is_good(tmp_path):
     path = tmp_path / "good.yaml"
     path.write_text(GOOD)
     assert list(check_file(str(path)).nodes) == ["a", "b"]
+
+
+@pytest.mark.parametrize("path", ROUTING, ids=lambda path: path.name)
+def test_the_router_configurations_are_good(path):
+    """Samples for operators; the labs run them, too."""
+    check = ["bird", "-p", "-c"] if path.name.startswith("bird") else ["vtysh", "-C", "-f"]
+    done = subprocess.run([*check, path], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.name)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""BIRD and FRR as programs of a lab: Debian's own, unmodified, with nothing of the machine's.
+
+Each runs in its node's namespace with a configuration, sockets and pid files of its own, in the
+foreground, so that the lab ends it by its pid. BIRD is one process. FRR is several: zebra, which
+speaks with the kernel, and those daemons that its configuration has something for.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from lab.netns import CommandFailed, run
+from lab.program import END_TIMEOUT_S, READY_TIMEOUT_S, ROOT, Program
+
+FRR_FOLDER = Path("/usr/lib/frr")
+FRR_USER = "frr"
+# A line of frr.conf that begins so is for this daemon.
+FRR_DAEMONS = {"router bgp": "bgpd", "router ospf6": "ospf6d", "bfd": "bfdd"}
+
+
+class Router(Program):
+    """What is common: the configuration is text, and sessions go up and down."""
+
+    def sessions(self) -> dict[str, bool]:
+        """Each protocol session by name, and whether it is up."""
+        raise NotImplementedError
+
+    def config_text(self) -> str:
+        if self.spec.config is not None:
+            return self.spec.config
+        return (ROOT / self.spec.config_file).read_text(encoding="utf-8")
+
+    def ask(self, *words: str) -> str:
+        """What the router answers to a command of its own."""
+        return run(self.ctl_command(*words))
+
+
+class Bird(Router):
+    """bird in the foreground; asked by birdc."""
+
+    def ctl_command(self, *words: str) -> list[str]:
+        return ["birdc", "-s", str(self.socket), *words]
+
+    def sessions(self) -> dict[str, bool]:
+        """BGP and OSPF; a row of birdc is: name, protocol, table, state, since, info."""
+        rows = [line.split() for line in self.ask("show", "protocols").splitlines()[2:]]
+        return {row[0]: row[3] == "up" and (row[1] != "OSPF" or row[-1] == "Running")
+                for row in rows if row[1] in ("BGP", "OSPF")}
+
+    def _answers(self) -> bool:
+        try:
+            return "Daemon is up" in self.ask("show", "status")
+        except CommandFailed:
+            return False
+
+    def _command(self) -> list[str]:
+        path = self.folder / f"{self.name}.conf"
+        path.write_text(self.config_text())
+        return ["bird", "-f", "-c", str(path), "-s", str(self.socket)]
+
+
+class Frr(Router):
+    """zebra and its daemons; configured and asked by vtysh."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._folder = self.socket.with_suffix("")  # of sockets and pid files
+        self._processes: dict[str, subprocess.Popen] = {}
+
+    @property
+    def running(self) -> bool:
+        return bool(self._processes) and all(one.poll() is None
+                                             for one in self._processes.values())
+
+    def start(self) -> float:
+        began = time.monotonic()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        shutil.chown(self._folder, FRR_USER, FRR_USER)
+        (self._folder / "vtysh.conf").touch()
+        (self._folder / "frr.conf").write_text(self.config_text())
+        with open(self.log, "ab") as log:
+            for daemon in self._daemons():
+                self._processes[daemon] = subprocess.Popen(
+                    self.namespace.command(self._command_of(daemon)), stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, cwd=self.folder)
+        for daemon in self._processes:
+            self.wait_for((self._folder / f"{daemon}.vty").exists, READY_TIMEOUT_S, "to answer")
+        run([*self._vtysh(), "-b"])  # each line to the daemon that it is for
+        return time.monotonic() - began
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        """Ends all; zebra last, which then takes the others' routes out of the kernel."""
+        codes = [0]
+        for daemon in reversed(list(self._processes)):
+            process = self._processes.pop(daemon)
+            process.send_signal(number)
+            try:
+                codes.append(process.wait(END_TIMEOUT_S))
+            except subprocess.TimeoutExpired as error:
+                raise CommandFailed(f"{daemon} of {self.name} did not end") from error
+        return max(codes, key=abs)
+
+    def ctl_command(self, *words: str) -> list[str]:
+        return [*self._vtysh(), "-c", " ".join(words)]
+
+    def sessions(self) -> dict[str, bool]:
+        found = {}
+        if "bgpd" in self._processes:
+            for family in json.loads(self.ask("show bgp summary json")).values():
+                for peer, row in family.get("peers", {}).items():
+                    found[peer] = row["state"] == "Established"
+        if "ospf6d" in self._processes:
+            shown = json.loads(self.ask("show ipv6 ospf6 neighbor json"))
+            for row in shown["neighbors"]:
+                found[row["neighborId"]] = row["state"] == "Full"
+        return found
+
+    def _vtysh(self) -> list[str]:
+        return ["vtysh", "--vty_socket", str(self._folder), "--config_dir", str(self._folder)]
+
+    def _daemons(self) -> list[str]:
+        lines = self.config_text().splitlines()
+        return ["zebra", *(daemon for begin, daemon in FRR_DAEMONS.items()
+                           if any(line.startswith(begin) for line in lines))]
+
+    def _command_of(self, daemon: str) -> list[str]:
+        command = [str(FRR_FOLDER / daemon), "-f", os.devnull, "--log", "stdout",
+                   "--vty_socket", str(self._folder), "-P", "0",
+                   "-z", str(self._folder / "zserv.api"), "-i", str(self._folder / f"{daemon}.pid")]
+        if daemon == "bfdd":
+            command += ["--bfdctl", str(self._folder / "bfdd.sock")]
+        return command
+
+
+KINDS = {"bird": Bird, "frr": Frr}
