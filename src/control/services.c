@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "control/ctl_socket.h"
 #include "control/host.h"
+#include "control/metrics.h"
 #include "control/session.h"
 #include "tsp/tsp_tls.h"
 
@@ -20,6 +21,8 @@ struct tep_services {
 	struct ssl_ctx_st *tls; /* of the sessions; NULL: none */
 	struct tep_sessions *sessions;
 	struct tep_ctl_socket *ctl;
+	struct tep_metrics metrics;
+	struct monitor *monitor; /* NULL: none */
 	struct tep_server_params servers[TEP_SERVERS_MAX];
 };
 
@@ -123,6 +126,19 @@ static int create_ctl(struct tep_services *services)
 	return 0;
 }
 
+static int create_monitor(struct tep_services *services)
+{
+	const struct monitor_config *config = &services->tep->config->metrics;
+
+	services->metrics = (struct tep_metrics){
+		.tep = services->tep, .host = services->host, .sessions = services->sessions};
+	if (!config->has_listen)
+		return 0;
+	services->monitor = monitor_create(
+		services->base, config, &tep_metrics_ops, &services->metrics);
+	return services->monitor == NULL ? -errno : 0;
+}
+
 struct tep_services *tep_services_create(struct tep *tep, struct event_base *base)
 {
 	struct tep_services *services = calloc(1, sizeof(*services));
@@ -137,6 +153,8 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 		error = create_sessions(services);
 	if (error == 0)
 		error = create_ctl(services);
+	if (error == 0)
+		error = create_monitor(services);
 	if (error == 0)
 		return services;
 	log_err("control: cannot start: %s", strerror(-error));
@@ -158,6 +176,7 @@ void tep_services_destroy(struct tep_services *services)
 {
 	if (services == NULL)
 		return;
+	monitor_destroy(services->monitor);
 	tep_ctl_socket_destroy(services->ctl);
 	tep_sessions_destroy(services->sessions);
 	tsp_tls_destroy(services->tls);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * What the control thread does for others besides running the workers: the host's side (neighbor: kernel),
- * the servers' sessions (control.listen), the control socket (control.socket). Each is there if the
+ * the servers' sessions (control.listen), the control socket (control.socket), metrics and health (metrics.listen). Each is there if the
  * configuration names it.
  */
 #pragma once

@@ -225,6 +225,7 @@ static const struct config_key root_keys[] = {
 	{CONFIG_SECTION, AT(tep_config, reassembly), "reassembly", .section = &reassembly_section},
 	{CONFIG_SECTION, AT(tep_config, bindings), "bindings", .section = &bindings_section},
 	{CONFIG_SECTION, AT(tep_config, control), "control", .section = &control_section},
+	{CONFIG_SECTION, AT(tep_config, metrics), "metrics", .section = &monitor_section},
 	{CONFIG_END},
 };
 static const struct config_section root = {root_keys, sizeof(struct tep_config)};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/config.h"
+#include "common/monitor.h"
 #include "control/static_bindings.h"
 #include "dataplane/datapath.h"
 #include "tsp/tsp_tls.h"
@@ -155,6 +156,7 @@ struct tep_config {
 	struct tep_config_reassembly reassembly;
 	struct tep_config_bindings bindings;
 	struct tep_config_control control;
+	struct monitor_config metrics;
 
 	/* No key: made from them. */
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* of tunnel.v6 */

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/ctl_socket.h"
+#include "server/metrics.h"
 #include "server/notices.h"
 #include "server/server_impl.h"
 
@@ -423,12 +424,21 @@ static int open_ctl(struct srv_server *server)
 	return -errno;
 }
 
+static int open_monitor(struct srv_server *server)
+{
+	if (!server->config.metrics.has_listen)
+		return 0;
+	server->monitor = monitor_create(
+		server->base, &server->config.metrics, &srv_metrics_ops, server);
+	return server->monitor != NULL ? 0 : -errno;
+}
+
 struct srv_server *srv_server_create(struct event_base *base, const char *config_path,
 	struct srv_config *config, int parser_control)
 {
 	static int (*const steps[])(struct srv_server * server) = {set_auth, start_parsing,
 		create_plan, srv_server_create_limits, create_engine, open_records, open_store,
-		start_tick, start_listening, open_ctl};
+		start_tick, start_listening, open_ctl, open_monitor};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -468,6 +478,7 @@ void srv_server_destroy(struct srv_server *server)
 	if (server == NULL)
 		return;
 	finish_parsing(server);
+	monitor_destroy(server->monitor);
 	ctl_server_destroy(server->ctl);
 	if (server->engine != NULL)
 		srv_engine_stop(server->engine);

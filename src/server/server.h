@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct ctl_server;
+struct monitor;
 struct event;
 struct event_base;
 
@@ -42,6 +43,7 @@ struct srv_server {
 	struct tsp_parser *parser;
 	struct srv_listener *listener;
 	struct ctl_server *ctl;
+	struct monitor *monitor; /* NULL: none */
 	struct event *tick;
 	int64_t quota_since_ms; /* the time in which clients over their quota are told about ... */
 	uint32_t quota_told; /* and how many were */

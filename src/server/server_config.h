@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/config.h"
+#include "common/monitor.h"
 #include "common/sandbox.h"
 #include "server/deterministic.h"
 #include "server/store.h"
@@ -159,6 +160,7 @@ struct srv_config {
 	struct srv_config_clients clients;
 	struct srv_config_limits limits;
 	struct srv_config_records records;
+	struct monitor_config metrics;
 	struct srv_config_redirect redirect;
 	struct config_list teps; /* struct srv_config_tep */
 	struct config_list pools; /* struct srv_config_pool */

@@ -245,6 +245,8 @@ static const struct config_key root_keys[] = {
 	{CONFIG_SECTION, offsetof(struct srv_config, limits), "limits", .section = &limit_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, records), "records",
 		.section = &record_section},
+	{CONFIG_SECTION, offsetof(struct srv_config, metrics), "metrics",
+		.section = &monitor_section},
 	{CONFIG_SECTION, offsetof(struct srv_config, redirect), "redirect",
 		.section = &redirect_section},
 	{CONFIG_LIST, offsetof(struct srv_config, teps), "teps", .required = true, .min = 1,

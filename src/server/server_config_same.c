@@ -32,5 +32,7 @@ bool srv_config_same_fixtures(const struct srv_config *a, const struct srv_confi
 {
 	return same_text(a->socket, b->socket) && same_text(a->store, b->store) &&
 	       same_text(a->user, b->user) && a->sandbox == b->sandbox &&
+	       a->metrics.has_listen == b->metrics.has_listen &&
+	       same_endpoint(&a->metrics.listen, &b->metrics.listen) &&
 	       same_records(&a->records, &b->records);
 }

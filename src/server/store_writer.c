@@ -375,3 +375,8 @@ uint32_t srv_writer_backlog(const struct srv_writer *writer)
 {
 	return writer->n_open;
 }
+
+bool srv_writer_is_failing(const struct srv_writer *writer)
+{
+	return writer->failing;
+}

@@ -16,6 +16,7 @@
 #include "server/recorder.h"
 #include "server/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct event_base;
@@ -55,3 +56,5 @@ struct srv_writer_counts srv_writer_count(struct srv_writer *writer);
 
 /* Changes that were given and whose end has not been told yet. For the event loop's thread. */
 uint32_t srv_writer_backlog(const struct srv_writer *writer);
+/* The last group whose end has been told was refused; the same thread. */
+bool srv_writer_is_failing(const struct srv_writer *writer);

@@ -55,9 +55,10 @@ def check(tmp_path, text):
     GOOD.replace("v4: net_pcap1", "v4: net_pcap0"),
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel"),
     GOOD + "bindings: {max: 1}\n",
+    GOOD + 'metrics: {listen: "[::ffff:192.0.2.1]:9476"}\n',
     GOOD + "pools: [198.51.100.0/25, 198.51.100.128/25, 192.0.2.1]\n",
     GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(64))}]\n",
-], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "pools",
+], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "metrics", "pools",
         "most pools"])
 def test_good_configurations_pass(tmp_path, text):
     assert check(tmp_path, text) == (0, "")
@@ -101,6 +102,8 @@ BAD = {
         "tep.yaml:1:1: pools: 232.0.0.0/16 holds addresses that no host can have"),
     "pool with host bits": (GOOD + "pools: [198.51.100.1/24]\n",
         'tep.yaml:9:9: pools[0]: expected an IPv4 prefix without host bits, not "198.51.100.1/24"'),
+    "metrics for every service": (GOOD + 'metrics: {listen: "9476"}\n',
+        'tep.yaml:9:19: metrics.listen: expected "[IPv6 address]:port", not "9476"'),
     "too many pools": (GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(65))}]\n",
         "tep.yaml:9:895: pools: more than 64 items"),
     "no ports": (GOOD[GOOD.index("tunnel"):],
