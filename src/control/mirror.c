@@ -22,6 +22,7 @@ struct entry {
 	bool is_level; /* ... and points it at this adjacency */
 	struct tep_hop hop;
 	struct dp_adjacency adjacency;
+	int group; /* of its own, if it is or was placed; else 0 */
 };
 
 /* Sorted by family, length and prefix, no two alike. */
@@ -394,12 +395,25 @@ static void remove_entry(const struct tep_mirror *mirror, const struct entry *en
 	struct addr_v4_prefix four = prefix_v4(entry);
 	struct addr_v6_prefix six = prefix_v6(entry);
 
-	if (!entry->is_placed)
-		return;
-	if (entry->dst.family == AF_INET)
+	if (entry->is_placed && entry->dst.family == AF_INET)
 		dp_nexthops_route_v4_remove(mirror->nexthops, &four);
-	else
+	else if (entry->is_placed)
 		dp_nexthops_route_v6_remove(mirror->nexthops, &six);
+	if (entry->group > 0)
+		dp_nexthops_group_remove(mirror->nexthops, entry->group);
+}
+
+static int place_group(const struct tep_mirror *mirror, struct entry *entry)
+{
+	int group;
+
+	if (entry->group > 0)
+		return dp_nexthops_group_set(mirror->nexthops, entry->group, &entry->adjacency, 1);
+	group = dp_nexthops_group_add(mirror->nexthops, entry->dst.family, &entry->adjacency, 1);
+	if (group < 0)
+		return group;
+	entry->group = group;
+	return 0;
 }
 
 /* A change that fails leaves the old way standing. */
@@ -410,12 +424,17 @@ static void place_entry(
 	struct addr_v6_prefix six = prefix_v6(entry);
 	int error;
 
-	if (entry->dst.family == AF_INET)
-		error = dp_nexthops_route_v4_set(mirror->nexthops, &four, &entry->adjacency);
-	else
-		error = dp_nexthops_route_v6_set(mirror->nexthops, &six, &entry->adjacency);
+	entry->group = old != NULL ? old->group : 0;
+	entry->is_placed = old != NULL && old->is_placed;
+	error = place_group(mirror, entry);
+	if (error == 0 && !entry->is_placed) {
+		if (entry->dst.family == AF_INET)
+			error = dp_nexthops_route_v4_set(mirror->nexthops, &four, entry->group);
+		else
+			error = dp_nexthops_route_v6_set(mirror->nexthops, &six, entry->group);
+	}
 	entry->is_level = error == 0;
-	entry->is_placed = error == 0 || (old != NULL && old->is_placed);
+	entry->is_placed |= entry->is_level;
 }
 
 static bool same_adjacency(const struct dp_adjacency *a, const struct dp_adjacency *b)
@@ -456,6 +475,7 @@ static uint32_t place_what_changed(const struct tep_mirror *mirror, struct entri
 			same_adjacency(&old->adjacency, &entry->adjacency)) {
 			entry->is_placed = true;
 			entry->is_level = true;
+			entry->group = old->group;
 			continue;
 		}
 		place_entry(mirror, entry, old);

@@ -141,6 +141,7 @@ static int create_nexthops(struct tep *tep)
 	struct dp_nexthops_params params = {
 		.fib = neighbor->mode == TEP_NEIGHBOR_KERNEL,
 		.max_adjacencies = ADJACENCIES_MAX,
+		.max_groups = TEP_ROUTES_MAX + TEP_NEIGHBOURS_MAX,
 		.max_routes = TEP_ROUTES_MAX + TEP_NEIGHBOURS_MAX,
 		.max_readers = tep->config->workers,
 		.socket = tep->node,

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/egress.h"
 
+#include "dataplane/flow_hash.h"
 #include "dataplane/nexthop.h"
 
 /* Packets of one family on their way out, in the order of the burst. */
 struct departures {
 	uint32_t n;
 	struct dp_pkt *pkts[DP_BURST];
-	const struct dp_adjacency *adjacencies[DP_BURST];
+	const struct dp_group *groups[DP_BURST];
 };
 
 /* Whatever is not simply sent. */
@@ -48,10 +49,19 @@ static inline void depart(
 	dp_egress_send(p, p->m, rte_pktmbuf_mtod(p->m, void *), adjacency);
 }
 
+/* Of several ways the one of the packet's flow. */
+static inline const struct dp_adjacency *choose(
+	const struct dp_group *group, const struct dp_pkt *p)
+{
+	if (likely(dp_group_is_single(group)))
+		return group->slots[0];
+	return dp_group_choose(group, p->to_v6 ? dp_flow_hash_v6(p->v6) : dp_flow_hash_v4(p->v4));
+}
+
 static inline void depart_all(const struct dp_ctx *ctx, const struct departures *out)
 {
 	for (uint32_t i = 0; i < out->n; i++)
-		depart(ctx, out->pkts[i], out->adjacencies[i]);
+		depart(ctx, out->pkts[i], choose(out->groups[i], out->pkts[i]));
 }
 
 static void depart_v4(const struct dp_ctx *ctx, struct departures *out)
@@ -62,7 +72,7 @@ static void depart_v4(const struct dp_ctx *ctx, struct departures *out)
 		return;
 	for (uint32_t i = 0; i < out->n; i++)
 		addresses[i] = rte_be_to_cpu_32(out->pkts[i]->v4->dst_addr);
-	dp_nexthops_lookup_v4(ctx->nexthops, addresses, out->n, out->adjacencies);
+	dp_nexthops_lookup_v4(ctx->nexthops, addresses, out->n, out->groups);
 	depart_all(ctx, out);
 }
 
@@ -74,7 +84,7 @@ static void depart_v6(const struct dp_ctx *ctx, struct departures *out)
 		return;
 	for (uint32_t i = 0; i < out->n; i++)
 		addresses[i] = (const struct in6_addr *)out->pkts[i]->v6->dst_addr;
-	dp_nexthops_lookup_v6(ctx->nexthops, addresses, out->n, out->adjacencies);
+	dp_nexthops_lookup_v6(ctx->nexthops, addresses, out->n, out->groups);
 	depart_all(ctx, out);
 }
 

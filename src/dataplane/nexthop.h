@@ -2,43 +2,40 @@
 /*
  * Next hops: from a packet's outermost destination to a port and a link-layer address.
  *
- * An adjacency is one way out: a port, two MAC addresses and a state. With neighbor: static each port has
- * one adjacency and no route is looked up. With neighbor: kernel the control thread mirrors the host's routes
- * and neighbours into rte_fib and rte_lpm6, whose next hops are adjacency numbers. One writer (control),
- * many readers. An adjacency that a reader can see never changes: another value is another number, the routes
- * move over, and the old number is given out again after a grace period.
+ * An adjacency is one way out: a port, two MAC addresses and a state. A group is what a route leads to: one
+ * adjacency or several (ECMP), among which the hash of a packet's flow chooses. With neighbor: static each
+ * family has one group of one adjacency and no route is looked up. With neighbor: kernel the control thread mirrors the
+ * host's routes and neighbours into tables whose next hops are groups. One writer (control), many readers.
+ *
+ * A group changes in place, slot by slot, so a neighbour's new address touches no route. An adjacency that a
+ * reader can see never changes: another value is another adjacency, and the place of the old one is given out
+ * again after a grace period, as is that of a group.
  */
 #pragma once
 
 #include "common/addr.h"
+#include "dataplane/adjacency.h"
 
-#include <rte_ether.h>
 #include <rte_rcu_qsbr.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct dp_nexthops;
 
-enum dp_adjacency_state {
-	DP_ADJ_NO_ROUTE, /* drop no_route; adjacency 0 is this one */
-	DP_ADJ_RESOLVED, /* send */
-	DP_ADJ_PENDING, /* a gateway whose MAC is not known yet: DP_RESOLVE */
-	DP_ADJ_GLEAN, /* on-link prefix, host not known yet: DP_RESOLVE for the packet's destination */
-	DP_ADJ_LOCAL, /* an address of this router: DP_PUNT */
-};
+#define DP_GROUP_SLOTS 31
 
-struct dp_adjacency {
-	struct rte_ether_addr dst_mac; /* the first 14 octets as in the Ethernet header */
-	struct rte_ether_addr src_mac;
-	rte_be16_t ether_type; /* written by dp_nexthops_*: that of the family */
-	uint16_t port; /* DPDK port number */
-	uint8_t state; /* enum dp_adjacency_state */
-} __rte_aligned(32);
+/* Every slot leads somewhere, also those behind the first n. */
+struct dp_group {
+	uint32_t
+		n; /* slots that the hash chooses among; an adjacency of more weight has more of them */
+	const struct dp_adjacency *slots[DP_GROUP_SLOTS];
+} __rte_cache_aligned;
 
 struct dp_nexthops_params {
 	bool fib; /* false: neighbor: static */
-	uint32_t max_adjacencies; /* with fib */
-	uint32_t max_routes; /* with fib, per family */
+	uint32_t max_adjacencies; /* with fib, like all that follows but the readers */
+	uint32_t max_groups;
+	uint32_t max_routes; /* per family */
 	uint32_t max_readers;
 	int socket;
 };
@@ -53,12 +50,26 @@ struct rte_rcu_qsbr *dp_nexthops_qsbr(struct dp_nexthops *nexthops);
 /* With neighbor: static, the one adjacency of each family; false: look up. */
 bool dp_nexthops_static(const struct dp_nexthops *nexthops, const struct dp_adjacency **v4,
 	const struct dp_adjacency **v6);
-/* The adjacency for each destination; never NULL. n up to 64. v4 in host order. */
+/* The group for each destination; never NULL. n up to 64. v4 in host order. */
 void dp_nexthops_lookup_v4(const struct dp_nexthops *nexthops, const uint32_t *v4, uint32_t n,
-	const struct dp_adjacency **found);
+	const struct dp_group **found);
 /* addresses[i] points at 16 octets, usually inside the packet. */
 void dp_nexthops_lookup_v6(const struct dp_nexthops *nexthops,
-	const struct in6_addr *const *addresses, uint32_t n, const struct dp_adjacency **found);
+	const struct in6_addr *const *addresses, uint32_t n, const struct dp_group **found);
+
+static inline bool dp_group_is_single(const struct dp_group *group)
+{
+	return __atomic_load_n(&group->n, __ATOMIC_RELAXED) == 1;
+}
+
+/* The adjacency for a flow with this hash, of which the upper bits count. */
+static inline const struct dp_adjacency *dp_group_choose(
+	const struct dp_group *group, uint32_t hash)
+{
+	uint64_t n = __atomic_load_n(&group->n, __ATOMIC_RELAXED);
+
+	return __atomic_load_n(&group->slots[hash * n >> 32], __ATOMIC_ACQUIRE);
+}
 
 /* --- the writer: control thread -------------------------------------------------------------------- */
 
@@ -66,12 +77,22 @@ void dp_nexthops_lookup_v6(const struct dp_nexthops *nexthops,
 void dp_nexthops_set_static_v4(struct dp_nexthops *nexthops, const struct dp_adjacency *adjacency);
 void dp_nexthops_set_static_v6(struct dp_nexthops *nexthops, const struct dp_adjacency *adjacency);
 
-/* Points a prefix at an adjacency value (equal values share one number). 0, -ENOSPC, -ENOMEM,
+/* A group for routes of one family; equal adjacencies share one place. Its number, or -ENOSPC. n: 1 to
+ * DP_GROUP_SLOTS, else -EINVAL; a weight is told by repeating an adjacency. */
+int dp_nexthops_group_add(struct dp_nexthops *nexthops, int family,
+	const struct dp_adjacency *adjacencies, uint32_t n);
+/* In place, for all routes at once. 0; or -ENOSPC, -EINVAL, and it is as it was. */
+int dp_nexthops_group_set(struct dp_nexthops *nexthops, int group,
+	const struct dp_adjacency *adjacencies, uint32_t n);
+/* No route may lead to it any more. */
+void dp_nexthops_group_remove(struct dp_nexthops *nexthops, int group);
+
+/* Points a prefix at a group of its family. 0, -ENOSPC, -ENOMEM,
  * -EINVAL (an IPv4 prefix other than the default that reaches 255.255.255.255). */
-int dp_nexthops_route_v4_set(struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix,
-	const struct dp_adjacency *adjacency);
-int dp_nexthops_route_v6_set(struct dp_nexthops *nexthops, const struct addr_v6_prefix *prefix,
-	const struct dp_adjacency *adjacency);
+int dp_nexthops_route_v4_set(
+	struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix, int group);
+int dp_nexthops_route_v6_set(
+	struct dp_nexthops *nexthops, const struct addr_v6_prefix *prefix, int group);
 /* 0, or -ENOENT. */
 int dp_nexthops_route_v4_remove(struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix);
 int dp_nexthops_route_v6_remove(struct dp_nexthops *nexthops, const struct addr_v6_prefix *prefix);

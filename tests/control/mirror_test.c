@@ -30,6 +30,7 @@ static int set_up(void **state)
 	static const struct dp_nexthops_params params = {
 		.fib = true,
 		.max_adjacencies = 64,
+		.max_groups = 64,
 		.max_routes = 64,
 		.max_readers = 1,
 		.socket = SOCKET_ID_ANY,
@@ -120,7 +121,7 @@ static void remove_neighbour(struct fixture *f, uint8_t twin, const char *addres
 
 static const struct dp_adjacency *lookup(const struct fixture *f, const char *address)
 {
-	const struct dp_adjacency *found;
+	const struct dp_group *found;
 	struct tep_ip dst = ip(address);
 	const struct in6_addr *six = (const struct in6_addr *)dst.octets;
 	uint32_t four = (uint32_t)dst.octets[0] << 24 | (uint32_t)dst.octets[1] << 16 |
@@ -130,7 +131,7 @@ static const struct dp_adjacency *lookup(const struct fixture *f, const char *ad
 		dp_nexthops_lookup_v4(f->nexthops, &four, 1, &found);
 	else
 		dp_nexthops_lookup_v6(f->nexthops, &six, 1, &found);
-	return found;
+	return dp_group_choose(found, 0);
 }
 
 static void assert_state(

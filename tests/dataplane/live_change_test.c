@@ -357,6 +357,25 @@ static void change_binding(uint64_t *random)
 	}
 }
 
+/* Of the route to all, and to one of them each; 0: there is none. */
+static int groups_v4[1 + 8], groups_v6[1 + 8];
+
+static void set_group(int *group, int family, const struct dp_adjacency *adjacency)
+{
+	if (*group > 0)
+		assert_int_equal(dp_nexthops_group_set(nexthops, *group, adjacency, 1), 0);
+	else
+		*group = dp_nexthops_group_add(nexthops, family, adjacency, 1);
+	assert_true(*group > 0);
+}
+
+static void remove_group(int *group)
+{
+	if (*group > 0)
+		dp_nexthops_group_remove(nexthops, *group);
+	*group = 0;
+}
+
 /* A route to peers or clients, or of one of them alone, gets another next hop, or goes; the default stays. */
 static void change_route(uint64_t *random)
 {
@@ -364,6 +383,7 @@ static void change_route(uint64_t *random)
 	struct addr_v6_prefix v6 = {.len = 32};
 	struct dp_adjacency adjacency = {.state = DP_ADJ_RESOLVED};
 	uint32_t n = test_random_below(random, 8), mac = test_random_below(random, 64) * 4;
+	uint32_t which = 0;
 
 	memset(&adjacency.dst_mac, (int)mac, sizeof(adjacency.dst_mac));
 	inet_pton(AF_INET6, "2001:db8::", &v6.addr);
@@ -372,16 +392,21 @@ static void change_route(uint64_t *random)
 
 		v4 = (struct addr_v4_prefix){PEER_V4 + n, 32};
 		v6 = (struct addr_v6_prefix){one.client_v6, 128};
+		which = 1 + n;
 	}
 	if (test_random_below(random, 4) == 0) {
 		dp_nexthops_route_v4_remove(nexthops, &v4);
 		dp_nexthops_route_v6_remove(nexthops, &v6);
+		remove_group(&groups_v4[which]);
+		remove_group(&groups_v6[which]);
 		return;
 	}
 	adjacency.port = ports[0];
-	dp_nexthops_route_v6_set(nexthops, &v6, &adjacency);
+	set_group(&groups_v6[which], AF_INET6, &adjacency);
+	assert_int_equal(dp_nexthops_route_v6_set(nexthops, &v6, groups_v6[which]), 0);
 	adjacency.port = ports[1];
-	dp_nexthops_route_v4_set(nexthops, &v4, &adjacency);
+	set_group(&groups_v4[which], AF_INET, &adjacency);
+	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &v4, groups_v4[which]), 0);
 }
 
 static void set_default_routes(void)
@@ -390,9 +415,13 @@ static void set_default_routes(void)
 	const struct addr_v6_prefix v6 = {.len = 0};
 	struct dp_adjacency adjacency = {.state = DP_ADJ_RESOLVED, .port = ports[0]};
 
-	assert_int_equal(dp_nexthops_route_v6_set(nexthops, &v6, &adjacency), 0);
+	assert_int_equal(dp_nexthops_route_v6_set(nexthops, &v6,
+				 dp_nexthops_group_add(nexthops, AF_INET6, &adjacency, 1)),
+		0);
 	adjacency.port = ports[1];
-	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &v4, &adjacency), 0);
+	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &v4,
+				 dp_nexthops_group_add(nexthops, AF_INET, &adjacency, 1)),
+		0);
 }
 
 static void empty_host_ring(void)
@@ -543,6 +572,7 @@ static int make_all(void)
 		.max_bindings = 65536, .max_readers = N_WORKERS, .socket = SOCKET_ID_ANY};
 	const struct dp_nexthops_params nexthops_params = {.fib = true,
 		.max_adjacencies = 1024,
+		.max_groups = 1024,
 		.max_routes = 64,
 		.max_readers = N_WORKERS,
 		.socket = SOCKET_ID_ANY};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Next hops: static pointers, routes against a naive longest-prefix list, and the grace period of numbers.
+ * Next hops: static ways, routes against a naive longest-prefix list, groups, and the grace period of their places.
  */
 #include "dataplane/nexthop.h"
 #include "support/eal.h"
@@ -20,11 +20,15 @@
 #define ROUTES_MAX 256
 #define WAYS       12
 
+/* Of each way, by family; made when a route first wants it. */
+static int groups[2][256];
+
 static struct dp_nexthops *create(bool fib, uint32_t max_adjacencies)
 {
 	const struct dp_nexthops_params params = {
 		.fib = fib,
 		.max_adjacencies = max_adjacencies,
+		.max_groups = max_adjacencies,
 		.max_routes = ROUTES_MAX,
 		.max_readers = 2,
 		.socket = SOCKET_ID_ANY,
@@ -32,6 +36,7 @@ static struct dp_nexthops *create(bool fib, uint32_t max_adjacencies)
 	struct dp_nexthops *nexthops = dp_nexthops_create(&params);
 
 	assert_non_null(nexthops);
+	memset(groups, 0, sizeof(groups));
 	return nexthops;
 }
 
@@ -46,18 +51,29 @@ static struct dp_adjacency way(uint8_t n)
 	};
 }
 
+/* A group that leads that way alone, or -errno. */
+static int group_to(struct dp_nexthops *nexthops, int family, uint8_t n)
+{
+	int *group = &groups[family == AF_INET6][n];
+	struct dp_adjacency adjacency = way(n);
+
+	if (*group <= 0)
+		*group = dp_nexthops_group_add(nexthops, family, &adjacency, 1);
+	return *group;
+}
+
 static const struct dp_adjacency *lookup_v4(const struct dp_nexthops *nexthops, uint32_t v4)
 {
-	const struct dp_adjacency *found = NULL;
+	const struct dp_group *found = NULL;
 
 	dp_nexthops_lookup_v4(nexthops, &v4, 1, &found);
 	assert_non_null(found);
-	return found;
+	return dp_group_choose(found, 0);
 }
 
 static const struct dp_adjacency *lookup_v6(const struct dp_nexthops *nexthops, const char *text)
 {
-	const struct dp_adjacency *found = NULL;
+	const struct dp_group *found = NULL;
 	const struct in6_addr *pointer;
 	struct in6_addr v6;
 
@@ -65,7 +81,7 @@ static const struct dp_adjacency *lookup_v6(const struct dp_nexthops *nexthops, 
 	pointer = &v6;
 	dp_nexthops_lookup_v6(nexthops, &pointer, 1, &found);
 	assert_non_null(found);
-	return found;
+	return dp_group_choose(found, 0);
 }
 
 static struct addr_v4_prefix prefix_v4(const char *text)
@@ -87,17 +103,17 @@ static struct addr_v6_prefix prefix_v6(const char *text)
 static void set_v4(struct dp_nexthops *nexthops, const char *text, uint8_t n)
 {
 	struct addr_v4_prefix prefix = prefix_v4(text);
-	struct dp_adjacency adjacency = way(n);
 
-	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &prefix, &adjacency), 0);
+	assert_int_equal(
+		dp_nexthops_route_v4_set(nexthops, &prefix, group_to(nexthops, AF_INET, n)), 0);
 }
 
 static void set_v6(struct dp_nexthops *nexthops, const char *text, uint8_t n)
 {
 	struct addr_v6_prefix prefix = prefix_v6(text);
-	struct dp_adjacency adjacency = way(n);
 
-	assert_int_equal(dp_nexthops_route_v6_set(nexthops, &prefix, &adjacency), 0);
+	assert_int_equal(
+		dp_nexthops_route_v6_set(nexthops, &prefix, group_to(nexthops, AF_INET6, n)), 0);
 }
 
 static void assert_way(const struct dp_adjacency *found, uint8_t n)
@@ -140,10 +156,10 @@ static void static_mode_refuses_routes(void **state)
 	struct dp_nexthops *nexthops = create(false, 0);
 	struct addr_v4_prefix four = prefix_v4("0.0.0.0/0");
 	struct addr_v6_prefix six = prefix_v6("::/0");
-	struct dp_adjacency adjacency = way(1);
 
-	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &four, &adjacency), -EINVAL);
-	assert_int_equal(dp_nexthops_route_v6_set(nexthops, &six, &adjacency), -EINVAL);
+	assert_int_equal(group_to(nexthops, AF_INET, 1), -EINVAL);
+	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &four, 1), -EINVAL);
+	assert_int_equal(dp_nexthops_route_v6_set(nexthops, &six, 2), -EINVAL);
 	assert_int_equal(dp_nexthops_route_v4_remove(nexthops, &four), -ENOENT);
 	assert_int_equal(dp_nexthops_route_v6_remove(nexthops, &six), -ENOENT);
 	dp_nexthops_destroy(nexthops);
@@ -152,10 +168,31 @@ static void static_mode_refuses_routes(void **state)
 static void create_refuses_sizes_out_of_range(void **state)
 {
 	static const struct dp_nexthops_params bad[] = {
-		{.fib = true, .max_adjacencies = 0, .max_routes = 1, .max_readers = 1},
-		{.fib = true, .max_adjacencies = UINT32_MAX, .max_routes = 1, .max_readers = 1},
-		{.fib = true, .max_adjacencies = 1, .max_routes = 0, .max_readers = 1},
-		{.fib = true, .max_adjacencies = 1, .max_routes = UINT32_MAX, .max_readers = 1},
+		{.fib = true,
+			.max_adjacencies = 0,
+			.max_routes = 1,
+			.max_groups = 1,
+			.max_readers = 1},
+		{.fib = true,
+			.max_adjacencies = UINT32_MAX,
+			.max_routes = 1,
+			.max_groups = 1,
+			.max_readers = 1},
+		{.fib = true,
+			.max_adjacencies = 1,
+			.max_routes = 0,
+			.max_groups = 1,
+			.max_readers = 1},
+		{.fib = true,
+			.max_adjacencies = 1,
+			.max_routes = UINT32_MAX,
+			.max_groups = 1,
+			.max_readers = 1},
+		{.fib = true,
+			.max_adjacencies = 1,
+			.max_routes = 1,
+			.max_groups = 0,
+			.max_readers = 1},
 	};
 
 	for (size_t i = 0; i < RTE_DIM(bad); i++) {
@@ -202,12 +239,12 @@ static void routes_to_the_end_of_the_address_space_are_refused(void **state)
 	static const char *const prefixes[] = {
 		"128.0.0.0/1", "224.0.0.0/3", "255.0.0.0/8", "255.255.255.255/32"};
 	struct dp_nexthops *nexthops = create(true, 4);
-	struct dp_adjacency adjacency = way(1);
+	int group = group_to(nexthops, AF_INET, 1);
 
 	for (size_t i = 0; i < RTE_DIM(prefixes); i++) {
 		struct addr_v4_prefix prefix = prefix_v4(prefixes[i]);
 
-		assert_int_equal(dp_nexthops_route_v4_set(nexthops, &prefix, &adjacency), -EINVAL);
+		assert_int_equal(dp_nexthops_route_v4_set(nexthops, &prefix, group), -EINVAL);
 		assert_int_equal(dp_nexthops_route_v4_remove(nexthops, &prefix), -ENOENT);
 	}
 	dp_nexthops_destroy(nexthops);
@@ -216,20 +253,22 @@ static void routes_to_the_end_of_the_address_space_are_refused(void **state)
 /* rte_fib6 of DPDK 22.11 is full after a few rounds of this. */
 static void host_routes_can_come_and_go_for_ever(void **state)
 {
-	struct dp_nexthops *nexthops = create(true, 4);
+	struct dp_nexthops *nexthops = create(true, 8);
 	struct addr_v6_prefix six = prefix_v6("2001:db8::/128");
 	struct addr_v4_prefix four = prefix_v4("192.0.2.0/32");
 
 	set_v6(nexthops, "2001:db8::/64", 2);
 	set_v4(nexthops, "192.0.2.0/24", 2);
 	for (uint32_t i = 0; i < 20000; i++) {
-		struct dp_adjacency adjacency = way(i % 2);
-
 		six.addr.s6_addr[15] = i;
 		six.addr.s6_addr[14] = i >> 8;
 		four.addr = 0xc0000200 + i % 256;
-		assert_int_equal(dp_nexthops_route_v6_set(nexthops, &six, &adjacency), 0);
-		assert_int_equal(dp_nexthops_route_v4_set(nexthops, &four, &adjacency), 0);
+		assert_int_equal(dp_nexthops_route_v6_set(
+					 nexthops, &six, group_to(nexthops, AF_INET6, i % 2)),
+			0);
+		assert_int_equal(dp_nexthops_route_v4_set(
+					 nexthops, &four, group_to(nexthops, AF_INET, i % 2)),
+			0);
 		assert_int_equal(dp_nexthops_route_v6_remove(nexthops, &six), 0);
 		assert_int_equal(dp_nexthops_route_v4_remove(nexthops, &four), 0);
 	}
@@ -238,45 +277,128 @@ static void host_routes_can_come_and_go_for_ever(void **state)
 	dp_nexthops_destroy(nexthops);
 }
 
-static void routes_with_one_value_share_one_number(void **state)
+static void groups_with_one_way_share_its_place(void **state)
 {
-	/* Room for two values: a hundred routes to them fit, a third value does not. */
+	/* Room for two ways: groups of them fit, a third way does not. */
 	struct dp_nexthops *nexthops = create(true, 2);
-	struct addr_v4_prefix more = prefix_v4("10.0.0.0/8");
-	struct dp_adjacency third = way(3);
+	struct dp_adjacency both[] = {way(1), way(2)}, third = way(3);
+	int one, two;
 
-	for (uint32_t i = 0; i < 100; i++) {
-		struct addr_v4_prefix prefix = {.addr = 0xc0000200 + i, .len = 32};
-		struct dp_adjacency adjacency = way(i % 2);
-
-		assert_int_equal(dp_nexthops_route_v4_set(nexthops, &prefix, &adjacency), 0);
-	}
-	assert_ptr_equal(lookup_v4(nexthops, 0xc0000200), lookup_v4(nexthops, 0xc0000202));
-	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &more, &third), -ENOSPC);
-	assert_int_equal(lookup_v4(nexthops, 0x0a000001)->state, DP_ADJ_NO_ROUTE);
+	one = dp_nexthops_group_add(nexthops, AF_INET, both, 2);
+	assert_true(one > 0);
+	assert_int_equal(dp_nexthops_group_add(nexthops, AF_INET, &third, 1), -ENOSPC);
+	assert_int_equal(dp_nexthops_group_set(nexthops, one, &third, 1), -ENOSPC);
+	two = dp_nexthops_group_add(nexthops, AF_INET, &both[1], 1);
+	assert_true(two > 0);
+	assert_int_equal(dp_nexthops_group_add(nexthops, AF_INET, both, 1), -ENOSPC);
+	dp_nexthops_group_remove(nexthops, one);
+	dp_nexthops_group_remove(nexthops, two);
+	assert_true(dp_nexthops_group_add(nexthops, AF_INET, &third, 1) > 0);
 	dp_nexthops_destroy(nexthops);
 }
 
-static void a_number_is_reused_only_after_every_reader_has_moved_on(void **state)
+static void a_route_leads_to_a_group_of_its_family_alone(void **state)
+{
+	struct dp_nexthops *nexthops = create(true, 4);
+	struct addr_v4_prefix four = prefix_v4("192.0.2.0/24");
+	struct addr_v6_prefix six = prefix_v6("2001:db8::/32");
+	struct dp_adjacency adjacencies[DP_GROUP_SLOTS + 1] = {way(1)};
+
+	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &four, 0), -EINVAL);
+	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &four, group_to(nexthops, AF_INET6, 1)),
+		-EINVAL);
+	assert_int_equal(
+		dp_nexthops_route_v6_set(nexthops, &six, group_to(nexthops, AF_INET, 1)), -EINVAL);
+	assert_int_equal(dp_nexthops_group_add(nexthops, AF_INET, adjacencies, 0), -EINVAL);
+	assert_int_equal(
+		dp_nexthops_group_add(nexthops, AF_INET, adjacencies, DP_GROUP_SLOTS + 1), -EINVAL);
+	dp_nexthops_destroy(nexthops);
+}
+
+/* How many of 65,536 evenly spread hashes lead each way. */
+static void count_ways(const struct dp_nexthops *nexthops, uint32_t v4, uint32_t *counts)
+{
+	const struct dp_group *group;
+
+	memset(counts, 0, WAYS * sizeof(*counts));
+	dp_nexthops_lookup_v4(nexthops, &v4, 1, &group);
+	for (uint32_t i = 0; i < 65536; i++)
+		counts[dp_group_choose(group, i << 16)->dst_mac.addr_bytes[5]]++;
+}
+
+/* S33: weights are slots; a changed group changes for all its routes, without a change of a route. */
+static void a_group_spreads_by_weight_and_changes_in_place(void **state)
+{
+	struct dp_nexthops *nexthops = create(true, 8);
+	struct dp_adjacency three[] = {way(1), way(2), way(2)};
+	int group = dp_nexthops_group_add(nexthops, AF_INET, three, 3);
+	uint32_t counts[WAYS];
+
+	for (uint32_t i = 0; i < 100; i++) {
+		struct addr_v4_prefix prefix = {.addr = 0x0a000000 + (i << 16), .len = 16};
+
+		assert_int_equal(dp_nexthops_route_v4_set(nexthops, &prefix, group), 0);
+	}
+	count_ways(nexthops, 0x0a050001, counts);
+	assert_in_range(counts[1], 21845, 21846);
+	assert_in_range(counts[2], 43690, 43691);
+	three[0] = way(3);
+	assert_int_equal(dp_nexthops_group_set(nexthops, group, three, 2), 0);
+	for (uint32_t i = 0; i < 100; i++) {
+		count_ways(nexthops, 0x0a000001 + (i << 16), counts);
+		assert_int_equal(counts[1], 0);
+		assert_int_equal(counts[2], 32768);
+		assert_int_equal(counts[3], 32768);
+	}
+	dp_nexthops_destroy(nexthops);
+}
+
+static void a_place_is_reused_only_after_every_reader_has_moved_on(void **state)
 {
 	struct dp_nexthops *nexthops = create(true, 2);
 	struct rte_rcu_qsbr *qsbr = dp_nexthops_qsbr(nexthops);
-	struct addr_v4_prefix prefix = prefix_v4("192.0.2.0/24");
-	struct dp_adjacency third = way(3);
+	struct dp_adjacency third = way(3), second = way(2);
 	const struct dp_adjacency *held;
+	int group;
 
 	rte_rcu_qsbr_thread_register(qsbr, 0);
 	rte_rcu_qsbr_thread_online(qsbr, 0);
 	set_v4(nexthops, "192.0.2.0/24", 1);
+	group = group_to(nexthops, AF_INET, 1);
 	held = lookup_v4(nexthops, 0xc0000201);
-	set_v4(nexthops, "192.0.2.0/24", 2);
+	assert_int_equal(dp_nexthops_group_set(nexthops, group, &second, 1), 0);
 	assert_way(held, 1);
 	assert_way(lookup_v4(nexthops, 0xc0000201), 2);
-	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &prefix, &third), -ENOSPC);
+	assert_int_equal(dp_nexthops_group_set(nexthops, group, &third, 1), -ENOSPC);
 	assert_way(held, 1);
 	rte_rcu_qsbr_quiescent(qsbr, 0);
-	assert_int_equal(dp_nexthops_route_v4_set(nexthops, &prefix, &third), 0);
+	assert_int_equal(dp_nexthops_group_set(nexthops, group, &third, 1), 0);
 	assert_way(lookup_v4(nexthops, 0xc0000201), 3);
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	rte_rcu_qsbr_thread_unregister(qsbr, 0);
+	dp_nexthops_destroy(nexthops);
+}
+
+/* Who has looked a route up goes where it led, even if the group goes meanwhile. */
+static void a_group_serves_its_last_readers(void **state)
+{
+	struct dp_nexthops *nexthops = create(true, 2);
+	struct rte_rcu_qsbr *qsbr = dp_nexthops_qsbr(nexthops);
+	struct addr_v4_prefix prefix = prefix_v4("192.0.2.0/24");
+	const uint32_t v4 = 0xc0000201;
+	const struct dp_group *held;
+
+	rte_rcu_qsbr_thread_register(qsbr, 0);
+	rte_rcu_qsbr_thread_online(qsbr, 0);
+	set_v4(nexthops, "192.0.2.0/24", 1);
+	dp_nexthops_lookup_v4(nexthops, &v4, 1, &held);
+	assert_int_equal(dp_nexthops_route_v4_remove(nexthops, &prefix), 0);
+	dp_nexthops_group_remove(nexthops, group_to(nexthops, AF_INET, 1));
+	assert_true(group_to(nexthops, AF_INET, 2) > 0);
+	assert_int_equal(group_to(nexthops, AF_INET, 3), -ENOSPC);
+	assert_way(dp_group_choose(held, 0), 1);
+	rte_rcu_qsbr_quiescent(qsbr, 0);
+	assert_true(group_to(nexthops, AF_INET, 3) > 0);
 	rte_rcu_qsbr_thread_offline(qsbr, 0);
 	rte_rcu_qsbr_thread_unregister(qsbr, 0);
 	dp_nexthops_destroy(nexthops);
@@ -285,13 +407,13 @@ static void a_number_is_reused_only_after_every_reader_has_moved_on(void **state
 static void a_full_table_refuses_and_keeps_what_it_has(void **state)
 {
 	struct dp_nexthops *nexthops = create(true, 4);
-	struct dp_adjacency adjacency = way(1);
 	uint32_t n = 0;
 
 	for (; n < 4 * ROUTES_MAX; n++) {
 		struct addr_v4_prefix prefix = {.addr = n << 16, .len = 32};
 
-		if (dp_nexthops_route_v4_set(nexthops, &prefix, &adjacency) != 0)
+		if (dp_nexthops_route_v4_set(nexthops, &prefix, group_to(nexthops, AF_INET, 1)) !=
+			0)
 			break;
 	}
 	assert_in_range(n, ROUTES_MAX / 2, 2 * ROUTES_MAX);
@@ -371,14 +493,15 @@ static uint32_t to_v4(const struct in6_addr *addr)
 	       (uint32_t)addr->s6_addr[2] << 8 | addr->s6_addr[3];
 }
 
-static int set_route(struct dp_nexthops *nexthops, bool v4, const struct in6_addr *addr,
-	uint8_t len, const struct dp_adjacency *adjacency)
+static int set_route(
+	struct dp_nexthops *nexthops, bool v4, const struct in6_addr *addr, uint8_t len, uint8_t n)
 {
 	struct addr_v4_prefix four = {.addr = to_v4(addr), .len = len};
 	struct addr_v6_prefix six = {.addr = *addr, .len = len};
 
-	return v4 ? dp_nexthops_route_v4_set(nexthops, &four, adjacency)
-		  : dp_nexthops_route_v6_set(nexthops, &six, adjacency);
+	if (v4)
+		return dp_nexthops_route_v4_set(nexthops, &four, group_to(nexthops, AF_INET, n));
+	return dp_nexthops_route_v6_set(nexthops, &six, group_to(nexthops, AF_INET6, n));
 }
 
 static int remove_route(
@@ -396,7 +519,6 @@ static void change_one_route(struct dp_nexthops *nexthops, bool v4)
 	struct model_route *slot = &model[random_below(ROUTES_MAX)];
 	uint8_t len = random_below(v4 ? 33 : 129);
 	struct in6_addr addr = random_addr(v4 ? 4 : 16);
-	struct dp_adjacency adjacency;
 	struct model_route *same;
 	uint8_t n = random_below(WAYS);
 	int rc;
@@ -413,8 +535,7 @@ static void change_one_route(struct dp_nexthops *nexthops, bool v4)
 	same = model_find(&addr, len);
 	if (same == NULL && slot->live)
 		return;
-	adjacency = way(n);
-	rc = set_route(nexthops, v4, &addr, len, &adjacency);
+	rc = set_route(nexthops, v4, &addr, len, n);
 	/* Prefixes that share nothing may need more groups than there are; then nothing changes. */
 	if (!v4 && same == NULL && rc == -ENOSPC)
 		return;
@@ -425,7 +546,7 @@ static void change_one_route(struct dp_nexthops *nexthops, bool v4)
 
 static void compare_lookups(struct dp_nexthops *nexthops, bool v4)
 {
-	const struct dp_adjacency *found[64];
+	const struct dp_group *found[64];
 	const struct in6_addr *pointers[64];
 	struct in6_addr addrs[64];
 	uint32_t v4s[64];
@@ -443,9 +564,9 @@ static void compare_lookups(struct dp_nexthops *nexthops, bool v4)
 		int expected = model_lookup(&addrs[i]);
 
 		if (expected < 0)
-			assert_int_equal(found[i]->state, DP_ADJ_NO_ROUTE);
+			assert_int_equal(dp_group_choose(found[i], 0)->state, DP_ADJ_NO_ROUTE);
 		else
-			assert_way(found[i], expected);
+			assert_way(dp_group_choose(found[i], 0), expected);
 	}
 }
 
@@ -489,8 +610,11 @@ int main(void)
 		cmocka_unit_test(the_longest_prefix_wins_down_to_the_default_route),
 		cmocka_unit_test(routes_to_the_end_of_the_address_space_are_refused),
 		cmocka_unit_test(host_routes_can_come_and_go_for_ever),
-		cmocka_unit_test(routes_with_one_value_share_one_number),
-		cmocka_unit_test(a_number_is_reused_only_after_every_reader_has_moved_on),
+		cmocka_unit_test(groups_with_one_way_share_its_place),
+		cmocka_unit_test(a_route_leads_to_a_group_of_its_family_alone),
+		cmocka_unit_test(a_group_spreads_by_weight_and_changes_in_place),
+		cmocka_unit_test(a_place_is_reused_only_after_every_reader_has_moved_on),
+		cmocka_unit_test(a_group_serves_its_last_readers),
 		cmocka_unit_test(a_full_table_refuses_and_keeps_what_it_has),
 		cmocka_unit_test(v4_lookups_agree_with_a_naive_list),
 		cmocka_unit_test(v6_lookups_agree_with_a_naive_list),
