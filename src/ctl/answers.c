@@ -208,6 +208,9 @@ void ctl_print_teps(const json_t *result, const struct ctl_print_options *option
 		{"STATE", "state", CTL_TEXT},
 		{"SINCE", "since_s", CTL_DURATION},
 		{"BINDINGS", "bindings", CTL_COUNT},
+		{"HOMES", "homes", CTL_COUNT},
+		{"COPIES", "copies", CTL_COUNT},
+		{"QUERIES", "queries", CTL_COUNT},
 		{"LAST ERROR", "last_error", CTL_TEXT},
 		{},
 	};

@@ -76,6 +76,18 @@
 	X(TEP_LEVELLED, "tep-levelled", "Leases announced to TEPs after a connection.")            \
 	X(TEP_REFUSALS, "tep-refusals", "Requests that a TEP answered with an error.")             \
 	X(TEP_TIMEOUTS, "tep-timeouts", "Requests that a TEP did not answer in time.")             \
+	X(COPIES, "copies",                                                                        \
+		"Copies of leases asked of TEPs besides the one a lease goes through.")            \
+	X(COPIES_REFUSED, "copies-refused",                                                        \
+		"Copies that a TEP answered with an error; the lease goes on without.")            \
+	X(COPIES_LOST, "copies-lost",                                                              \
+		"Copies that a TEP did not answer for; it gets them when it gets level.")          \
+	X(TEP_QUERIES, "tep-queries", "Questions of TEPs who holds an address and port (R72).")    \
+	X(TEP_QUERIES_ANSWERED, "tep-queries-answered",                                            \
+		"Questions of TEPs that were answered with a holder; part of tep-queries.")        \
+	X(TEP_QUERIES_REFUSED, "tep-queries-refused",                                              \
+		"Questions of TEPs beyond limits.tep_queries_per_second (530); part of "           \
+		"tep-queries.")                                                                    \
 	X(TEP_CONNECTS, "tep-connects", "Sessions with TEPs that were set up.")
 
 enum srv_counter {

@@ -201,13 +201,20 @@ static json_t *tep_json(const struct srv_server *server, uint32_t i)
 	const struct srv_fleet_tep *known = &server->fleet.teps[i];
 	const struct srv_engine_tep *tep = &server->fleet.engine_teps[i];
 	struct srv_tep_status status = srv_tep_link_status(known->link);
+	struct srv_lease_tep_counts counts = srv_lease_db_count_at(
+		srv_engine_leases(server->engine), i);
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:i, s:I, s:o}", "name",
-		known->config.name, "control", endpoint_json(&known->config.control), "v6",
+	return json_pack(
+		"{s:s, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o}",
+		"name", known->config.name, "control", endpoint_json(&known->config.control), "v6",
 		v6_json(&tep->v6), "v4", tep->has_v4 ? v4_json(tep->v4) : json_null(), "state",
 		states[status.state], "leaving", known->is_leaving, "bindings",
-		(int)srv_lease_db_count_at(srv_engine_leases(server->engine), i).bindings,
-		"since_s", (json_int_t)seconds_since(status.since_ms), "last_error",
+		(int)counts.bindings, "homes", (int)counts.homes, "copies", (int)counts.copies,
+		"queries", (json_int_t)tep->queries.asked, "queries_answered",
+		(json_int_t)tep->queries.answered, "queries_unknown",
+		(json_int_t)tep->queries.unknown, "queries_refused",
+		(json_int_t)tep->queries.refused, "since_s",
+		(json_int_t)seconds_since(status.since_ms), "last_error",
 		status.last_error[0] != '\0' ? json_string(status.last_error) : json_null());
 }
 

@@ -73,6 +73,7 @@ void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_pa
 	engine->params.quarantine_s = params->quarantine_s;
 	engine->params.more_ports = params->more_ports;
 	engine->params.redirect = params->redirect;
+	engine->params.tep_queries_per_s = params->tep_queries_per_s;
 	engine->params.brokers = params->brokers;
 	engine->params.n_brokers = params->n_brokers;
 }

@@ -14,9 +14,9 @@
  * itself (S1), so the new end has to reach it before the client may count on it.
  *
  * A lease goes through one TEP, of those that its pool names. One that fails may be replaced: a create goes
- * on with another, a renewal moves the lease. At most one TEP is told of a lease at a levelling, and a
- * binding that may have been left behind at another is deleted there or waited out, so that no two TEPs ever
- * hold a range for two clients (engine_tep.c).
+ * on with another, a renewal moves the lease (engine_tep.c). Others may hold copies of it (engine_copies.c). A
+ * binding that may have been left behind at one that does not know of the end is waited out, so that no two TEPs
+ * ever hold a range for two clients.
  *
  * A session's requests are worked on one after the other, so its answers keep their order. A
  * request about a lease with a job waits for that job, from whichever session: a repeated create is
@@ -85,10 +85,20 @@ struct srv_engine_pool {
 	const struct srv_pool_tep *teps;
 	uint32_t n_teps;
 	bool another_tep; /* when one fails, another is asked; else the client is refused */
+	bool pushes_copies; /* all of teps hold its leases */
+	bool answers_queries; /* those of teps that ask for a lease hold it, too */
 	bool is_direct; /* its clients may ask about each other (R16) */
 	struct addr_v4_prefix prefix; /* what they are told that they may ask about */
 	const struct addr_v6_prefix *clients; /* who may lease from it */
 	uint32_t n_clients;
+};
+
+/* Questions of a TEP who holds a port; each is one of the three besides. */
+struct srv_tep_queries {
+	uint64_t asked;
+	uint64_t answered;
+	uint64_t unknown; /* nobody holds it, or the TEP may not know */
+	uint64_t refused; /* too many within a second */
 };
 
 struct srv_engine_tep {
@@ -99,6 +109,10 @@ struct srv_engine_tep {
 	bool has_v4; /* from the TEP's answers */
 	uint32_t v4;
 	uint32_t n_leases; /* pending, active and resting ones that go through it */
+	bool was_level; /* at least once: what it has is what it was told */
+	uint64_t heard_id; /* when its session ended, no lease had a higher id */
+	int64_t query_due_us; /* when all that it asked so far would be within the rate */
+	struct srv_tep_queries queries;
 };
 
 /* The session with a TEP; a later state is the better one. */
@@ -175,6 +189,7 @@ struct srv_engine_params {
 	const struct in6_addr *brokers; /* borrowed; the other servers */
 	uint32_t n_brokers; /* up to TSP_BROKERS_MAX */
 	uint32_t confirm_s; /* how long a generation 2 client may take to accept */
+	uint32_t tep_queries_per_s; /* of one TEP; 0: no limit */
 	const struct srv_engine_pool *pools; /* borrowed, tried in this order */
 	uint32_t n_pools;
 	struct srv_engine_tep *teps; /* borrowed */
@@ -195,13 +210,14 @@ void srv_engine_set_limits(struct srv_engine *engine, const struct srv_engine_pa
 
 /*
  * After a reload: other pools and TEPs. pool_map[number before] is a pool's number now, or SRV_POOL_NONE: its
- * leases go to the pool that has their address now, if any. TEPs keep their numbers.
+ * leases go to the pool that has their address now, if any. TEPs keep their numbers. Returns the bits of those that
+ * have to get level again, because leases have copies there that had none.
  */
-void srv_engine_set_plan(struct srv_engine *engine, const struct srv_engine_params *params,
+uint64_t srv_engine_set_plan(struct srv_engine *engine, const struct srv_engine_params *params,
 	const uint16_t *pool_map);
 /* Active leases whose address is no pool's. */
 uint32_t srv_engine_homeless(const struct srv_engine *engine);
-/* True while a lease goes through the TEP, or a request is on its way to it. */
+/* True while a lease goes through the TEP or has a copy there, or a request is on its way to it. */
 bool srv_engine_uses_tep(const struct srv_engine *engine, uint32_t tep);
 
 /* Takes up a lease from the store, which ends (or rests) until until_ms. Returns 0 or -ENOMEM. */
@@ -220,9 +236,16 @@ void srv_engine_session_closed(
 	struct srv_engine *engine, struct srv_session *session, int64_t now_ms);
 
 void srv_engine_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
-/* answer: the TEP's info when DONE, else NULL. */
-void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job,
+/* answer: the info of that TEP when DONE, else NULL. */
+void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job, uint32_t tep,
 	enum srv_tep_result result, const struct tsp_msg *answer, int64_t now_ms);
+/* A TEP's session has ended (DOWN), or it has become level (CONNECTED). */
+void srv_engine_tep_changed(struct srv_engine *engine, uint32_t tep, enum srv_tep_state state);
+/* A delete that nobody waits for, and that the TEP may not have heard. */
+void srv_engine_delete_lost(
+	struct srv_engine *engine, uint32_t tep, const struct lease *lease, int64_t now_ms);
+/* A create that nobody waits for, or a lease of the list, that the TEP will not have. */
+void srv_engine_copy_refused(struct srv_engine *engine, uint32_t tep, const struct lease *lease);
 
 /* When srv_engine_tick has to be called next; SRV_LEASE_NEVER. */
 int64_t srv_engine_next_ms(const struct srv_engine *engine);
@@ -230,10 +253,10 @@ int64_t srv_engine_next_ms(const struct srv_engine *engine);
 void srv_engine_tick(struct srv_engine *engine, int64_t now_ms);
 
 /*
- * A TEP asks who holds an address and port (R72 to R74, D2). answer: the binding, or UNAVAILABLE: nobody, or a
- * pool that the TEP does not serve.
+ * A TEP asks who holds an address and port (R72 to R74, D2). answer: the binding, of which the TEP has a copy from
+ * then on; UNAVAILABLE: nobody, or a pool whose leases are not for that TEP; BUSY: it asks too fast.
  */
-void srv_engine_query(const struct srv_engine *engine, uint32_t tep, const struct tsp_msg *query,
+void srv_engine_query(struct srv_engine *engine, uint32_t tep, const struct tsp_msg *query,
 	int64_t now_ms, struct tsp_msg *answer);
 
 /*
@@ -265,10 +288,10 @@ const char *srv_engine_pool_name(const struct srv_engine *engine, const struct s
 const char *srv_engine_tep_name(const struct srv_engine *engine, const struct srv_lease *lease);
 
 /*
- * What a list for the lease's TEP says of it: what that TEP is being asked for at the moment, if it is, so that
- * the list does not take a renewal back.
+ * What a list for a TEP that is to hold the lease says of it: what that TEP is being asked for at the moment, if it
+ * is, so that the list does not take a renewal back.
  */
-const struct lease *srv_engine_announced(const struct srv_lease *lease);
+const struct lease *srv_engine_announced(const struct srv_lease *lease, uint32_t tep);
 
 /* Seconds to the end of a lease, begun ones counted: what clients and TEPs are told. */
 uint32_t srv_lifetime_s(const struct lease *lease, int64_t now_ms);

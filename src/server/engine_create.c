@@ -140,6 +140,11 @@ void srv_create_at_tep(
 	if (result != SRV_TEP_DONE)
 		return create_failed_at_tep(engine, job, result, now_ms);
 	srv_lease_db_set_state(engine->db, job->lease, SRV_LEASE_ACTIVE);
+	srv_job_ask_copies(engine, job, now_ms);
+}
+
+void srv_create_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
+{
 	srv_job_record(engine, job, SRV_RECORD_ALLOCATED,
 		job->is_pushed  ? SRV_REASON_PUSHED
 		: job->returned ? SRV_REASON_RETURNED

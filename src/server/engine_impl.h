@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The inside of the engine, shared by its parts: who asks (engine.c), what is asked (engine_request.c), what
- * is done about it step by step (engine_job.c), what a lease goes through (engine_lease.c), and which TEP
- * it goes through (engine_tep.c). Nobody else includes this.
+ * is done about it step by step (engine_job.c), what a lease goes through (engine_lease.c), which TEP it goes
+ * through (engine_tep.c), and who else holds it (engine_copies.c). Nobody else includes this.
  */
 #pragma once
 
@@ -13,6 +13,7 @@ struct srv_engine {
 	struct srv_lease_db *db;
 	TAILQ_HEAD(, srv_job) jobs; /* under way */
 	bool is_stopping; /* sessions that close now did not mean to */
+	uint64_t resumed_id; /* the highest id from the store */
 };
 
 #define SRV_TEP_TRIES_MAX 3 /* TEPs that are asked for one request */
@@ -26,7 +27,8 @@ enum srv_job_kind {
 
 enum srv_job_step {
 	SRV_STEP_STORE_PENDING, /* create: before the TEP hears of it */
-	SRV_STEP_TEP,
+	SRV_STEP_TEP, /* the home; of a release: all */
+	SRV_STEP_COPIES, /* the other TEPs */
 	SRV_STEP_STORE, /* then the answer */
 };
 
@@ -44,6 +46,9 @@ struct srv_job {
 	struct lease asked; /* what the TEP was asked for: the lease, once it agrees */
 	bool is_lost; /* create: one of the TEPs did not answer */
 	bool is_refused; /* renewal: by the TEP that the lease goes through */
+	uint64_t refused; /* TEPs that would not be its home */
+	uint32_t n_awaited; /* copies, release: answers of TEPs that have not come yet */
+	bool is_untold; /* release: a TEP may not have heard of it */
 	struct lease before; /* renewal, more: what to go back to ... */
 	uint32_t tep_before; /* ... and the TEP that the lease went through */
 	int64_t rest_ms; /* release: until when the range rests */
@@ -113,6 +118,9 @@ uint32_t srv_job_next_tep(const struct srv_engine *engine, const struct srv_job 
  * then. What they go on with has the answer of TEP or store.
  */
 
+/* All copies have been asked for, and all TEPs have answered. */
+void srv_job_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms);
+
 /* --- engine_create.c --- */
 
 bool srv_job_create(struct srv_engine *engine, struct srv_session *session, struct srv_lease *lease,
@@ -122,6 +130,7 @@ bool srv_job_push(struct srv_engine *engine, struct srv_session *session, struct
 	const struct srv_wish *wish, int64_t now_ms);
 void srv_create_at_tep(
 	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms);
+void srv_create_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms);
 void srv_create_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
 
 /* --- engine_renew.c --- */
@@ -130,6 +139,7 @@ bool srv_job_renew(struct srv_engine *engine, struct srv_session *session, struc
 	const struct srv_wish *wish, uint32_t tep, int64_t now_ms);
 void srv_renewal_at_tep(
 	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms);
+void srv_renewal_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms);
 void srv_renewal_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
 
 /* --- engine_more.c --- */
@@ -142,40 +152,74 @@ bool srv_job_more(struct srv_engine *engine, struct srv_session *session, struct
 	const struct srv_wish *wish, enum tsp_status *why, int64_t now_ms);
 void srv_more_at_tep(
 	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms);
+void srv_more_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms);
 void srv_more_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
 
 /* --- engine_release.c --- */
 
 bool srv_job_release(struct srv_engine *engine, struct srv_session *session,
 	struct srv_lease *lease, int64_t now_ms);
-/* told: the TEP has heard of it. */
-void srv_release_at_tep(struct srv_engine *engine, struct srv_job *job, bool told, int64_t now_ms);
+void srv_release_at_tep(struct srv_engine *engine, struct srv_job *job, uint32_t tep,
+	enum srv_tep_result result, int64_t now_ms);
 void srv_release_stored(struct srv_engine *engine, struct srv_job *job, int error, int64_t now_ms);
 
 /* --- engine_tep.c --- */
 
 /*
- * The best TEP of the pool for the client, of those that were not tried. SRV_TEP_NONE: none serves it, or
- * none is left.
+ * The best TEP of the pool for the client of the lease, of those that were not tried; where leases have copies,
+ * one with the tunnel address that the client knows comes first. SRV_TEP_NONE: none serves it, or none is left.
  */
 uint32_t srv_tep_choose(const struct srv_engine *engine, const struct srv_engine_pool *pool,
-	const struct in6_addr *client_v6, const uint32_t *tried, uint32_t n_tried);
+	const struct lease *lease, const uint32_t *tried, uint32_t n_tried);
 /* The TEP to ask for a renewal: the lease's own as long as it can be, else another. */
 uint32_t srv_tep_for_renewal(const struct srv_engine *engine, const struct srv_lease *lease);
-/* The TEP of a lease from the store, by the address that stands there. */
-uint32_t srv_tep_of_address(const struct srv_engine *engine, const struct srv_engine_pool *pool,
-	const struct in6_addr *v6);
+/* The TEP of a lease from the store, by the name that stands there, or by the address. */
+uint32_t srv_tep_of_record(const struct srv_engine *engine, const struct srv_engine_pool *pool,
+	const struct srv_store_record *record);
 bool srv_tep_is_down(const struct srv_engine *engine, uint32_t tep);
 /* The lease goes through that TEP from now on; SRV_TEP_NONE: through none. */
 void srv_lease_set_tep(struct srv_engine *engine, struct srv_lease *lease, uint32_t tep);
 /* Deletes what may be installed at a TEP until until_ms; where it cannot be told, that is waited out. */
 void srv_lease_leave_tep(
 	struct srv_engine *engine, struct srv_lease *lease, uint32_t tep, int64_t until_ms);
-/* Until when the range of a lease that ends now has to rest. told: its TEP got the delete. */
+/*
+ * The lease goes through that TEP from now on; what the one before has until until_ms becomes a copy, or it is left as
+ * above.
+ */
+void srv_lease_go_to_tep(
+	struct srv_engine *engine, struct srv_lease *lease, uint32_t tep, int64_t until_ms);
+/* Its range rests until then at least, when it has ended. */
+void srv_lease_waits_for_stray(struct srv_lease *lease, int64_t until_ms);
+/* Until when the range of a lease that ends now has to rest. told: all that may hold it got the delete. */
 int64_t srv_lease_rest_until(
 	const struct srv_engine *engine, const struct srv_lease *lease, bool told, int64_t now_ms);
 /* The other party of the lease: its TEP as it named itself. */
 struct tsp_party srv_lease_server(const struct srv_engine *engine, const struct srv_lease *lease);
+
+/* --- engine_copies.c --- */
+
+bool srv_pool_has_copies(const struct srv_engine_pool *pool);
+/* The TEPs that are to have a copy of a lease which goes through the TEP that it goes through. */
+uint64_t srv_copies_wanted(const struct srv_engine *engine, const struct srv_lease *lease);
+/* The TEP was the home of the lease: it has a copy from now on, if the pool has any. */
+void srv_lease_become_copy(const struct srv_engine *engine, struct srv_lease *lease, uint32_t tep);
+/* These TEPs have no copy any more; what one may have until until_ms is deleted, or waited out. */
+void srv_copies_leave(
+	struct srv_engine *engine, struct srv_lease *lease, uint64_t teps, int64_t until_ms);
+/* Asks the other TEPs for the lease as it is now; srv_job_copied follows, and the job must not be used afterwards. */
+void srv_job_ask_copies(struct srv_engine *engine, struct srv_job *job, int64_t now_ms);
+void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t tep,
+	enum srv_tep_result result, int64_t now_ms);
+/* Those with copies hear of the lease as it is now, and nobody waits. */
+void srv_copies_retell(const struct srv_engine *engine, const struct srv_lease *lease);
+/* True when the TEP may have a binding of the lease. */
+bool srv_tep_may_hold(const struct srv_engine *engine, const struct srv_lease *lease, uint32_t tep);
+/*
+ * Deletes the lease at all TEPs that may have it. Returns how many will answer the job, if there is one; told: every
+ * one that may have it hears of it.
+ */
+uint32_t srv_lease_delete(
+	struct srv_engine *engine, struct srv_lease *lease, struct srv_job *job, bool *told);
 
 /* --- engine_lease.c --- */
 

@@ -105,7 +105,7 @@ void srv_job_ask_tep(struct srv_engine *engine, struct srv_job *job, uint32_t te
 	job->asked.tep_v6 = engine->params.teps[tep].v6;
 	job->asked.end_ms = now_ms + (int64_t)job->wish.lifetime_s * 1000;
 	if (!srv_engine_ops_of(engine)->tep_create(engine->params.arg, tep, &job->asked, job))
-		srv_engine_tep_answered(engine, job, SRV_TEP_LOST, NULL, now_ms);
+		srv_engine_tep_answered(engine, job, tep, SRV_TEP_LOST, NULL, now_ms);
 }
 
 void srv_job_record(struct srv_engine *engine, const struct srv_job *job,
@@ -119,13 +119,15 @@ uint32_t srv_job_tep(const struct srv_job *job)
 	return job->tried[job->n_tried - 1];
 }
 
-const struct lease *srv_engine_announced(const struct srv_lease *lease)
+const struct lease *srv_engine_announced(const struct srv_lease *lease, uint32_t tep)
 {
 	const struct srv_job *job = lease->job;
-	bool is_asked = job != NULL && job->kind != SRV_JOB_RELEASE && job->step == SRV_STEP_TEP &&
-			job->n_tried > 0 && srv_job_tep(job) == lease->tep;
 
-	return is_asked ? &job->asked : &lease->lease;
+	if (job == NULL || job->kind == SRV_JOB_RELEASE || job->step > SRV_STEP_TEP)
+		return &lease->lease;
+	if (job->step == SRV_STEP_TEP && srv_job_tep(job) == tep)
+		return &job->asked;
+	return job->kind == SRV_JOB_MORE ? &job->before : &lease->lease;
 }
 
 /* The TEP that was asked has failed: another one, where the pool allows it. */
@@ -135,7 +137,7 @@ uint32_t srv_job_next_tep(const struct srv_engine *engine, const struct srv_job 
 
 	if (!pool->another_tep || job->n_tried == SRV_TEP_TRIES_MAX)
 		return SRV_TEP_NONE;
-	return srv_tep_choose(engine, pool, &job->lease->lease.client_v6, job->tried, job->n_tried);
+	return srv_tep_choose(engine, pool, &job->lease->lease, job->tried, job->n_tried);
 }
 
 /* The TEP agreed: what it was asked for is the lease now. Its tunnel address is as it says itself (R90). */
@@ -174,11 +176,31 @@ void srv_engine_stored(struct srv_engine *engine, struct srv_job *job, int error
 	}
 }
 
-void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job,
+void srv_job_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
+{
+	switch (job->kind) {
+	case SRV_JOB_CREATE:
+		return srv_create_copied(engine, job, now_ms);
+	case SRV_JOB_RENEW:
+		return srv_renewal_copied(engine, job, now_ms);
+	case SRV_JOB_MORE:
+		return srv_more_copied(engine, job, now_ms);
+	case SRV_JOB_RELEASE:
+		break;
+	}
+}
+
+void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job, uint32_t tep,
 	enum srv_tep_result result, const struct tsp_msg *answer, int64_t now_ms)
 {
-	if (result == SRV_TEP_DONE && answer != NULL && job->kind != SRV_JOB_RELEASE)
+	if (job->step == SRV_STEP_COPIES)
+		return srv_copy_answered(engine, job, tep, result, now_ms);
+	if (job->kind == SRV_JOB_RELEASE)
+		return srv_release_at_tep(engine, job, tep, result, now_ms);
+	if (result == SRV_TEP_DONE && answer != NULL)
 		take_over(engine, job, &answer->server);
+	else if (result == SRV_TEP_REFUSED)
+		job->refused |= srv_tep_bit(tep);
 	switch (job->kind) {
 	case SRV_JOB_CREATE:
 		return srv_create_at_tep(engine, job, result, now_ms);
@@ -187,6 +209,6 @@ void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job,
 	case SRV_JOB_MORE:
 		return srv_more_at_tep(engine, job, result, now_ms);
 	case SRV_JOB_RELEASE:
-		return srv_release_at_tep(engine, job, result != SRV_TEP_LOST, now_ms);
+		break;
 	}
 }

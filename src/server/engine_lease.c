@@ -137,7 +137,7 @@ struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish
 
 		if (!srv_pool_serves(pool, wish))
 			continue;
-		tep = srv_tep_choose(engine, pool, &wish->client_v6, NULL, 0);
+		tep = srv_tep_choose(engine, pool, &value, NULL, 0);
 		if (tep == SRV_TEP_NONE ||
 			!has_turn(engine, pool, tep, turn / engine->params.n_pools) ||
 			take_units(pool, wish, &value) < 0)
@@ -197,10 +197,11 @@ void srv_lease_end(
 {
 	const struct srv_engine_ops *ops = engine->params.ops;
 	bool was_active = lease->state == SRV_LEASE_ACTIVE;
-	bool told = lease->tep != SRV_TEP_NONE &&
-		    ops->tep_delete(engine->params.arg, lease->tep, &lease->lease, NULL);
-	int64_t until_ms = srv_lease_rest_until(engine, lease, told, now_ms);
+	int64_t until_ms;
+	bool told;
 
+	srv_lease_delete(engine, lease, NULL, &told);
+	until_ms = srv_lease_rest_until(engine, lease, told, now_ms);
 	srv_lease_rest(engine, lease);
 	srv_lease_db_set_due(engine->db, lease, until_ms);
 	if (was_active)
@@ -263,6 +264,7 @@ static void become_former(struct srv_engine *engine, struct srv_lease *lease)
 		srv_pool_give(pool, &lease->lease);
 	}
 	srv_lease_set_tep(engine, lease, SRV_TEP_NONE);
+	srv_lease_db_set_copies(engine->db, lease, 0);
 	lease->stray_s = 0;
 	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_FORMER);
 	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);

@@ -4,7 +4,7 @@
  * had, stored with its new end, answered. The lease has the new ranges from the first step on, so that
  * nobody else gets them; whatever fails takes them from it again, and it goes on as it was.
  *
- * Only the lease's own TEP is asked: one that fails is a matter for a renewal.
+ * Besides those with copies only the lease's own TEP is asked: one that fails is a matter for a renewal.
  */
 #include "server/engine_impl.h"
 
@@ -91,7 +91,7 @@ bool srv_job_more(struct srv_engine *engine, struct srv_session *session, struct
 
 /* What the TEP may have of the ranges that came to nothing rests, as a lease of its own. */
 static void rest_extra(struct srv_engine *engine, const struct srv_lease *lease,
-	const struct lease *extra, int64_t now_ms)
+	const struct lease *extra, uint64_t copies, int64_t now_ms)
 {
 	struct srv_lease *resting = srv_lease_db_add(
 		engine->db, extra, SRV_LEASE_PENDING, lease->user, lease->pool, 0);
@@ -99,12 +99,14 @@ static void rest_extra(struct srv_engine *engine, const struct srv_lease *lease,
 	if (resting == NULL)
 		return log_err("lease: out of memory, ranges are lost until a restart");
 	srv_lease_set_tep(engine, resting, lease->tep);
+	srv_lease_db_set_copies(engine->db, resting, copies);
 	srv_lease_end(engine, resting, SRV_REASON_NOT_STORED, now_ms);
 }
 
 static void fails(struct srv_engine *engine, struct srv_job *job, enum tsp_status status,
 	bool maybe_installed, int64_t now_ms)
 {
+	bool was_copied = job->step == SRV_STEP_STORE;
 	struct lease extra = job->asked;
 	struct srv_lease *lease;
 
@@ -117,9 +119,13 @@ static void fails(struct srv_engine *engine, struct srv_job *job, enum tsp_statu
 	lease->lease = job->before;
 	lease->job = NULL;
 	if (maybe_installed)
-		rest_extra(engine, lease, &extra, now_ms);
+		rest_extra(engine, lease, &extra, was_copied ? lease->copies : 0, now_ms);
 	else if (lease->pool != SRV_POOL_NONE)
 		srv_pool_give(srv_lease_pool(engine, lease)->pool, &extra);
+	if (was_copied && lease->copies != 0) {
+		srv_copies_retell(engine, lease);
+		srv_lease_waits_for_stray(lease, job->asked.end_ms);
+	}
 	srv_lease_set_active_due(engine, lease, now_ms);
 	srv_engine_ops_of(engine)->put(engine->params.arg, lease, lease->lease.end_ms, NULL);
 	srv_job_fail(engine, job, status);
@@ -133,6 +139,11 @@ void srv_more_at_tep(
 {
 	if (result != SRV_TEP_DONE)
 		return fails(engine, job, TSP_STATUS_TEP_ERROR, result == SRV_TEP_LOST, now_ms);
+	srv_job_ask_copies(engine, job, now_ms);
+}
+
+void srv_more_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
+{
 	srv_job_record(engine, job, SRV_RECORD_CHANGED, SRV_REASON_MORE_PORTS);
 	srv_job_store(engine, job, job->lease->lease.end_ms, now_ms);
 }

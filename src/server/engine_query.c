@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Who holds this address and port? A TEP may ask that about the pools that it serves. A client may, too, where
- * the operator lets clients reach each other without the TEP: but a holder's IPv6 address is told to nobody
+ * Who holds this address and port? A TEP may ask that about the pools that it serves, where their leases may have
+ * copies; from the answer on it has one and hears of the end (engine_copies.c). What it is told names the tunnel
+ * address that the client knows, which need not be the TEP's own.
+ *
+ * A client may ask, too, where the operator lets clients reach each other without the TEP: but a holder's IPv6 address is told to nobody
  * whose own would not be told to it. So both leases are of pools with that policy, and both clients have asked
  * something since they got them; who never asks is never told of. All that a client may not know looks alike.
  *
@@ -14,6 +17,8 @@
 
 #include <string.h>
 
+#define SECOND_US 1000000
+
 static bool serves(const struct srv_engine_pool *pool, uint32_t tep)
 {
 	for (uint32_t i = 0; i < pool->n_teps; i++) {
@@ -24,10 +29,10 @@ static bool serves(const struct srv_engine_pool *pool, uint32_t tep)
 }
 
 /* Without a port only the holder of the whole address is meant: of a shared one there are many (D2). */
-static const struct srv_lease *find(const struct srv_engine *engine, const struct tsp_party *sought)
+static struct srv_lease *find(const struct srv_engine *engine, const struct tsp_party *sought)
 {
 	bool has_port = sought->n_ranges == 1;
-	const struct srv_lease *lease = srv_lease_db_holder(
+	struct srv_lease *lease = srv_lease_db_holder(
 		engine->db, sought->v4, has_port ? sought->ranges[0].first : 0);
 
 	if (lease == NULL || lease->state != SRV_LEASE_ACTIVE)
@@ -42,34 +47,93 @@ static bool is_sound(const struct tsp_party *sought)
 									   sought->ranges[0].last));
 }
 
-static void tell(const struct srv_lease *lease, const struct tsp_msg *query, uint32_t lifetime_s,
+static void tell(const struct lease *lease, const struct tsp_msg *query, uint32_t lifetime_s,
 	struct tsp_msg *answer)
 {
 	answer->status = TSP_STATUS_OK;
 	answer->action = TSP_ACTION_INFO;
 	answer->has_lifetime = true;
 	answer->lifetime_s = lifetime_s;
-	tsp_party_from_lease(&answer->server, &lease->lease);
+	tsp_party_from_lease(&answer->server, lease);
 	answer->client = query->client;
 	answer->client.has_ports = false;
 	answer->client.n_ranges = 0;
 }
 
-void srv_engine_query(const struct srv_engine *engine, uint32_t tep, const struct tsp_msg *query,
+/* --- TEPs ---------------------------------------------------------------------------------------- */
+
+/* A second's worth at once, then one for each that has passed (the generic cell rate algorithm). */
+static bool is_too_fast(
+	const struct srv_engine *engine, struct srv_engine_tep *asker, int64_t now_ms)
+{
+	int64_t now_us = now_ms * 1000, due_us = asker->query_due_us;
+
+	if (engine->params.tep_queries_per_s == 0)
+		return false;
+	if (due_us < now_us)
+		due_us = now_us;
+	due_us += SECOND_US / engine->params.tep_queries_per_s;
+	if (due_us > now_us + SECOND_US)
+		return true;
+	asker->query_due_us = due_us;
+	return false;
+}
+
+/* True when the TEP may have a copy, or has the lease anyway. */
+static bool may_have(const struct srv_engine *engine, const struct srv_lease *lease, uint32_t tep)
+{
+	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
+
+	return srv_lease_is_at(lease, tep) ||
+	       (srv_pool_has_copies(pool) && serves(pool, tep) && srv_tep_bit(tep) != 0);
+}
+
+static enum tsp_status answer_tep(struct srv_engine *engine, uint32_t tep,
+	const struct tsp_msg *query, int64_t now_ms, struct tsp_msg *answer)
+{
+	const struct tsp_party *sought = &query->server;
+	const struct lease *said;
+	struct srv_lease *lease;
+
+	if (!is_sound(sought))
+		return TSP_STATUS_MALFORMED;
+	lease = find(engine, sought);
+	if (lease == NULL || !may_have(engine, lease, tep))
+		return TSP_STATUS_UNAVAILABLE;
+	said = srv_engine_announced(lease, tep);
+	if (sought->n_ranges > 0 && !lease_has_port(said, sought->ranges[0].first))
+		return TSP_STATUS_UNAVAILABLE;
+	if (lease->tep != tep)
+		srv_lease_db_set_copies(engine->db, lease, lease->copies | srv_tep_bit(tep));
+	tell(said, query, srv_lifetime_s(said, now_ms), answer);
+	answer->client.n_v6 = 1;
+	answer->client.v6[0] = said->tep_v6;
+	return TSP_STATUS_OK;
+}
+
+void srv_engine_query(struct srv_engine *engine, uint32_t tep, const struct tsp_msg *query,
 	int64_t now_ms, struct tsp_msg *answer)
 {
-	const struct srv_lease *lease;
+	struct srv_engine_tep *asker = &engine->params.teps[tep];
 
-	*answer = (struct tsp_msg){.status = TSP_STATUS_UNAVAILABLE};
-	if (!is_sound(&query->server)) {
-		answer->status = TSP_STATUS_MALFORMED;
-		return;
+	*answer = (struct tsp_msg){0};
+	asker->queries.asked++;
+	srv_engine_count(engine, SRV_COUNT_TEP_QUERIES);
+	answer->status = is_too_fast(engine, asker, now_ms)
+				 ? TSP_STATUS_BUSY
+				 : answer_tep(engine, tep, query, now_ms, answer);
+	if (answer->status == TSP_STATUS_OK) {
+		asker->queries.answered++;
+		srv_engine_count(engine, SRV_COUNT_TEP_QUERIES_ANSWERED);
+	} else if (answer->status == TSP_STATUS_BUSY) {
+		asker->queries.refused++;
+		srv_engine_count(engine, SRV_COUNT_TEP_QUERIES_REFUSED);
+	} else {
+		asker->queries.unknown++;
 	}
-	lease = find(engine, &query->server);
-	if (lease == NULL || !serves(srv_lease_pool(engine, lease), tep))
-		return;
-	tell(lease, query, srv_lifetime_s(srv_engine_announced(lease), now_ms), answer);
 }
+
+/* --- clients ------------------------------------------------------------------------------------- */
 
 static bool is_open(const struct srv_engine *engine, const struct srv_lease *lease)
 {
@@ -141,5 +205,5 @@ void srv_engine_query_by_client(const struct srv_engine *engine, const struct sr
 	if (lifetime_s == 0)
 		return;
 	srv_engine_count(engine, SRV_COUNT_QUERIES_ANSWERED);
-	tell(lease, query, lifetime_s, answer);
+	tell(&lease->lease, query, lifetime_s, answer);
 }

@@ -26,20 +26,24 @@ static bool was_asked(const struct srv_job *job, uint32_t tep)
 	return false;
 }
 
-/* The lease stays as it was. The TEP may have heard of another end, sooner or later: it hears of the old one. */
+/*
+ * The lease stays as it was. TEPs may have heard of another end, sooner or later: they hear of the old one. One
+ * with a copy that does not hear of it has the range for longer.
+ */
 static void renewal_fails(
 	struct srv_engine *engine, struct srv_job *job, enum tsp_status status, int64_t now_ms)
 {
 	struct srv_lease *lease = job->lease;
 
 	lease->job = NULL;
-	if (lease->tep != job->tep_before)
-		srv_lease_leave_tep(engine, lease, lease->tep, job->asked.end_ms);
-	srv_lease_set_tep(engine, lease, job->tep_before);
+	srv_lease_go_to_tep(engine, lease, job->tep_before, job->asked.end_ms);
 	lease->lease = job->before;
-	if (was_asked(job, lease->tep))
+	if (was_asked(job, lease->tep) || (lease->copies != 0 && lease->tep != SRV_TEP_NONE))
 		srv_engine_ops_of(engine)->tep_create(
 			engine->params.arg, lease->tep, &lease->lease, NULL);
+	srv_copies_retell(engine, lease);
+	if (lease->copies != 0)
+		srv_lease_waits_for_stray(lease, job->asked.end_ms);
 	srv_lease_set_active_due(engine, lease, now_ms);
 	srv_job_fail(engine, job, status);
 	srv_job_finish(engine, job, now_ms);
@@ -67,7 +71,8 @@ static void renewal_done(struct srv_engine *engine, struct srv_job *job, int64_t
 	if (lease->tep != job->tep_before) {
 		srv_job_log(engine, job, "moved");
 		srv_engine_count(engine, SRV_COUNT_LEASES_MOVED);
-		srv_lease_leave_tep(engine, lease, job->tep_before, job->before.end_ms);
+		if (!srv_lease_is_at(lease, job->tep_before))
+			srv_lease_leave_tep(engine, lease, job->tep_before, job->before.end_ms);
 	}
 	if (is_generation_1) {
 		lease->unconfirmed = false;
@@ -97,7 +102,7 @@ static void renewal_failed_at_tep(
 	else if (!is_own && result == SRV_TEP_LOST)
 		srv_lease_leave_tep(engine, lease, srv_job_tep(job), job->asked.end_ms);
 	else if (is_own && srv_lease_pool(engine, lease)->n_teps > 1)
-		lease->stray_s = (job->asked.end_ms + 999) / 1000;
+		srv_lease_waits_for_stray(lease, job->asked.end_ms);
 	if (tep != SRV_TEP_NONE)
 		return srv_job_ask_tep(engine, job, tep, now_ms);
 	if (job->is_refused)
@@ -110,6 +115,13 @@ void srv_renewal_at_tep(
 {
 	if (result != SRV_TEP_DONE)
 		return renewal_failed_at_tep(engine, job, result, now_ms);
+	if ((job->refused & srv_tep_bit(job->tep_before)) == 0)
+		srv_lease_become_copy(engine, job->lease, job->tep_before);
+	srv_job_ask_copies(engine, job, now_ms);
+}
+
+void srv_renewal_copied(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
+{
 	if (addr_v6_equal(&job->lease->lease.tep_v6, &job->before.tep_v6))
 		srv_job_record(engine, job, SRV_RECORD_RENEWED, SRV_REASON_RENEWED);
 	else

@@ -7,12 +7,14 @@
  * with the fewest leases. Where the pool lets another TEP take the place of one that fails, a TEP without a
  * session comes behind all others, whatever their prefixes; where it does not, prefixes are kept to strictly.
  *
- * Two TEPs may have the same range for the same client for a while: after a move, when the first one could not
- * be told. They must not have it for two clients. So the range of a lease whose binding may stand at a TEP out
+ * Two TEPs may have the same range for the same client: where leases have copies, and for a while after a move, when
+ * the first one could not be told. They must not have it for two clients. So the range of a lease whose binding may stand at a TEP out
  * of reach rests until that binding has ended by itself (stray_s). A pool with one TEP needs no such care:
  * the next holder's create goes to that same TEP, which has got level before.
  */
 #include "server/engine_impl.h"
+
+#include <string.h>
 
 static int longest_match(const struct srv_pool_tep *entry, const struct in6_addr *client_v6)
 {
@@ -29,6 +31,7 @@ static int longest_match(const struct srv_pool_tep *entry, const struct in6_addr
 /* What a TEP has to say for itself. */
 struct rank {
 	bool is_up; /* counted only where another may take its place */
+	bool is_same; /* the client notices nothing; counted only where leases have copies */
 	int match;
 	enum srv_tep_state state;
 	uint32_t n_leases;
@@ -38,6 +41,8 @@ static bool is_better(const struct rank *a, const struct rank *b)
 {
 	if (a->is_up != b->is_up)
 		return a->is_up;
+	if (a->is_same != b->is_same)
+		return a->is_same;
 	if (a->match != b->match)
 		return a->match > b->match;
 	if (a->state != b->state)
@@ -65,7 +70,7 @@ static bool is_among(uint32_t tep, const uint32_t *teps, uint32_t n)
 }
 
 uint32_t srv_tep_choose(const struct srv_engine *engine, const struct srv_engine_pool *pool,
-	const struct in6_addr *client_v6, const uint32_t *tried, uint32_t n_tried)
+	const struct lease *lease, const uint32_t *tried, uint32_t n_tried)
 {
 	struct rank best = {.match = -1};
 	uint32_t chosen = SRV_TEP_NONE;
@@ -75,7 +80,9 @@ uint32_t srv_tep_choose(const struct srv_engine *engine, const struct srv_engine
 		enum srv_tep_state state = state_of(engine, tep);
 		const struct rank rank = {
 			.is_up = pool->another_tep && state != SRV_TEP_DOWN,
-			.match = longest_match(&pool->teps[i], client_v6),
+			.is_same = srv_pool_has_copies(pool) &&
+				   addr_v6_equal(&engine->params.teps[tep].v6, &lease->tep_v6),
+			.match = longest_match(&pool->teps[i], &lease->client_v6),
 			.state = state,
 			.n_leases = engine->params.teps[tep].n_leases,
 		};
@@ -109,22 +116,41 @@ uint32_t srv_tep_for_renewal(const struct srv_engine *engine, const struct srv_l
 	if (lease->tep != SRV_TEP_NONE && is_served_by(pool, lease->tep, client_v6) &&
 		(!pool->another_tep || !srv_tep_is_down(engine, lease->tep)))
 		return lease->tep;
-	return srv_tep_choose(engine, pool, client_v6, NULL, 0);
+	return srv_tep_choose(engine, pool, &lease->lease, NULL, 0);
 }
 
-/* A TEP that names itself by another address than it was asked for is known by being its pool's only one. */
-uint32_t srv_tep_of_address(const struct srv_engine *engine, const struct srv_engine_pool *pool,
-	const struct in6_addr *v6)
+static bool has_address(const struct srv_engine *engine, uint32_t tep, const struct in6_addr *v6)
 {
+	return addr_v6_equal(&engine->params.teps[tep].v6, v6);
+}
+
+/*
+ * TEPs may have one tunnel address, so the name decides. A TEP with another name now is known by its address, and one
+ * that names itself by another address than it was asked for by being its pool's only one.
+ */
+uint32_t srv_tep_of_record(const struct srv_engine *engine, const struct srv_engine_pool *pool,
+	const struct srv_store_record *record)
+{
+	for (uint32_t i = 0; record->tep[0] != '\0' && i < engine->params.n_teps; i++) {
+		if (strcmp(engine->params.teps[i].name, record->tep) == 0)
+			return i;
+	}
+	for (uint32_t i = 0; i < pool->n_teps; i++) {
+		if (has_address(engine, pool->teps[i].tep, &record->lease.tep_v6))
+			return pool->teps[i].tep;
+	}
 	for (uint32_t i = 0; i < engine->params.n_teps; i++) {
-		if (addr_v6_equal(&engine->params.teps[i].v6, v6))
+		if (has_address(engine, i, &record->lease.tep_v6))
 			return i;
 	}
 	return pool->n_teps == 1 ? pool->teps[0].tep : SRV_TEP_NONE;
 }
 
+/* A home is no copy. */
 void srv_lease_set_tep(struct srv_engine *engine, struct srv_lease *lease, uint32_t tep)
 {
+	if ((lease->copies & srv_tep_bit(tep)) != 0)
+		srv_lease_db_set_copies(engine->db, lease, lease->copies & ~srv_tep_bit(tep));
 	if (lease->tep != SRV_TEP_NONE)
 		engine->params.teps[lease->tep].n_leases--;
 	srv_lease_db_set_tep(engine->db, lease, tep);
@@ -132,19 +158,39 @@ void srv_lease_set_tep(struct srv_engine *engine, struct srv_lease *lease, uint3
 		engine->params.teps[tep].n_leases++;
 }
 
+void srv_lease_waits_for_stray(struct srv_lease *lease, int64_t until_ms)
+{
+	uint32_t until_s = (until_ms + 999) / 1000;
+
+	if (until_s > lease->stray_s)
+		lease->stray_s = until_s;
+}
+
 void srv_lease_leave_tep(
 	struct srv_engine *engine, struct srv_lease *lease, uint32_t tep, int64_t until_ms)
 {
 	struct lease there = lease->lease;
-	uint32_t until_s = (until_ms + 999) / 1000;
 
 	if (tep != SRV_TEP_NONE) {
 		there.tep_v6 = engine->params.teps[tep].v6;
+		there.end_ms = until_ms;
 		if (engine->params.ops->tep_delete(engine->params.arg, tep, &there, NULL))
 			return;
 	}
-	if (until_s > lease->stray_s)
-		lease->stray_s = until_s;
+	srv_lease_waits_for_stray(lease, until_ms);
+}
+
+void srv_lease_go_to_tep(
+	struct srv_engine *engine, struct srv_lease *lease, uint32_t tep, int64_t until_ms)
+{
+	uint32_t before = lease->tep;
+
+	if (tep == before)
+		return;
+	srv_lease_set_tep(engine, lease, tep);
+	srv_lease_become_copy(engine, lease, before);
+	if (before != SRV_TEP_NONE && !srv_lease_is_at(lease, before))
+		srv_lease_leave_tep(engine, lease, before, until_ms);
 }
 
 int64_t srv_lease_rest_until(
@@ -154,7 +200,7 @@ int64_t srv_lease_rest_until(
 	int64_t until_ms = now_ms + (int64_t)engine->params.quarantine_s * 1000;
 	int64_t stray_ms = (int64_t)lease->stray_s * 1000;
 
-	if (!told && pool->n_teps > 1 && lease->lease.end_ms > stray_ms)
+	if (!told && (pool->n_teps > 1 || lease->copies != 0) && lease->lease.end_ms > stray_ms)
 		stray_ms = lease->lease.end_ms;
 	return stray_ms > until_ms ? stray_ms : until_ms;
 }

@@ -110,6 +110,21 @@ static void choose_numbers(const struct srv_fleet *fleet, const struct srv_confi
 	}
 }
 
+static bool are_numbers_low(const struct srv_config *config, const struct srv_fleet_change *change)
+{
+	const struct srv_config_pool *pools = config->pools.items;
+
+	for (uint32_t i = 0; i < config->pools.n; i++) {
+		const struct srv_config_pool_tep *teps = pools[i].teps.items;
+
+		for (uint32_t j = 0; pools[i].copies != SRV_COPIES_NONE && j < pools[i].teps.n; j++)
+			if (change->numbers[srv_config_find_tep(config, teps[j].name)] >=
+				SRV_COPIES_MAX)
+				return false;
+	}
+	return true;
+}
+
 /* What is reached as before, under the same name, keeps its session. */
 static bool keeps_session(const struct srv_fleet *fleet, uint32_t number,
 	const struct srv_config_tep *config, uint32_t timeout_s)
@@ -136,6 +151,8 @@ int srv_fleet_prepare(const struct srv_fleet *fleet, const struct srv_config *co
 		ret = -ENOMEM;
 	if (ret == 0)
 		choose_numbers(fleet, config, change);
+	if (ret == 0 && !are_numbers_low(config, change))
+		ret = -ERANGE;
 	for (uint32_t i = 0; ret == 0 && i < n; i++) {
 		if (!keeps_session(
 			    fleet, change->numbers[i], &teps[i], config->lease.tep_timeout_s))
@@ -200,6 +217,12 @@ void srv_fleet_finish(struct srv_fleet_change *change)
 			srv_tep_link_lose(change->fresh[i].link);
 	}
 	srv_fleet_abandon(change);
+}
+
+void srv_fleet_level(struct srv_fleet *fleet, uint64_t teps)
+{
+	for (; teps != 0; teps &= teps - 1)
+		srv_tep_link_level(fleet->teps[srv_tep_first(teps)].link);
 }
 
 void srv_fleet_sweep(struct srv_fleet *fleet, const struct srv_engine *engine)

@@ -39,7 +39,7 @@ struct srv_fleet_change {
 	uint32_t n_teps;
 };
 
-/* Returns 0 or -errno. */
+/* Returns 0 or -errno; -ERANGE: a TEP of a pool with copies would get a number that is too high for them. */
 int srv_fleet_prepare(const struct srv_fleet *fleet, const struct srv_config *config,
 	struct srv_fleet_change *change);
 void srv_fleet_abandon(struct srv_fleet_change *change);
@@ -51,6 +51,8 @@ void srv_fleet_commit(
 	struct srv_fleet *fleet, const struct srv_config *config, struct srv_fleet_change *change);
 void srv_fleet_finish(struct srv_fleet_change *change);
 
+/* Brings those level again whose bits are set. */
+void srv_fleet_level(struct srv_fleet *fleet, uint64_t teps);
 /* Lets those go that were taken away and that no lease goes through any more. */
 void srv_fleet_sweep(struct srv_fleet *fleet, const struct srv_engine *engine);
 void srv_fleet_free(struct srv_fleet *fleet);

@@ -221,6 +221,11 @@ void srv_lease_db_skip_id(struct srv_lease_db *db, uint64_t id)
 		db->last_id = id;
 }
 
+uint64_t srv_lease_db_last_id(const struct srv_lease_db *db)
+{
+	return db->last_id;
+}
+
 bool srv_lease_is_held(const struct srv_lease *lease)
 {
 	return lease->state == SRV_LEASE_PENDING || lease->state == SRV_LEASE_ACTIVE;

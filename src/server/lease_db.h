@@ -104,6 +104,8 @@ struct srv_lease *srv_lease_db_add(struct srv_lease_db *db, const struct lease *
 	enum srv_lease_state state, const char *user, uint32_t pool, uint64_t id);
 /* No lease gets an id up to this one. */
 void srv_lease_db_skip_id(struct srv_lease_db *db, uint64_t id);
+/* The highest one so far. */
+uint64_t srv_lease_db_last_id(const struct srv_lease_db *db);
 /*
  * Gives a lease the ranges of value. It may move: what is returned is the lease from now on, and the old pointer
  * is no good. NULL + errno ENOMEM, and nothing has changed; never for a part of the ranges that it has. In no

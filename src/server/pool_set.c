@@ -50,6 +50,8 @@ static int make_one(struct srv_engine_pool *pool, const struct srv_config *confi
 	pool->teps = number_teps(config, from, tep_numbers);
 	pool->n_teps = from->teps.n;
 	pool->another_tep = from->tep_failure == SRV_TEP_FAILURE_ANOTHER;
+	pool->pushes_copies = from->copies == SRV_COPIES_PUSH || from->copies == SRV_COPIES_BOTH;
+	pool->answers_queries = from->copies == SRV_COPIES_QUERY || from->copies == SRV_COPIES_BOTH;
 	pool->is_direct = from->direct;
 	pool->prefix = from->prefix;
 	pool->clients = from->clients.items;

@@ -56,6 +56,10 @@ static int prepare(
 		goto free_files;
 	snprintf(error->text, sizeof(error->text), "out of memory");
 	ret = srv_fleet_prepare(&server->fleet, &change->config, &change->fleet);
+	if (ret == -ERANGE)
+		snprintf(error->text, sizeof(error->text),
+			"more than %u TEPs with those that are leaving: copies need a restart",
+			SRV_COPIES_MAX);
 	if (ret < 0)
 		goto close_doors;
 	ret = make_pools(server, change);
@@ -99,13 +103,14 @@ static void take_over(struct srv_server *server, struct change *change)
 	struct srv_pool_set pools = server->pools;
 	struct srv_engine_params params;
 	struct tsp_conn_limits limits;
+	uint64_t gained;
 
 	take_config(server, &change->config);
 	srv_auth_set(&server->auth, &server->config, &change->files);
 	srv_fleet_commit(&server->fleet, &server->config, &change->fleet);
 	server->pools = change->pools;
 	params = srv_server_engine_params(server);
-	srv_engine_set_plan(server->engine, &params, change->pool_map);
+	gained = srv_engine_set_plan(server->engine, &params, change->pool_map);
 	srv_engine_set_limits(server->engine, &params);
 	limits = srv_server_conn_limits(&server->config);
 	srv_listener_set_limits(server->listener, &limits, server->config.limits.connections,
@@ -114,6 +119,7 @@ static void take_over(struct srv_server *server, struct change *change)
 	srv_doors_commit(srv_listener_doors(server->listener), &change->doors);
 	srv_pool_set_free_old(&pools, change->pool_map);
 	srv_fleet_finish(&change->fleet);
+	srv_fleet_level(&server->fleet, gained);
 	free(change->pool_map);
 	srv_config_free(&change->config);
 }

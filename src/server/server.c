@@ -41,6 +41,7 @@ static bool act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, 
 	};
 
 	strncpy(record.user, lease->user, sizeof(record.user) - 1);
+	strncpy(record.tep, srv_engine_tep_name(server->engine, lease), sizeof(record.tep) - 1);
 	if (srv_writer_put(server->writer, &record, srv_records_take(server->records), job) == 0)
 		return true;
 	log_err("store: out of memory");
@@ -109,12 +110,33 @@ static void on_stored(void *arg, void *token, int error)
 	srv_engine_stored(server->engine, token, error, clock_boot_ms());
 }
 
-static void on_tep_answered(
-	void *arg, void *token, enum srv_tep_result result, const struct tsp_msg *answer)
+static void on_tep_answered(void *arg, uint32_t tep, void *token, enum srv_tep_result result,
+	const struct tsp_msg *answer)
 {
 	struct srv_server *server = arg;
 
-	srv_engine_tep_answered(server->engine, token, result, answer, clock_boot_ms());
+	srv_engine_tep_answered(server->engine, token, tep, result, answer, clock_boot_ms());
+}
+
+static void on_tep_changed(void *arg, uint32_t tep, enum srv_tep_state state)
+{
+	struct srv_server *server = arg;
+
+	srv_engine_tep_changed(server->engine, tep, state);
+}
+
+static void on_delete_lost(void *arg, uint32_t tep, const struct lease *lease)
+{
+	struct srv_server *server = arg;
+
+	srv_engine_delete_lost(server->engine, tep, lease, clock_boot_ms());
+}
+
+static void on_create_refused(void *arg, uint32_t tep, const struct lease *lease)
+{
+	struct srv_server *server = arg;
+
+	srv_engine_copy_refused(server->engine, tep, lease);
 }
 
 static enum srv_tep_list next_lease(void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease)
@@ -128,9 +150,9 @@ static enum srv_tep_list next_lease(void *arg, uint32_t tep, uint32_t *cursor, s
 			return SRV_TEP_LIST_PAUSE;
 		const struct srv_lease *next = srv_lease_db_at(db, (*cursor)++);
 
-		if (next == NULL || next->state != SRV_LEASE_ACTIVE || next->tep != tep)
+		if (next == NULL || next->state != SRV_LEASE_ACTIVE || !srv_lease_is_at(next, tep))
 			continue;
-		*lease = *srv_engine_announced(next);
+		*lease = *srv_engine_announced(next, tep);
 		return SRV_TEP_LIST_LEASE;
 	}
 	return SRV_TEP_LIST_END;
@@ -138,13 +160,16 @@ static enum srv_tep_list next_lease(void *arg, uint32_t tep, uint32_t *cursor, s
 
 static void on_query(void *arg, uint32_t tep, const struct tsp_msg *query, struct tsp_msg *answer)
 {
-	const struct srv_server *server = arg;
+	struct srv_server *server = arg;
 
 	srv_engine_query(server->engine, tep, query, clock_boot_ms(), answer);
 }
 
 static const struct srv_tep_link_ops link_ops = {
 	.answered = on_tep_answered,
+	.changed = on_tep_changed,
+	.delete_lost = on_delete_lost,
+	.create_refused = on_create_refused,
 	.next_lease = next_lease,
 	.query = on_query,
 };
@@ -195,6 +220,7 @@ struct srv_engine_params srv_server_engine_params(struct srv_server *server)
 		.brokers = config->redirect.brokers.items,
 		.n_brokers = config->redirect.brokers.n,
 		.confirm_s = CONFIRM_S,
+		.tep_queries_per_s = config->limits.tep_queries_per_second,
 		.pools = server->pools.items,
 		.n_pools = server->pools.n,
 		.teps = server->fleet.engine_teps,

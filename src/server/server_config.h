@@ -128,6 +128,7 @@ struct srv_config_limits {
 	uint32_t requests_per_client; /* a minute, as the next two */
 	uint32_t requests_per_user;
 	uint32_t requests_per_prefix;
+	uint32_t tep_queries_per_second; /* of one TEP */
 	uint32_t pool_warning_percent; /* 0: none */
 	uint32_t pool_alarm_percent;
 };

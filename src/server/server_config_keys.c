@@ -186,6 +186,8 @@ static const struct config_key limit_keys[] = {
 	COUNT(requests_per_client, "600"),
 	COUNT(requests_per_user, "0"),
 	COUNT(requests_per_prefix, "0"),
+	{CONFIG_U32, offsetof(struct srv_config_limits, tep_queries_per_second),
+		"tep_queries_per_second", .value = "1000", .max = 1000000},
 	{CONFIG_U32, offsetof(struct srv_config_limits, pool_warning_percent),
 		"pool_warning_percent", .value = "80", .min = 0, .max = 100},
 	{CONFIG_U32, offsetof(struct srv_config_limits, pool_alarm_percent), "pool_alarm_percent",

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define SRV_USER_SIZE        64 /* a user's name and NUL */
+#define SRV_TEP_NAME_SIZE    64 /* the same of a TEP */
 #define SRV_STORE_ERROR_SIZE 256
 
 struct srv_store_record {
@@ -24,6 +25,7 @@ struct srv_store_record {
 	struct lease lease; /* end_ms is not used: */
 	int64_t until_utc_ms; /* end of the lease or of its quarantine */
 	char user[SRV_USER_SIZE];
+	char tep[SRV_TEP_NAME_SIZE]; /* its home; "": not known */
 };
 
 struct srv_store;

@@ -5,7 +5,8 @@
  * WAL with synchronous=FULL: commit returns after the log was synced, which is what durable asks for;
  * locking_mode=EXCLUSIVE keeps a second server away from the file. Nothing is written to any other folder, where
  * the sandbox would not let it: what the load sorts stays in memory. user_version numbers the
- * schema: a file from a newer program is refused, not guessed at.
+ * schema: a file from a newer program is refused, not guessed at, and one of version 1, which did not have the names of
+ * TEPs, is brought up to date in one transaction.
  */
 #include "server/store.h"
 
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION  1
+#define SCHEMA_VERSION  2
 #define BUSY_TIMEOUT_MS 2000
 #define RANGES_STRLEN   (LEASE_RANGES_MAX * PORT_RANGE_STRLEN)
 
@@ -36,10 +37,13 @@ static const char schema[] = "CREATE TABLE leases ("
 			     " v4 TEXT NOT NULL,"
 			     " ports TEXT NOT NULL," /* first-last[,first-last...] */
 			     " client TEXT NOT NULL,"
-			     " tep TEXT NOT NULL,"
+			     " tep TEXT NOT NULL," /* its tunnel address */
 			     " user TEXT NOT NULL," /* empty: ANONYMOUS */
-			     " until_utc_ms INTEGER NOT NULL"
+			     " until_utc_ms INTEGER NOT NULL,"
+			     " tep_name TEXT NOT NULL DEFAULT ''"
 			     ") STRICT;";
+
+static const char update[] = "ALTER TABLE leases ADD COLUMN tep_name TEXT NOT NULL DEFAULT ''";
 
 static const char *const state_names[] = {
 	[SRV_LEASE_PENDING] = "pending",
@@ -73,7 +77,8 @@ static int read_version(struct sqlite_store *store, int *version)
 	return ret;
 }
 
-static int make_schema(struct sqlite_store *store)
+/* Makes the table, or changes it. */
+static int make_schema(struct sqlite_store *store, const char *change)
 {
 	char sql[64];
 	int ret;
@@ -81,7 +86,7 @@ static int make_schema(struct sqlite_store *store)
 	snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", SCHEMA_VERSION);
 	ret = run(store, "BEGIN IMMEDIATE");
 	if (ret == 0)
-		ret = run(store, schema);
+		ret = run(store, change);
 	if (ret == 0)
 		ret = run(store, sql);
 	return ret == 0 ? run(store, "COMMIT") : ret;
@@ -101,7 +106,9 @@ static int prepare(struct sqlite_store *store)
 	if (ret == 0)
 		ret = read_version(store, &version);
 	if (ret == 0 && version == 0)
-		ret = make_schema(store);
+		ret = make_schema(store, schema);
+	else if (ret == 0 && version == 1)
+		ret = make_schema(store, update);
 	else if (ret == 0 && version != SCHEMA_VERSION) {
 		snprintf(store->head.error, sizeof(store->head.error),
 			"%s: schema version %d, this program knows %d", store->path, version,
@@ -110,8 +117,9 @@ static int prepare(struct sqlite_store *store)
 	}
 	if (ret < 0)
 		return ret;
-	if (sqlite3_prepare_v2(store->db, "INSERT OR REPLACE INTO leases VALUES (?,?,?,?,?,?,?,?)",
-		    -1, &store->put, NULL) != SQLITE_OK ||
+	if (sqlite3_prepare_v2(store->db,
+		    "INSERT OR REPLACE INTO leases VALUES (?,?,?,?,?,?,?,?,?)", -1, &store->put,
+		    NULL) != SQLITE_OK ||
 		sqlite3_prepare_v2(store->db, "DELETE FROM leases WHERE id=?", -1, &store->remove,
 			NULL) != SQLITE_OK)
 		return fail(store, "leases");
@@ -157,7 +165,7 @@ static int parse_state(const char *text, enum srv_lease_state *state)
 /* Every column is NOT NULL and typed (STRICT), so that no text below can be NULL but for memory. */
 static int read_row(sqlite3_stmt *row, struct srv_store_record *record)
 {
-	const char *text[7];
+	const char *text[7], *tep;
 
 	memset(record, 0, sizeof(*record));
 	record->id = sqlite3_column_int64(row, 0);
@@ -175,6 +183,12 @@ static int read_row(sqlite3_stmt *row, struct srv_store_record *record)
 		strlen(text[6]) >= sizeof(record->user))
 		return -EINVAL;
 	strcpy(record->user, text[6]);
+	tep = (const char *)sqlite3_column_text(row, 8);
+	if (tep == NULL)
+		return -ENOMEM;
+	if (strlen(tep) >= sizeof(record->tep))
+		return -EINVAL;
+	strcpy(record->tep, tep);
 	return 0;
 }
 
@@ -235,6 +249,7 @@ static int store_put(struct srv_store *head, const struct srv_store_record *reco
 	sqlite3_bind_text(store->put, 6, tep, -1, SQLITE_STATIC);
 	sqlite3_bind_text(store->put, 7, record->user, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(store->put, 8, record->until_utc_ms);
+	sqlite3_bind_text(store->put, 9, record->tep, -1, SQLITE_STATIC);
 	return finish(store, store->put, "put");
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/tep_redial.h"
 #include "server/tep_request.h"
 #include "tsp/tsp_conn.h"
 
@@ -13,15 +14,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define QUICK_ATTEMPTS 5 /* redials in a row that come soon, for a TEP that was just restarted */
-#define QUICK_DELAY_MS 200
-#define MIN_DELAY_MS   1000 /* then this, doubling ... */
-#define MAX_DELAY_MS   30000 /* ... to this */
-#define WINDOW         256 /* requests on their way at once */
-#define DEAD_TEP_S     10 /* a TEP whose host is gone is noticed, also while nothing is asked of it */
-#define CHECK_MS       100 /* how late silence is noticed */
-#define OUTPUT_HIGH    65536 /* octets in the output at which we wait */
-#define ERROR_SIZE     128
+#define WINDOW      256 /* requests on their way at once */
+#define DEAD_TEP_S  10 /* a TEP whose host is gone is noticed, also while nothing is asked of it */
+#define CHECK_MS    100 /* how late silence is noticed */
+#define OUTPUT_HIGH 65536 /* octets in the output at which we wait */
+#define ERROR_SIZE  128
 
 TAILQ_HEAD(request_list, srv_tep_request);
 
@@ -46,6 +43,7 @@ struct srv_tep_link {
 	uint32_t cursor; /* of the list */
 	uint32_t n_level; /* leases on it so far */
 	bool listing; /* more of the list is to be sent */
+	bool again; /* after this list another one is wanted */
 	bool telling; /* goes through the requests: who is told may ask for more, which waits */
 };
 
@@ -87,7 +85,8 @@ static void tell(struct srv_tep_link *link, struct srv_tep_request *request,
 
 	request->token = NULL;
 	if (token != NULL)
-		link->params.ops->answered(link->params.arg, token, result, answer);
+		link->params.ops->answered(
+			link->params.arg, link->params.tep, token, result, answer);
 }
 
 static void finish(struct srv_tep_link *link, struct srv_tep_request *request,
@@ -184,19 +183,6 @@ static void pump(struct srv_tep_link *link)
 
 /* --- losing a session ---------------------------------------------------------------------------- */
 
-static void redial(struct srv_tep_link *link)
-{
-	int64_t delay_ms = QUICK_DELAY_MS;
-
-	if (link->attempts >= QUICK_ATTEMPTS) {
-		uint32_t doublings = link->attempts - QUICK_ATTEMPTS;
-
-		delay_ms = doublings < 5 ? MIN_DELAY_MS << doublings : MAX_DELAY_MS;
-	}
-	link->attempts++;
-	set_timer(link->dial, delay_ms);
-}
-
 /*
  * Creates that somebody waits for go on to the next session, in front of those that were never sent.
  * Deletes have done their work: the next list will not name their leases.
@@ -225,6 +211,14 @@ static void requeue(struct srv_tep_link *link, struct request_list *deletes)
 	link->n_sent = 0;
 }
 
+/* Whoever waits for it hears of it; else whoever has to know that the binding may still be there. */
+static void lose_delete(struct srv_tep_link *link, struct srv_tep_request *request)
+{
+	if (request->token == NULL)
+		link->params.ops->delete_lost(link->params.arg, link->params.tep, &request->lease);
+	tell(link, request, SRV_TEP_LOST, NULL);
+}
+
 static void lost(struct srv_tep_link *link, const char *why)
 {
 	struct request_list deletes = TAILQ_HEAD_INITIALIZER(deletes);
@@ -237,14 +231,18 @@ static void lost(struct srv_tep_link *link, const char *why)
 	snprintf(link->last_error, sizeof(link->last_error), "%s", why);
 	link->conn = NULL;
 	link->listing = false;
-	if (link->state != SRV_TEP_DOWN)
+	link->again = false;
+	if (link->state != SRV_TEP_DOWN) {
 		set_state(link, SRV_TEP_DOWN);
+		link->params.ops->changed(link->params.arg, link->params.tep, SRV_TEP_DOWN);
+	}
 	requeue(link, &deletes);
-	redial(link);
+	set_timer(link->dial, srv_tep_redial_ms(link->attempts++));
 	watch(link);
 	while ((request = TAILQ_FIRST(&deletes)) != NULL) {
 		TAILQ_REMOVE(&deletes, request, link);
-		finish(link, request, SRV_TEP_LOST, NULL);
+		lose_delete(link, request);
+		free(request);
 	}
 }
 
@@ -308,14 +306,11 @@ static void on_check(evutil_socket_t fd, short what, void *arg)
 
 /* --- a session ----------------------------------------------------------------------------------- */
 
-static void on_ready(struct tsp_conn *conn, void *arg)
+static void begin_list(struct srv_tep_link *link)
 {
-	struct srv_tep_link *link = arg;
 	struct srv_tep_request *mark;
 
-	if (link == NULL)
-		return;
-	count(link, SRV_COUNT_TEP_CONNECTS);
+	link->again = false;
 	set_state(link, SRV_TEP_SYNCING);
 	mark = new_request(link, SRV_TEP_BEGIN, NULL, NULL);
 	if (mark == NULL)
@@ -327,12 +322,25 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 	pump(link);
 }
 
+static void on_ready(struct tsp_conn *conn, void *arg)
+{
+	struct srv_tep_link *link = arg;
+
+	if (link == NULL)
+		return;
+	count(link, SRV_COUNT_TEP_CONNECTS);
+	begin_list(link);
+}
+
 static void become_level(struct srv_tep_link *link)
 {
 	link->attempts = 0;
 	link->last_error[0] = '\0';
 	set_state(link, SRV_TEP_CONNECTED);
 	log_info("TEP %s: connected and level, %u leases", link->params.name, link->n_level);
+	link->params.ops->changed(link->params.arg, link->params.tep, SRV_TEP_CONNECTED);
+	if (link->again)
+		begin_list(link);
 }
 
 /* A binding ends by itself, often before our delete comes: there is nothing any more, as we wanted. */
@@ -366,6 +374,9 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 				? "list"
 				: lease_format(&request->lease, text),
 			msg->code, tsp_status_text(msg->status));
+		if (kind == SRV_TEP_LEVEL || (kind == SRV_TEP_CREATE && request->token == NULL))
+			link->params.ops->create_refused(
+				link->params.arg, link->params.tep, &request->lease);
 	}
 	finish(link, request, is_refused ? SRV_TEP_REFUSED : SRV_TEP_DONE, is_good ? msg : NULL);
 	if ((kind == SRV_TEP_BEGIN || kind == SRV_TEP_END) && is_refused)
@@ -503,16 +514,30 @@ static void lose(struct srv_tep_link *link, struct request_list *requests)
 {
 	struct srv_tep_request *request;
 
-	TAILQ_FOREACH(request, requests, link)
-		tell(link, request, SRV_TEP_LOST, NULL);
+	TAILQ_FOREACH(request, requests, link) {
+		if (request->kind == SRV_TEP_DELETE)
+			lose_delete(link, request);
+		else
+			tell(link, request, SRV_TEP_LOST, NULL);
+	}
 }
 
 void srv_tep_link_lose(struct srv_tep_link *link)
 {
 	link->telling = true;
+	if (link->state != SRV_TEP_DOWN)
+		link->params.ops->changed(link->params.arg, link->params.tep, SRV_TEP_DOWN);
 	lose(link, &link->sent);
 	lose(link, &link->unsent);
 	link->telling = false;
+}
+
+void srv_tep_link_level(struct srv_tep_link *link)
+{
+	if (link->state == SRV_TEP_CONNECTED)
+		begin_list(link);
+	else if (link->state == SRV_TEP_SYNCING)
+		link->again = true;
 }
 
 uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)

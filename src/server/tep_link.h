@@ -40,8 +40,14 @@ enum srv_tep_list {
 
 struct srv_tep_link_ops {
 	/* The answer to a request with a token. answer is NULL unless result is DONE. */
-	void (*answered)(
-		void *arg, void *token, enum srv_tep_result result, const struct tsp_msg *answer);
+	void (*answered)(void *arg, uint32_t tep, void *token, enum srv_tep_result result,
+		const struct tsp_msg *answer);
+	/* Its session has ended (DOWN), or it has become level (CONNECTED). */
+	void (*changed)(void *arg, uint32_t tep, enum srv_tep_state state);
+	/* A session ended before it had answered this delete without a token. */
+	void (*delete_lost)(void *arg, uint32_t tep, const struct lease *lease);
+	/* It will not have this, which was on the list or had no token. */
+	void (*create_refused)(void *arg, uint32_t tep, const struct lease *lease);
 	/*
 	 * The list: the next live lease of this TEP at or behind *cursor, which starts at 0 and is
 	 * moved on.
@@ -78,6 +84,9 @@ struct srv_tep_status {
 struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *params);
 /* Closes the session; requests are forgotten. NULL is allowed. */
 void srv_tep_link_destroy(struct srv_tep_link *link);
+
+/* Brings a TEP level again that is, or after the list that is on its way: other leases are to stand there. */
+void srv_tep_link_level(struct srv_tep_link *link);
 
 /* Everybody who waits for an answer hears now that it is lost: before the end of a link alone. */
 void srv_tep_link_lose(struct srv_tep_link *link);

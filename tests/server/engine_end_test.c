@@ -29,7 +29,8 @@ static void a_release_is_deleted_at_the_tep_then_stored_then_answered(void **sta
 	delete = expect(world, TEP_DELETE);
 	assert_non_null(delete->job);
 	expect_nothing(world);
-	srv_engine_tep_answered(world->engine, delete->job, SRV_TEP_LOST, NULL, world->now_ms);
+	srv_engine_tep_answered(
+		world->engine, delete->job, delete->tep, SRV_TEP_LOST, NULL, world->now_ms);
 	expect_stored(world, SRV_LEASE_RESTING, 0);
 	assert_int_equal(expect_answer(world, &session, TSP_STATUS_OK)->action, TSP_ACTION_INFO);
 	assert_int_equal(srv_pool_count(world->pools[0].pool).resting, 1);

@@ -100,7 +100,8 @@ static void renewal_expiry_and_release_are_about_all_ranges(void **state)
 	ask(world, &session, &msg);
 	delete = expect(world, TEP_DELETE);
 	assert_int_equal(delete->lease.n_ranges, 2);
-	srv_engine_tep_answered(world->engine, delete->job, SRV_TEP_DONE, NULL, world->now_ms);
+	srv_engine_tep_answered(
+		world->engine, delete->job, delete->tep, SRV_TEP_DONE, NULL, world->now_ms);
 	expect_stored(world, SRV_LEASE_RESTING, 0);
 	expect_answer(world, &session, TSP_STATUS_OK);
 	assert_int_equal(srv_pool_count(world->pools[0].pool).resting, 2);
@@ -209,7 +210,8 @@ static void another_address_makes_a_lease_of_its_own_within_the_quota(void **sta
 	expect_end(world);
 	delete = expect(world, TEP_DELETE);
 	assert_int_equal(delete->lease.v4, first.v4);
-	srv_engine_tep_answered(world->engine, delete->job, SRV_TEP_DONE, NULL, world->now_ms);
+	srv_engine_tep_answered(
+		world->engine, delete->job, delete->tep, SRV_TEP_DONE, NULL, world->now_ms);
 	expect_stored(world, SRV_LEASE_RESTING, 0);
 	expect_answer(world, &session, TSP_STATUS_OK);
 	assert_int_equal(leases_in(world, SRV_LEASE_ACTIVE), 0);

@@ -255,7 +255,8 @@ static void a_range_rests_until_the_binding_that_was_left_behind_has_ended(void 
 	ask(world, &session, &msg);
 	put = expect(world, TEP_DELETE);
 	assert_int_equal(put->tep, 1);
-	srv_engine_tep_answered(world->engine, put->job, SRV_TEP_DONE, NULL, world->now_ms);
+	srv_engine_tep_answered(
+		world->engine, put->job, put->tep, SRV_TEP_DONE, NULL, world->now_ms);
 	put = expect(world, PUT);
 	assert_int_equal(put->until_ms, lease.end_ms);
 	srv_engine_stored(world->engine, put->job, 0, world->now_ms);

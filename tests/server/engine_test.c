@@ -73,8 +73,8 @@ static void a_store_that_fails_keeps_no_client_from_releasing(void **state)
 	begin_session(&session, TSP_GENERATION_1, "");
 	lease = make_lease(world, &session, "2001:db8:1::a");
 	ask(world, &session, &release);
-	srv_engine_tep_answered(
-		world->engine, expect(world, TEP_DELETE)->job, SRV_TEP_DONE, NULL, world->now_ms);
+	srv_engine_tep_answered(world->engine, expect(world, TEP_DELETE)->job, 0, SRV_TEP_DONE,
+		NULL, world->now_ms);
 	expect_stored(world, SRV_LEASE_RESTING, -ENOSPC);
 	assert_null(expect(world, PUT)->job);
 	expect_answer(world, &session, TSP_STATUS_OK);
@@ -303,11 +303,12 @@ static void a_renewal_reaches_the_tep_and_the_store_before_the_client(void **sta
 	pass_ms(world, LIFETIME_MS / 2);
 	ask_renewal(world, &session, "2001:db8:1::a", &lease);
 	stored = srv_lease_db_at(srv_engine_leases(world->engine), 0);
-	assert_int_equal(srv_engine_announced(stored)->end_ms, world->now_ms + LIFETIME_MS);
+	assert_int_equal(
+		srv_engine_announced(stored, stored->tep)->end_ms, world->now_ms + LIFETIME_MS);
 	assert_int_equal(stored->lease.end_ms, lease.end_ms);
 	renewed = expect_tep_create(world, SRV_TEP_DONE);
 	assert_int_equal(renewed.end_ms, world->now_ms + LIFETIME_MS);
-	assert_int_equal(srv_engine_announced(stored)->end_ms, renewed.end_ms);
+	assert_int_equal(srv_engine_announced(stored, stored->tep)->end_ms, renewed.end_ms);
 	expect_stored(world, SRV_LEASE_ACTIVE, 0);
 	assert_int_equal(
 		expect_answer(world, &session, TSP_STATUS_OK)->lifetime_s, LIFETIME_MS / 1000);

@@ -63,6 +63,7 @@ static struct srv_store_record record(uint64_t id)
 			.ranges = {{1024, 2047}, {64512, 65535}}},
 		.until_utc_ms = 1700000000000 + (int64_t)id,
 		.user = "alice",
+		.tep = "tep1",
 	};
 
 	assert_int_equal(addr_v6_parse("2001:db8:1::17", &r.lease.client_v6), 0);
@@ -82,6 +83,7 @@ static void assert_same(const struct srv_store_record *a, const struct srv_store
 	assert_true(addr_v6_equal(&a->lease.tep_v6, &b->lease.tep_v6));
 	assert_int_equal(a->until_utc_ms, b->until_utc_ms);
 	assert_string_equal(a->user, b->user);
+	assert_string_equal(a->tep, b->tep);
 }
 
 static struct srv_store *open_store(struct fixture *f)
@@ -187,16 +189,41 @@ static void a_schema_of_the_future_is_refused(void **state)
 	struct srv_store *store = open_store(f);
 
 	store->ops->close(store);
-	change_file(f, "PRAGMA user_version=2");
+	change_file(f, "PRAGMA user_version=3");
 	assert_null(srv_store_sqlite_open(f->path, f->error));
-	assert_non_null(strstr(f->error, "schema version 2, this program knows 1"));
+	assert_non_null(strstr(f->error, "schema version 3, this program knows 2"));
+}
+
+/* A file of the first version, whose rows named no TEP, is taken over with all that it has. */
+static void a_store_of_the_first_version_is_brought_up_to_date(void **state)
+{
+	struct fixture *f = *state;
+	struct srv_store *store = open_store(f);
+	struct srv_store_record one = record(1), two = record(2);
+	struct loaded loaded = {0};
+
+	put_all(store, &one, 1);
+	store->ops->close(store);
+	change_file(f, "ALTER TABLE leases DROP COLUMN tep_name; PRAGMA user_version=1");
+	for (int i = 0; i < 2; i++) { /* and it stays so */
+		store = open_store(f);
+		put_all(store, &two, 1);
+		store->ops->close(store);
+	}
+	store = open_store(f);
+	assert_int_equal(store->ops->load(store, keep, &loaded), 0);
+	store->ops->close(store);
+	assert_int_equal(loaded.n, 2);
+	one.tep[0] = '\0';
+	assert_same(&loaded.records[0], &one);
+	assert_same(&loaded.records[1], &two);
 }
 
 static void rows_that_make_no_sense_are_refused_by_name(void **state)
 {
 	static const char *const changes[] = {"v4='1.2.3'", "ports='5-4'", "ports=''",
 		"ports='1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9'", "client='x'", "tep=''",
-		"state='asleep'", "user=hex(zeroblob(32))"};
+		"state='asleep'", "user=hex(zeroblob(32))", "tep_name=hex(zeroblob(32))"};
 	struct fixture *f = *state;
 	struct srv_store_record one = record(9);
 
@@ -407,6 +434,7 @@ int main(void)
 		store_test(a_put_replaces_and_a_remove_removes),
 		store_test(a_group_that_is_rolled_back_leaves_nothing),
 		store_test(a_schema_of_the_future_is_refused),
+		store_test(a_store_of_the_first_version_is_brought_up_to_date),
 		store_test(rows_that_make_no_sense_are_refused_by_name),
 		store_test(a_file_that_is_no_database_is_refused),
 		store_test(what_was_acknowledged_survives_kill_9),

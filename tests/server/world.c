@@ -112,7 +112,7 @@ static const struct srv_engine_ops ops = {
 	.tep_delete = act_tep_delete,
 };
 
-static struct srv_engine_params params_of(struct world *world)
+struct srv_engine_params world_params(struct world *world)
 {
 	return (struct srv_engine_params){
 		.policy = {.lifetime_s = LIFETIME_MS / 1000, .lifetime_min_s = 1},
@@ -156,7 +156,7 @@ int world_setup(void **state)
 		world->tep_states[i] = SRV_TEP_CONNECTED;
 	}
 	world->quota = srv_quota_create(&quota);
-	params = params_of(world);
+	params = world_params(world);
 	world->engine = srv_engine_create(&params);
 	*state = world;
 	return world->engine == NULL || world->quota == NULL;
@@ -232,7 +232,7 @@ struct lease expect_tep_create(struct world *world, enum srv_tep_result result)
 	struct lease lease = create->lease;
 
 	expect_nothing(world);
-	srv_engine_tep_answered(world->engine, create->job, result,
+	srv_engine_tep_answered(world->engine, create->job, create->tep, result,
 		result == SRV_TEP_DONE ? &info : NULL, world->now_ms);
 	return lease;
 }

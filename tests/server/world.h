@@ -56,6 +56,8 @@ struct world {
 
 int world_setup(void **state);
 int world_teardown(void **state);
+/* What the engine began with, to be changed. */
+struct srv_engine_params world_params(struct world *world);
 
 /* The next action that was not expected yet has to be this one. */
 struct action *expect(struct world *world, enum action_type type);
