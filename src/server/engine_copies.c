@@ -11,7 +11,8 @@
  * A bit in lease->copies says both that the TEP ought to have the lease and that it may have it. Whoever may have
  * it hears of its end; while one that may have it cannot be told, the range rests until its binding has ended by
  * itself, so that no two TEPs ever hold a range for two clients. What copies there were before the server was
- * started is not written down: a TEP may have any of the leases of its pool until it has got level.
+ * started is not written down, nor what was asked last: a TEP may have any of its pool's older leases until it has
+ * got level, or they must have ended.
  */
 #include "server/engine_impl.h"
 
@@ -61,13 +62,20 @@ static void say(const struct srv_lease *lease, const struct srv_engine *engine, 
 		engine->params.teps[tep].name, what);
 }
 
+/* Of what began after its session had ended a TEP has never heard. */
+static bool may_hold(const struct srv_engine *engine, const struct srv_lease *lease, uint32_t tep)
+{
+	return !srv_tep_is_down(engine, tep) || lease->id <= engine->params.teps[tep].heard_id ||
+	       lease->id <= engine->resumed_id;
+}
+
 void srv_copies_leave(
 	struct srv_engine *engine, struct srv_lease *lease, uint64_t teps, int64_t until_ms)
 {
 	for (uint64_t left = lease->copies & teps; left != 0; left &= left - 1) {
 		uint32_t tep = srv_tep_first(left);
 
-		if (srv_tep_may_hold(engine, lease, tep))
+		if (may_hold(engine, lease, tep))
 			srv_lease_leave_tep(engine, lease, tep, until_ms);
 		srv_lease_db_set_copies(engine->db, lease, lease->copies & ~srv_tep_bit(tep));
 	}
@@ -136,35 +144,6 @@ void srv_copies_retell(const struct srv_engine *engine, const struct srv_lease *
 
 /* --- ends ---------------------------------------------------------------------------------------- */
 
-bool srv_tep_may_hold(const struct srv_engine *engine, const struct srv_lease *lease, uint32_t tep)
-{
-	const struct srv_engine_tep *known = &engine->params.teps[tep];
-
-	if (lease->tep == tep)
-		return true;
-	if ((lease->copies & srv_tep_bit(tep)) == 0)
-		return !known->was_level && lease->id <= engine->resumed_id &&
-		       (teps_of(srv_lease_pool(engine, lease)) & srv_tep_bit(tep)) != 0 &&
-		       srv_pool_has_copies(srv_lease_pool(engine, lease));
-	/* Of what began after its session had ended it has never heard. */
-	return !srv_tep_is_down(engine, tep) || lease->id <= known->heard_id ||
-	       lease->id <= engine->resumed_id;
-}
-
-/* A TEP that has not been level since the start may have what no bit says. */
-static bool may_be_elsewhere(const struct srv_engine *engine, const struct srv_lease *lease)
-{
-	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
-
-	for (uint32_t i = 0; i < pool->n_teps; i++) {
-		uint32_t tep = pool->teps[i].tep;
-
-		if (!srv_lease_is_at(lease, tep) && srv_tep_may_hold(engine, lease, tep))
-			return true;
-	}
-	return false;
-}
-
 uint32_t srv_lease_delete(
 	struct srv_engine *engine, struct srv_lease *lease, struct srv_job *job, bool *told)
 {
@@ -173,11 +152,9 @@ uint32_t srv_lease_delete(
 		   ops->tep_delete(engine->params.arg, lease->tep, &lease->lease, job);
 	uint32_t n = all;
 
-	if (may_be_elsewhere(engine, lease))
-		all = false;
 	for (uint64_t left = lease->copies; left != 0; left &= left - 1) {
 		uint32_t tep = srv_tep_first(left);
-		bool has_heard = !srv_tep_may_hold(engine, lease, tep);
+		bool has_heard = !may_hold(engine, lease, tep);
 
 		if (!has_heard && ops->tep_delete(engine->params.arg, tep, &lease->lease, job)) {
 			has_heard = job == NULL;
@@ -212,6 +189,22 @@ void srv_engine_delete_lost(
 		srv_lease_db_set_due(engine->db, lease, value->end_ms);
 		engine->params.ops->put(engine->params.arg, lease, value->end_ms, NULL);
 	}
+}
+
+bool srv_lease_may_stand(
+	const struct srv_engine *engine, const struct srv_lease *lease, int64_t now_ms)
+{
+	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
+	int64_t lifetime_ms = (int64_t)engine->params.policy.lifetime_s * 1000;
+
+	if (lease->id > engine->resumed_id || now_ms >= engine->resumed_ms + lifetime_ms ||
+		pool->n_teps < 2)
+		return false;
+	for (uint32_t i = 0; i < pool->n_teps; i++) {
+		if (!engine->params.teps[pool->teps[i].tep].was_level)
+			return true;
+	}
+	return false;
 }
 
 /* --- TEPs ---------------------------------------------------------------------------------------- */

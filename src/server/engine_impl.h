@@ -13,7 +13,8 @@ struct srv_engine {
 	struct srv_lease_db *db;
 	TAILQ_HEAD(, srv_job) jobs; /* under way */
 	bool is_stopping; /* sessions that close now did not mean to */
-	uint64_t resumed_id; /* the highest id from the store */
+	uint64_t resumed_id; /* the highest id from the store ... */
+	int64_t resumed_ms; /* ... and when that was read */
 };
 
 #define SRV_TEP_TRIES_MAX 3 /* TEPs that are asked for one request */
@@ -212,8 +213,12 @@ void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t 
 	enum srv_tep_result result, int64_t now_ms);
 /* Those with copies hear of the lease as it is now, and nobody waits. */
 void srv_copies_retell(const struct srv_engine *engine, const struct srv_lease *lease);
-/* True when the TEP may have a binding of the lease. */
-bool srv_tep_may_hold(const struct srv_engine *engine, const struct srv_lease *lease, uint32_t tep);
+/*
+ * True when a TEP that has not been level since the start may have the lease, from the time before. Then its range is
+ * nobody's yet.
+ */
+bool srv_lease_may_stand(
+	const struct srv_engine *engine, const struct srv_lease *lease, int64_t now_ms);
 /*
  * Deletes the lease at all TEPs that may have it. Returns how many will answer the job, if there is one; told: every
  * one that may have it hears of it.

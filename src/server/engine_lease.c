@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define LOOK_AGAIN_MS 1000 /* whether a TEP has got level that a range waits for */
+
 const struct srv_engine_pool *srv_lease_pool(
 	const struct srv_engine *engine, const struct srv_lease *lease)
 {
@@ -311,7 +313,9 @@ void srv_engine_tick(struct srv_engine *engine, int64_t now_ms)
 		lease = srv_lease_db_first_due(engine->db);
 		if (lease == NULL || lease->due_ms > now_ms)
 			return;
-		if (lease->state == SRV_LEASE_RESTING)
+		if (lease->state == SRV_LEASE_RESTING && srv_lease_may_stand(engine, lease, now_ms))
+			srv_lease_db_set_due(engine->db, lease, now_ms + LOOK_AGAIN_MS);
+		else if (lease->state == SRV_LEASE_RESTING)
 			become_former(engine, lease);
 		else
 			expire(engine, lease, now_ms);

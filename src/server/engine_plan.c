@@ -44,27 +44,6 @@ static uint64_t add_copies(struct srv_engine *engine, struct srv_lease *lease)
 	return added;
 }
 
-/* What a TEP may have that has not been level yet stays in mind when its pool no longer names it. */
-static void keep_unknown_copies(struct srv_engine *engine)
-{
-	for (uint32_t slot = 0; slot < srv_lease_db_slots(engine->db); slot++) {
-		struct srv_lease *lease = srv_lease_db_at(engine->db, slot);
-		const struct srv_engine_pool *pool;
-		uint64_t unknown = 0;
-
-		if (lease == NULL || lease->state == SRV_LEASE_FORMER)
-			continue;
-		pool = srv_lease_pool(engine, lease);
-		for (uint32_t i = 0; srv_pool_has_copies(pool) && i < pool->n_teps; i++) {
-			if (!srv_lease_is_at(lease, pool->teps[i].tep) &&
-				srv_tep_may_hold(engine, lease, pool->teps[i].tep))
-				unknown |= srv_tep_bit(pool->teps[i].tep);
-		}
-		if (unknown != 0)
-			srv_lease_db_set_copies(engine->db, lease, lease->copies | unknown);
-	}
-}
-
 uint64_t srv_engine_set_plan(
 	struct srv_engine *engine, const struct srv_engine_params *params, const uint16_t *pool_map)
 {
@@ -73,7 +52,6 @@ uint64_t srv_engine_set_plan(
 
 	engine->params.teps = params->teps;
 	engine->params.n_teps = params->n_teps;
-	keep_unknown_copies(engine);
 	engine->params.pools = params->pools;
 	engine->params.n_pools = params->n_pools;
 	for (uint32_t slot = 0; slot < srv_lease_db_slots(engine->db); slot++) {
@@ -129,9 +107,8 @@ bool srv_engine_uses_tep(const struct srv_engine *engine, uint32_t tep)
 /* --- leases from the store ----------------------------------------------------------------------- */
 
 /*
- * A pending lease was never acknowledged, but a TEP may have installed it: it rests, and where the next holder may get
- * the range from another TEP, until that binding has ended. So does one that ended while nobody looked, for as
- * long as it would have.
+ * A pending lease was never acknowledged, but its TEP may have installed it: it rests. So does one that
+ * ended while nobody looked, for as long as it would have.
  */
 static enum srv_lease_state resumed_state(const struct srv_engine *engine, uint32_t n_teps,
 	const struct srv_store_record *record, int64_t *until_ms, int64_t now_ms)
@@ -149,10 +126,7 @@ static enum srv_lease_state resumed_state(const struct srv_engine *engine, uint3
 		*until_ms += quarantine_ms;
 		break;
 	case SRV_LEASE_PENDING:
-		if (n_teps < 2 || *until_ms < now_ms + quarantine_ms)
-			*until_ms = now_ms + quarantine_ms;
-		else if (*until_ms > now_ms + longest_ms)
-			*until_ms = now_ms + longest_ms;
+		*until_ms = now_ms + quarantine_ms;
 		break;
 	default:
 		if (*until_ms > now_ms + longest_ms)
@@ -181,6 +155,7 @@ int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *
 	if (state == SRV_LEASE_FORMER)
 		return 0;
 	engine->resumed_id = srv_lease_db_last_id(engine->db);
+	engine->resumed_ms = now_ms;
 	srv_lease_set_tep(
 		engine, lease, srv_tep_of_record(engine, srv_lease_pool(engine, lease), record));
 	if (state == SRV_LEASE_ACTIVE)

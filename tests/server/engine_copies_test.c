@@ -646,42 +646,47 @@ static void a_stored_lease_knows_its_home_by_name(void **state)
 	assert_int_equal(lease->copies, 3);
 }
 
-/* Who asked before the server was started again is not written down: whoever may have it is waited for. */
-static void after_a_restart_a_tep_may_hold_anything_until_it_is_level(void **state)
+/*
+ * Who asked before the server was started again is not written down, nor what a TEP was asked for when it stopped: what
+ * ends rests until every TEP has got level, or nothing that old can be left.
+ */
+static void after_a_restart_a_range_waits_until_every_tep_is_level(void **state)
 {
+	static const enum srv_lease_state states[] = {
+		SRV_LEASE_ACTIVE, SRV_LEASE_PENDING, SRV_LEASE_RESTING};
 	struct world *world = *state;
 	struct srv_store_record record;
-	struct in6_addr client;
 
 	use_copies(world, QUERY);
 	world->teps[1].was_level = false;
-	record = stored(world, SRV_LEASE_ACTIVE);
-	addr_v6_parse(CLIENT, &client);
-	for (uint32_t level = 0; level < 2; level++) {
-		int64_t end_ms = world->now_ms + LIFETIME_MS;
-
-		record.id++;
-		srv_engine_resume(world->engine, &record, end_ms, world->now_ms);
-		assert_int_equal(
-			srv_engine_push_delete(world->engine, &client, 0, world->now_ms), 1);
-		expect_deletes(world, 1);
-		assert_int_equal(expect(world, PUT)->until_ms,
-			level ? world->now_ms + QUARANTINE_MS : end_ms);
-		set_up(world, 1);
-		record.lease.ranges[0] = (struct port_range){32768, 49151};
+	for (uint32_t i = 0; i < 3; i++) {
+		record = stored(world, states[i]);
+		record.id = 1 + i;
+		record.lease.ranges[0].first = 16384 * (i + 1);
+		record.lease.ranges[0].last = 16384 * (i + 1) + 16383;
+		srv_engine_resume(world->engine, &record, world->now_ms + 1000, world->now_ms);
 	}
+	pass_ms(world, 1000); /* the active one ends */
+	pass_ms(world, QUARANTINE_MS);
+	assert_int_equal(srv_pool_count(world->pools[0].pool).resting, 3);
+	set_up(world, 1);
+	pass_ms(world, 1000);
+	assert_int_equal(srv_pool_count(world->pools[0].pool).free, 3);
 }
 
-/* A create that was never answered may stand at a TEP for as long as it was meant to. */
-static void a_pending_lease_from_the_store_rests_to_its_end(void **state)
+static void after_the_longest_lifetime_nothing_waits_for_a_tep_that_stays_away(void **state)
 {
 	struct world *world = *state;
 	struct srv_store_record record;
 
-	use_copies(world, PUSH);
+	use_copies(world, QUERY);
+	world->teps[1].was_level = false;
 	record = stored(world, SRV_LEASE_PENDING);
-	srv_engine_resume(world->engine, &record, world->now_ms + LIFETIME_MS, world->now_ms);
-	assert_int_equal(holder_of(world, &record.lease)->due_ms, world->now_ms + LIFETIME_MS);
+	srv_engine_resume(world->engine, &record, world->now_ms + 1000, world->now_ms);
+	pass_ms(world, LIFETIME_MS - 1);
+	assert_int_equal(srv_pool_count(world->pools[0].pool).resting, 1);
+	pass_ms(world, 1001);
+	assert_int_equal(srv_pool_count(world->pools[0].pool).free, 3);
 }
 
 /* Of what was told without waiting, too: the TEP does not have it, and is not expected to. */
@@ -728,8 +733,8 @@ int main(void)
 		TEST(more_ports_reach_every_copy),
 		TEST(a_tep_more_gets_copies_and_one_less_loses_them),
 		TEST(a_stored_lease_knows_its_home_by_name),
-		TEST(after_a_restart_a_tep_may_hold_anything_until_it_is_level),
-		TEST(a_pending_lease_from_the_store_rests_to_its_end),
+		TEST(after_a_restart_a_range_waits_until_every_tep_is_level),
+		TEST(after_the_longest_lifetime_nothing_waits_for_a_tep_that_stays_away),
 		TEST(a_copy_that_is_refused_on_the_list_is_not_expected),
 	};
 
