@@ -2,9 +2,10 @@
 #include "control/tep.h"
 
 #include "common/log.h"
-#include "control/tunnel_config.h"
 #include "control/mirror.h"
 #include "control/numa.h"
+#include "control/plain_config.h"
+#include "control/tunnel_config.h"
 #include "dataplane/port.h"
 
 #include <errno.h>
@@ -179,6 +180,8 @@ static struct dp_icmp_params icmp_params(const struct tep_config *config)
 		.burst = icmp->burst,
 		.tunnel_v4 = config->tunnel.v4,
 		.v4_source = icmp->v4_source,
+		.v6_source = icmp->has_v6_source ? icmp->v6_source : config->tep_v6[0],
+		.plain = config->plain.errors,
 		.relay = icmp->relay,
 		.to_v4 =
 			{
@@ -253,6 +256,7 @@ static int create_datapath(struct tep *tep)
 		.pass_source_routes = config->source_routes,
 		.pools = config->pools.items,
 		.n_pools = config->pools.n,
+		.forward = tep_plain_forward(config),
 		.icmp = icmp_params(config),
 		.reassembly =
 			{

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/tep_config.h"
 
+#include "control/plain_config.h"
 #include "control/tunnel_config.h"
 #include "dataplane/mtu_rules.h"
 
@@ -104,6 +105,8 @@ static const struct config_key icmp_keys[] = {
 		.max = ICMP_RATE_MAX},
 	{CONFIG_V4, AT(tep_config_icmp, v4_source), "v4_source",
 		.present = AT(tep_config_icmp, has_v4_source)},
+	{CONFIG_V6, AT(tep_config_icmp, v6_source), "v6_source",
+		.present = AT(tep_config_icmp, has_v6_source)},
 	{CONFIG_BOOL, AT(tep_config_icmp, relay), "relay", .value = "true"},
 	{CONFIG_BOOL, AT(tep_config_icmp, time_exceeded_to_v4), "time_exceeded_to_v4",
 		.value = "true"},
@@ -220,6 +223,7 @@ static const struct config_key root_keys[] = {
 	{CONFIG_BOOL, AT(tep_config, source_routes), "source_routes", .value = "false"},
 	{CONFIG_LIST, AT(tep_config, pools), "pools", .max = DP_POOLS_MAX,
 		.item = CONFIG_V4_PREFIX},
+	{CONFIG_SECTION, AT(tep_config, plain), "plain", .section = &tep_plain_section},
 	{CONFIG_SECTION, AT(tep_config, icmp), "icmp", .section = &icmp_section},
 	{CONFIG_SECTION, AT(tep_config, neighbor), "neighbor", .section = &neighbor_section},
 	{CONFIG_SECTION, AT(tep_config, reassembly), "reassembly", .section = &reassembly_section},
@@ -286,12 +290,16 @@ static int check_icmp(
 	const char *path, const struct tep_config_icmp *icmp, struct config_error *error)
 {
 	uint8_t top = icmp->v4_source >> 24;
-	char text[ADDR_V4_STRLEN];
+	char text[ADDR_V6_STRLEN];
 
 	if (icmp->has_v4_source && (top == 0 || top == 127 || top >= 224))
 		return config_fail(error, path, icmp->pos,
 			"icmp.v4_source: %s is no unicast address",
 			addr_v4_format(icmp->v4_source, text));
+	if (icmp->has_v6_source && !addr_v6_is_global(&icmp->v6_source))
+		return config_fail(error, path, icmp->pos,
+			"icmp.v6_source: %s is no address of a router's own",
+			addr_v6_format(&icmp->v6_source, text));
 	return 0;
 }
 
@@ -426,6 +434,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 		rc = check_icmp(path, &config->icmp, error);
 	if (rc == 0)
 		rc = check_neighbor(path, config, error);
+	if (rc == 0)
+		rc = tep_plain_check(path, config, error);
 	if (rc == 0)
 		rc = check_control(path, &config->control, error);
 	if (rc == 0)

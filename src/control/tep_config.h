@@ -68,12 +68,26 @@ struct tep_config_tunnel {
 	char *flow_label; /* as it stands there: see hash_flows */
 };
 
+enum tep_plain_v6 {
+	TEP_PLAIN_V6_HOST,
+	TEP_PLAIN_V6_FORWARD
+};
+
+struct tep_config_plain {
+	struct config_pos pos;
+	int v4; /* enum dp_forward_way */
+	int v6; /* enum tep_plain_v6 */
+	bool errors;
+};
+
 struct tep_config_icmp {
 	struct config_pos pos;
 	uint32_t rate;
 	uint32_t burst;
 	uint32_t v4_source;
 	bool has_v4_source;
+	struct in6_addr v6_source;
+	bool has_v6_source;
 	bool relay;
 	bool time_exceeded_to_v4;
 	bool time_exceeded_to_clients;
@@ -151,6 +165,7 @@ struct tep_config {
 	bool hairpin;
 	bool source_routes;
 	struct config_list pools; /* struct addr_v4_prefix */
+	struct tep_config_plain plain;
 	struct tep_config_icmp icmp;
 	struct tep_config_neighbor neighbor;
 	struct tep_config_reassembly reassembly;

@@ -145,6 +145,18 @@ static void classify_not_tunnel(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 	}
 }
 
+/* IPv6 to another address. What stays on the link is the host's in any case (ND, routing). */
+static void classify_other_v6(const struct dp_ctx *ctx, struct dp_pkt *p)
+{
+	const uint8_t *dst = p->v6->dst_addr;
+	bool stays = dst[0] == 0xff || (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80);
+
+	if (ctx->forward.v6 && !stays)
+		dp_pkt_forward(p);
+	else
+		dp_pkt_to_host(ctx, p);
+}
+
 static inline void classify_v6(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t room)
 {
 	struct rte_ipv6_hdr *v6 = rte_pktmbuf_mtod_offset(
@@ -164,11 +176,11 @@ static inline void classify_v6(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 		dp_pkt_drop(p, DP_DROP_V6_BAD_LENGTH);
 		return;
 	}
+	p->v6 = v6;
 	if (unlikely(!is_our_tunnel_address(ctx, v6->dst_addr))) {
-		dp_pkt_to_host(ctx, p);
+		classify_other_v6(ctx, p);
 		return;
 	}
-	p->v6 = v6;
 	if (unlikely(v6->proto != IPPROTO_IPIP)) {
 		classify_not_tunnel(ctx, p, payload_len);
 		return;
@@ -196,7 +208,7 @@ static inline void classify_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint3
 	else if (unlikely(ipv4_is_fragment(v4))) {
 		if (dp_is_local_v4(ctx, dst))
 			dp_pkt_to_host(ctx, p);
-		else
+		else if (!dp_pkt_forward_v4(ctx, p, dst))
 			p->verdict = DP_FRAGMENT;
 	}
 }

@@ -7,6 +7,7 @@
  *	IPv4, unicast, to be looked up				-> DP_CONTINUE
  *	an ICMPv6 error about a packet in a tunnel		-> DP_RELAY
  *	a fragment of one of these				-> DP_FRAGMENT
+ *	to somebody else, and such packets are forwarded	-> DP_FORWARD
  *	anything else for us (ARP, ND, ping, routing)		-> DP_PUNT, or drop no_host
  *	damaged, tagged twice, not for us, or to be forwarded
  *	and sent to a group of MAC addresses			-> DP_DROP

@@ -138,6 +138,25 @@
 	X(TOO_BIG_V6, "too_big_v6",                                                                \
 		"The packet may not be cut, and with its outer header is longer than the "         \
 		"tunnel's MTU.")                                                                   \
+	X(FORWARD_V4_ADDRESS, "forward_v4_address",                                                \
+		"A plain IPv4 packet from or to an address that no router carries: 0/8, 127/8, "   \
+		"169.254/16, 240/4.")                                                              \
+	X(FORWARD_SPOOFED, "forward_spoofed",                                                      \
+		"A plain IPv4 packet, from outside of any tunnel, whose source is an address of "  \
+		"pools or of a binding.")                                                          \
+	X(FORWARD_V4_TOO_BIG, "forward_v4_too_big",                                                \
+		"A plain IPv4 packet that may not be cut, and is longer than the MTU of its "      \
+		"port.")                                                                           \
+	X(FORWARD_V6_ADDRESS, "forward_v6_address",                                                \
+		"A plain IPv6 packet from or to an address that no router carries: unspecified, "  \
+		"loopback, link-local, multicast, IPv4-mapped.")                                   \
+	X(FORWARD_HOP_LIMIT, "forward_hop_limit",                                                  \
+		"The hop limit of a plain IPv6 packet would reach 0 here.")                        \
+	X(FORWARD_V6_TOO_BIG, "forward_v6_too_big",                                                \
+		"A plain IPv6 packet is longer than the MTU of the port by which it was to "       \
+		"leave.")                                                                          \
+	X(FORWARD_LOOP, "forward_loop",                                                            \
+		"The next hop of a plain packet is the neighbour who sent it here.")               \
 	X(NO_HEADROOM, "no_headroom", "The packet buffer has no room for the outer header.")       \
 	X(NO_ROUTE, "no_route", "There is no route to the packet's destination.")                  \
 	X(NO_NEXTHOP, "no_nexthop",                                                                \
@@ -161,6 +180,10 @@
 	X(HAIRPINNED, "hairpinned",                                                                \
 		"Packets out of one tunnel and into another; they are among decapsulated and "     \
 		"encapsulated, too; IPv6 octets.")                                                 \
+	X(FORWARDED_V4, "forwarded_v4",                                                            \
+		"Plain IPv4 packets, of no tunnel, that were forwarded; IPv4 octets.")             \
+	X(FORWARDED_V6, "forwarded_v6",                                                            \
+		"Plain IPv6 packets, of no tunnel, that were forwarded; IPv6 octets.")             \
 	X(PATH_MTU_LEARNT, "path_mtu_learnt",                                                      \
 		"Tunnels whose MTU a router on the way to the client has told to be smaller; "     \
 		"octets of the ICMPv6 errors.")                                                    \

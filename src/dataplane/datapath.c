@@ -86,6 +86,7 @@ void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath
 	ctx->hairpin = params->hairpin;
 	ctx->pass_source_routes = params->pass_source_routes;
 	ctx->pools = params->n_pools != 0 ? &datapath->pools : NULL;
+	ctx->forward = params->forward;
 	init_frag_ids(&ctx->frag_ids);
 	ctx->vlans[0] = params->vlan_v6;
 	ctx->vlans[1] = params->vlan_v4;

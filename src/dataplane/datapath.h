@@ -38,6 +38,7 @@ enum dp_icmp_kind {
 	DP_ICMP_UNREACHABLE, /* ICMPv4 3/1: nobody holds the destination (S3) */
 	DP_ICMP_POLICY, /* ICMPv6 1/5: the source is not its sender's (S2) */
 	DP_ICMP_PARAMETER, /* ICMPv6 4: an extension header that we cannot go past (S8) */
+	DP_ICMP_NO_ROUTE, /* ICMPv4 3/0, ICMPv6 1/0: no way for a packet that is no tunnel's */
 	DP_N_ICMP_KINDS,
 };
 
@@ -46,6 +47,8 @@ struct dp_icmp_params {
 	uint32_t burst; /* errors at once */
 	uint32_t tunnel_v4; /* host order: source of errors into tunnels ... */
 	uint32_t v4_source; /* ... and to the IPv4 side; 0: a local address, or else tunnel_v4 */
+	struct in6_addr v6_source; /* of ICMPv6 errors about packets that are no tunnel's */
+	bool plain; /* errors about those, of either family */
 	bool relay; /* ICMPv6 errors about packets that we encapsulated, as ICMPv4 errors (S7) */
 	bool to_v4[DP_N_ICMP_KINDS]; /* which are sent to the IPv4 side ... */
 	bool to_clients[DP_N_ICMP_KINDS]; /* ... and to clients */
@@ -59,6 +62,18 @@ struct dp_outer_params {
 	struct dp_dscp dscp; /* S14 */
 	bool hash_flows; /* a flow label for each inner flow (RFC 6438), else this one */
 	uint32_t flow_label;
+};
+
+/* What becomes of packets that are not for a tunnel (forward.h). */
+enum dp_forward_way {
+	DP_FORWARD_DROP, /* counted as what no binding is for */
+	DP_FORWARD_ROUTE, /* by the next hops */
+	DP_FORWARD_HOST, /* by the host */
+};
+
+struct dp_forward_params {
+	uint8_t v4; /* enum dp_forward_way */
+	bool v6; /* by the next hops, else by the host */
 };
 
 /* Of each worker, for each kind of fragments (reassembly.h). */
@@ -86,6 +101,7 @@ struct dp_datapath_params {
 	const struct addr_v4_prefix
 		*pools; /* ... and so do those to an address of these that nobody holds */
 	uint32_t n_pools; /* up to DP_POOLS_MAX */
+	struct dp_forward_params forward;
 	uint32_t mtu_v6; /* largest outer IPv6 packet, octets */
 	uint32_t mtu_v4; /* largest IPv4 packet out, octets */
 	bool fragment_inner; /* what is too long for its tunnel is cut inside, not outside (S11) */

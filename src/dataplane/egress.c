@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/egress.h"
 
-#include "dataplane/flow_hash.h"
-#include "dataplane/nexthop.h"
-
 /* Packets of one family on their way out, in the order of the burst. */
 struct departures {
 	uint32_t n;
@@ -49,13 +46,16 @@ static inline void depart(
 	dp_egress_send(p, p->m, rte_pktmbuf_mtod(p->m, void *), adjacency);
 }
 
-/* Of several ways the one of the packet's flow. */
+void dp_egress_depart(
+	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_adjacency *adjacency)
+{
+	depart(ctx, p, adjacency);
+}
+
 static inline const struct dp_adjacency *choose(
 	const struct dp_group *group, const struct dp_pkt *p)
 {
-	if (likely(dp_group_is_single(group)))
-		return group->slots[0];
-	return dp_group_choose(group, p->to_v6 ? dp_flow_hash_v6(p->v6) : dp_flow_hash_v4(p->v4));
+	return p->to_v6 ? dp_egress_choose_v6(group, p->v6) : dp_egress_choose_v4(group, p->v4);
 }
 
 static inline void depart_all(const struct dp_ctx *ctx, const struct departures *out)

@@ -9,7 +9,24 @@
  */
 #pragma once
 
+#include "dataplane/flow_hash.h"
+#include "dataplane/nexthop.h"
 #include "dataplane/pkt_ctx.h"
+
+/* Of several ways the one of the packet's flow. */
+static inline const struct dp_adjacency *dp_egress_choose_v4(
+	const struct dp_group *group, const struct rte_ipv4_hdr *v4)
+{
+	return likely(dp_group_is_single(group)) ? group->slots[0]
+						 : dp_group_choose(group, dp_flow_hash_v4(v4));
+}
+
+static inline const struct dp_adjacency *dp_egress_choose_v6(
+	const struct dp_group *group, const struct rte_ipv6_hdr *v6)
+{
+	return likely(dp_group_is_single(group)) ? group->slots[0]
+						 : dp_group_choose(group, dp_flow_hash_v6(v6));
+}
 
 /* To the port of an adjacency that is resolved; the frame begins with room for the Ethernet header. */
 static inline void dp_egress_send(
@@ -21,3 +38,7 @@ static inline void dp_egress_send(
 }
 
 void dp_egress(struct dp_ctx *ctx, struct dp_burst *burst);
+
+/* One packet whose next hop is known. */
+void dp_egress_depart(
+	const struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_adjacency *adjacency);

@@ -43,13 +43,15 @@ static inline uint64_t dp_flow_ports(uint8_t protocol, const void *l4, uint32_t 
 	return (uint64_t)protocol << 32 | ports;
 }
 
-static inline uint64_t dp_flow_of_v4(const struct rte_ipv4_hdr *v4)
+/* room: octets that there are from its header on. */
+static inline uint64_t dp_flow_of_v4(const struct rte_ipv4_hdr *v4, uint32_t room)
 {
 	uint32_t header = ipv4_header_len(v4), len = rte_be_to_cpu_16(v4->total_length);
 	uint64_t addresses, hash;
 
 	memcpy(&addresses, &v4->src_addr, sizeof(addresses));
 	hash = dp_flow_mix(0, addresses);
+	len = RTE_MIN(len, room);
 	if (ipv4_is_fragment(v4) || len < header)
 		return hash;
 	return dp_flow_mix(
@@ -59,15 +61,20 @@ static inline uint64_t dp_flow_of_v4(const struct rte_ipv4_hdr *v4)
 /* 32 bits, of which the upper ones are as good as the lower ones. */
 static inline uint32_t dp_flow_hash_v4(const struct rte_ipv4_hdr *v4)
 {
-	return dp_flow_finish(dp_flow_of_v4(v4));
+	return dp_flow_finish(dp_flow_of_v4(v4, rte_be_to_cpu_16(v4->total_length)));
 }
 
-/* The packet inside a tunnel packet, behind options that encap may have written (outer.h); else NULL. */
-static inline const struct rte_ipv4_hdr *dp_flow_inner(const struct rte_ipv6_hdr *v6)
+/*
+ * The packet inside a tunnel packet, behind options that encap may have written (outer.h); else NULL. What is no
+ * packet of ours is checked by nobody: room says how far it goes.
+ */
+static inline const struct rte_ipv4_hdr *dp_flow_inner(
+	const struct rte_ipv6_hdr *v6, uint32_t *room)
 {
 	const uint8_t *options = (const uint8_t *)(v6 + 1);
 	uint32_t len = rte_be_to_cpu_16(v6->payload_len);
 
+	*room = v6->proto == IPPROTO_IPIP ? len : len - 8;
 	if (v6->proto == IPPROTO_IPIP && len >= sizeof(struct rte_ipv4_hdr))
 		return (const struct rte_ipv4_hdr *)options;
 	if (v6->proto == IPPROTO_DSTOPTS && len >= 8 + sizeof(struct rte_ipv4_hdr) &&
@@ -78,14 +85,15 @@ static inline const struct rte_ipv4_hdr *dp_flow_inner(const struct rte_ipv6_hdr
 
 static inline uint32_t dp_flow_hash_v6(const struct rte_ipv6_hdr *v6)
 {
-	const struct rte_ipv4_hdr *inner = dp_flow_inner(v6);
+	uint32_t room;
+	const struct rte_ipv4_hdr *inner = dp_flow_inner(v6, &room);
 	uint64_t words[4], hash = 0;
 
 	memcpy(words, v6->src_addr, sizeof(words));
 	for (uint32_t i = 0; i < 4; i++)
 		hash = dp_flow_mix(hash, words[i]);
 	if (inner != NULL)
-		return dp_flow_finish(hash ^ dp_flow_of_v4(inner));
+		return dp_flow_finish(hash ^ dp_flow_of_v4(inner, room));
 	hash = dp_flow_mix(hash, rte_be_to_cpu_32(v6->vtc_flow) & 0xfffff);
 	return dp_flow_finish(dp_flow_mix(
 		hash, dp_flow_ports(v6->proto, v6 + 1, rte_be_to_cpu_16(v6->payload_len))));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/fragment.h"
 
+#include "dataplane/forward.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/tunnel_mtu.h"
 
@@ -135,7 +136,7 @@ static void write_v4(struct rte_mbuf *m, const struct rte_ipv4_hdr *whole,
 {
 	uint8_t header[IPV4_HEADER_MAX];
 	struct rte_ipv4_hdr *v4 = (struct rte_ipv4_hdr *)header;
-	uint32_t header_len = ipv4_header_len(whole);
+	uint32_t header_len = ipv4_header_len(whole), flags;
 
 	memcpy(header, whole, header_len);
 	if (piece->offset != 0) {
@@ -146,8 +147,11 @@ static void write_v4(struct rte_mbuf *m, const struct rte_ipv4_hdr *whole,
 	}
 	v4->total_length = rte_cpu_to_be_16((uint16_t)(header_len + piece->len));
 	v4->packet_id = (rte_be16_t)identification;
-	v4->fragment_offset = rte_cpu_to_be_16(
-		(uint16_t)(piece->offset / 8 | (piece->more ? RTE_IPV4_HDR_MF_FLAG : 0)));
+	/* The whole may be a fragment itself, which nobody here has joined (forward.h). */
+	flags = rte_be_to_cpu_16(whole->fragment_offset) & ~RTE_IPV4_HDR_DF_FLAG;
+	if (piece->more)
+		flags |= RTE_IPV4_HDR_MF_FLAG;
+	v4->fragment_offset = rte_cpu_to_be_16((uint16_t)(flags + piece->offset / 8));
 	v4->hdr_checksum = 0;
 	v4->hdr_checksum = (uint16_t)~rte_raw_cksum(header, header_len);
 	append(m, header, header_len);
@@ -190,11 +194,21 @@ static uint32_t copy_whole(struct rte_mbuf *whole, struct rte_mbuf **copy)
 	return 1;
 }
 
+/* Of the way that a packet leaves by. */
+static uint32_t mtu_of(const struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t index)
+{
+	const struct dp_pkt *p = &burst->pkts[index];
+
+	if (is_tunnel_packet(p->m))
+		return dp_tunnel_mtu_of(ctx, burst, index);
+	return dp_pkt_is_plain(p) ? dp_forward_mtu(ctx, p->m->port, false) : ctx->mtu_v4;
+}
+
 uint32_t dp_fragment(struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t index,
 	struct rte_mbuf *out[static DP_FRAGMENTS_MAX])
 {
 	struct rte_mbuf *whole = burst->pkts[index].m;
-	uint32_t mtu = is_tunnel_packet(whole) ? dp_tunnel_mtu_of(ctx, burst, index) : ctx->mtu_v4;
+	uint32_t mtu = mtu_of(ctx, burst, index);
 	uint64_t bytes = 0;
 	struct cut cut;
 	uint32_t n;

@@ -3,6 +3,7 @@
 
 #include "common/addr.h"
 #include "common/icmp.h"
+#include "dataplane/forward.h"
 #include "dataplane/ipv4.h"
 #include "dataplane/ipv6.h"
 #include "dataplane/ipv6_ext.h"
@@ -36,19 +37,33 @@ static const uint8_t kinds[DP_N_DROPS] = {
 	[DP_DROP_NO_PORT_V6] = DP_ICMP_POLICY,
 	[DP_DROP_SPOOFED_CLIENT] = DP_ICMP_POLICY,
 	[DP_DROP_WRONG_TEP] = DP_ICMP_POLICY,
+	[DP_DROP_FORWARD_V4_TOO_BIG] = DP_ICMP_TOO_BIG,
+	[DP_DROP_FORWARD_V6_TOO_BIG] = DP_ICMP_TOO_BIG,
+	[DP_DROP_FORWARD_HOP_LIMIT] = DP_ICMP_TIME_EXCEEDED,
+	[DP_DROP_FORWARD_LOOP] = DP_ICMP_NO_ROUTE,
+	[DP_DROP_NO_ROUTE] = DP_ICMP_NO_ROUTE,
 	[DP_DROP_V6_EXT_ORDER] = DP_ICMP_PARAMETER,
 	[DP_DROP_V6_EXT_OPTION] = DP_ICMP_PARAMETER,
 	[DP_DROP_V6_EXT_ROUTING] = DP_ICMP_PARAMETER,
 };
 
-static const struct {
+struct message {
 	uint8_t type, code;
-} messages[DP_N_ICMP_KINDS] = {
+};
+
+static const struct message v4_messages[DP_N_ICMP_KINDS] = {
 	[DP_ICMP_TIME_EXCEEDED] = {ICMP_TIME_EXCEEDED, ICMP_EXC_TTL},
 	[DP_ICMP_TOO_BIG] = {ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED},
 	[DP_ICMP_UNREACHABLE] = {ICMP_DEST_UNREACH, ICMP_HOST_UNREACH},
+	[DP_ICMP_NO_ROUTE] = {ICMP_DEST_UNREACH, ICMP_NET_UNREACH},
+};
+
+static const struct message v6_messages[DP_N_ICMP_KINDS] = {
+	[DP_ICMP_TIME_EXCEEDED] = {ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT},
+	[DP_ICMP_TOO_BIG] = {ICMP6_PACKET_TOO_BIG, 0},
 	[DP_ICMP_POLICY] = {ICMP6_DST_UNREACH, 5}, /* source address failed policy */
 	[DP_ICMP_PARAMETER] = {ICMP6_PARAM_PROB, 0}, /* code and pointer: ipv6_ext.h */
+	[DP_ICMP_NO_ROUTE] = {ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOROUTE},
 };
 
 static bool is_icmp_but_no_query(const struct dp_pkt *p)
@@ -67,10 +82,19 @@ static bool has_unicast_sender(const struct rte_ipv6_hdr *v6)
 	return addr_v6_is_global(&sender);
 }
 
+/* Of no tunnel. */
+static bool is_plain_v6(const struct dp_pkt *p)
+{
+	return dp_pkt_is_plain(p) && p->v4 == NULL;
+}
+
 static bool may_be_answered(const struct dp_pkt *p, enum dp_icmp_kind kind)
 {
 	const struct rte_ipv4_hdr *v4 = p->v4;
 
+	if (is_plain_v6(p))
+		return has_unicast_sender(p->v6) &&
+		       !dp_ext_may_be_error(p->v6, rte_be_to_cpu_16(p->v6->payload_len));
 	if (kind == DP_ICMP_PARAMETER) {
 		struct dp_ext_problem problem;
 
@@ -147,8 +171,8 @@ static void write_icmpv4(struct dp_pkt *p, enum dp_icmp_kind kind, uint32_t sour
 	struct rte_ipv4_hdr *v4 = (struct rte_ipv4_hdr *)icmp - 1;
 
 	*icmp = (struct rte_icmp_hdr){
-		.icmp_type = messages[kind].type,
-		.icmp_code = messages[kind].code,
+		.icmp_type = v4_messages[kind].type,
+		.icmp_code = v4_messages[kind].code,
 		.icmp_seq_nb = rte_cpu_to_be_16(mtu),
 	};
 	icmp->icmp_cksum = (rte_be16_t)~rte_raw_cksum(icmp, len - sizeof(*v4));
@@ -168,25 +192,25 @@ static void write_icmpv4(struct dp_pkt *p, enum dp_icmp_kind kind, uint32_t sour
 	p->l4_offset = sizeof(*v4);
 }
 
-/* The outer addresses of a packet from a tunnel, for its way back. */
-struct tunnel_ends {
+/* The addresses of an IPv6 packet, for the answer to it. */
+struct ends {
 	uint8_t ours[16];
-	uint8_t clients[16];
+	uint8_t theirs[16];
 };
 
-static struct tunnel_ends read_tunnel_ends(const struct rte_ipv6_hdr *v6)
+static struct ends read_ends(const struct rte_ipv6_hdr *v6)
 {
-	struct tunnel_ends ends;
+	struct ends ends;
 
 	memcpy(ends.ours, v6->dst_addr, sizeof(ends.ours));
-	memcpy(ends.clients, v6->src_addr, sizeof(ends.clients));
+	memcpy(ends.theirs, v6->src_addr, sizeof(ends.theirs));
 	return ends;
 }
 
-static void send_back(struct dp_pkt *p, struct rte_ipv6_hdr *v6, const struct tunnel_ends *ends)
+static void send_back(struct dp_pkt *p, struct rte_ipv6_hdr *v6, const struct ends *ends)
 {
 	memcpy(v6->src_addr, ends->ours, sizeof(v6->src_addr));
-	memcpy(v6->dst_addr, ends->clients, sizeof(v6->dst_addr));
+	memcpy(v6->dst_addr, ends->theirs, sizeof(v6->dst_addr));
 	p->v6 = v6;
 	p->to_v6 = true;
 	set_frame(p, v6, sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len));
@@ -206,7 +230,7 @@ static bool answer_v4(struct dp_ctx *ctx, struct dp_pkt *p, enum dp_icmp_kind ki
 static bool answer_client(
 	struct dp_ctx *ctx, struct dp_pkt *p, enum dp_icmp_kind kind, uint16_t mtu)
 {
-	const struct tunnel_ends ends = read_tunnel_ends(p->v6);
+	const struct ends ends = read_ends(p->v6);
 
 	if (!has_room(p, p->v4, ctx->tunnel_overhead + V4_HEADERS))
 		return false;
@@ -215,10 +239,9 @@ static bool answer_client(
 	return true;
 }
 
-/* To who sent the outer packet. */
-static bool answer_v6(struct dp_pkt *p, struct icmp6_hdr icmp)
+/* To who sent the IPv6 packet, by whom the ends say. */
+static bool answer_v6(struct dp_pkt *p, const struct ends *ends, struct icmp6_hdr icmp)
 {
-	const struct tunnel_ends ends = read_tunnel_ends(p->v6);
 	uint32_t whole = sizeof(*p->v6) + rte_be_to_cpu_16(p->v6->payload_len);
 	uint16_t len = RTE_MIN(whole + V6_HEADERS, V6_ERROR_MAX) - sizeof(*p->v6);
 	uint8_t *at = (uint8_t *)p->v6 - sizeof(icmp);
@@ -229,7 +252,7 @@ static bool answer_v6(struct dp_pkt *p, struct icmp6_hdr icmp)
 	memcpy(at, &icmp, sizeof(icmp));
 	v6 = (struct rte_ipv6_hdr *)at - 1;
 	ipv6_write(v6, INTERNET_CTRL, len, IPPROTO_ICMPV6, HOP_LIMIT);
-	send_back(p, v6, &ends);
+	send_back(p, v6, ends);
 	icmp.icmp6_cksum = rte_ipv6_udptcp_cksum(p->v6, at);
 	memcpy(at, &icmp, sizeof(icmp));
 	return true;
@@ -237,22 +260,42 @@ static bool answer_v6(struct dp_pkt *p, struct icmp6_hdr icmp)
 
 static bool answer_policy(struct dp_pkt *p)
 {
-	return answer_v6(p, (struct icmp6_hdr){
-				    .icmp6_type = messages[DP_ICMP_POLICY].type,
-				    .icmp6_code = messages[DP_ICMP_POLICY].code,
-			    });
+	const struct ends ends = read_ends(p->v6);
+
+	return answer_v6(p, &ends,
+		(struct icmp6_hdr){
+			.icmp6_type = v6_messages[DP_ICMP_POLICY].type,
+			.icmp6_code = v6_messages[DP_ICMP_POLICY].code,
+		});
 }
 
 static bool answer_parameter(struct dp_pkt *p)
 {
+	const struct ends ends = read_ends(p->v6);
 	struct dp_ext_problem problem;
 
 	dp_ext_problem(p->v6, rte_be_to_cpu_16(p->v6->payload_len), &problem);
-	return answer_v6(p, (struct icmp6_hdr){
-				    .icmp6_type = messages[DP_ICMP_PARAMETER].type,
-				    .icmp6_code = problem.code,
-				    .icmp6_pptr = rte_cpu_to_be_32(problem.pointer),
-			    });
+	return answer_v6(p, &ends,
+		(struct icmp6_hdr){
+			.icmp6_type = v6_messages[DP_ICMP_PARAMETER].type,
+			.icmp6_code = problem.code,
+			.icmp6_pptr = rte_cpu_to_be_32(problem.pointer),
+		});
+}
+
+/* No tunnel's: the destination is somebody else's address. */
+static bool answer_plain_v6(
+	const struct dp_ctx *ctx, struct dp_pkt *p, enum dp_icmp_kind kind, uint16_t mtu)
+{
+	struct ends ends = read_ends(p->v6);
+
+	memcpy(ends.ours, &ctx->icmp.v6_source, sizeof(ends.ours));
+	return answer_v6(p, &ends,
+		(struct icmp6_hdr){
+			.icmp6_type = v6_messages[kind].type,
+			.icmp6_code = v6_messages[kind].code,
+			.icmp6_mtu = rte_cpu_to_be_32(mtu),
+		});
 }
 
 /* What would have passed. */
@@ -261,6 +304,9 @@ static uint16_t mtu_for(const struct dp_ctx *ctx, const struct dp_burst *burst, 
 	switch (burst->pkts[i].reason) {
 	case DP_DROP_TOO_BIG_V4:
 		return ctx->mtu_v4;
+	case DP_DROP_FORWARD_V4_TOO_BIG:
+	case DP_DROP_FORWARD_V6_TOO_BIG:
+		return burst->mtus[i];
 	case DP_DROP_TOO_BIG_V6:
 		return (uint16_t)(dp_tunnel_mtu_of(ctx, burst, i) - ctx->tunnel_overhead);
 	default:
@@ -274,6 +320,8 @@ static bool write_answer(
 	struct dp_pkt *p = &burst->pkts[i];
 	uint16_t mtu = mtu_for(ctx, burst, i);
 
+	if (is_plain_v6(p))
+		return answer_plain_v6(ctx, p, kind, mtu);
 	if (kind == DP_ICMP_POLICY)
 		return answer_policy(p);
 	if (kind == DP_ICMP_PARAMETER)
@@ -283,15 +331,22 @@ static bool write_answer(
 	return answer_v4(ctx, p, kind, mtu);
 }
 
+static bool is_wanted(const struct dp_ctx *ctx, const struct dp_pkt *p, enum dp_icmp_kind kind)
+{
+	if (dp_pkt_is_plain(p))
+		return ctx->icmp.plain && kind != DP_ICMP_NONE;
+	return p->from_v6 ? ctx->icmp.to_clients[kind] : ctx->icmp.to_v4[kind];
+}
+
 static void answer(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i)
 {
 	struct dp_pkt *p = &burst->pkts[i];
 	enum dp_icmp_kind kind = kinds[p->reason];
-	const bool *enabled = p->from_v6 ? ctx->icmp.to_clients : ctx->icmp.to_v4;
-	bool is_v6 = kind == DP_ICMP_POLICY || kind == DP_ICMP_PARAMETER;
+	bool is_plain = dp_pkt_is_plain(p);
+	bool is_v6 = kind == DP_ICMP_POLICY || kind == DP_ICMP_PARAMETER || is_plain_v6(p);
 	uint32_t refused = p->m->pkt_len;
 
-	if (!enabled[kind] || !may_be_answered(p, kind))
+	if (!is_wanted(ctx, p, kind) || !may_be_answered(p, kind))
 		return;
 	if (!take_token(ctx) || !write_answer(ctx, burst, i, kind)) {
 		dp_count(&ctx->counters, DP_COUNT_ICMP_WITHHELD, 1, refused);
@@ -305,6 +360,8 @@ static void answer(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i)
 		dp_count(&ctx->counters, DP_COUNT_OUT_ICMPV4_ERRORS, 1, p->v4_len);
 	p->verdict = DP_CONTINUE;
 	p->cut = false;
+	if (is_plain)
+		dp_forward_back(ctx, p);
 }
 
 /* An ICMPv6 error about what we sent into a tunnel, on to who sent it to us. */

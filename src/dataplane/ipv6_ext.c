@@ -11,6 +11,8 @@
 #define ROUTING_TYPE   2 /* its place in a routing header ... */
 #define SEGMENTS_LEFT  3 /* ... and what is left of it */
 
+#define FRAGMENT_OFFSET_LOW 0xf8 /* the offset in the last octet of its field */
+
 static bool is_skippable(uint8_t next)
 {
 	return next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING;
@@ -96,20 +98,52 @@ enum dp_ext_fault dp_ext_walk_chain(
 	return ext->next == IPPROTO_ESP ? DP_EXT_ESP : DP_EXT_SOUND;
 }
 
+/* Past all headers but fragment headers; false: it ends before, or is too long to know. */
+static bool skip_all(const uint8_t *packet, uint32_t len, struct dp_ext *ext)
+{
+	for (uint32_t n = 0; is_skippable(ext->next); n++) {
+		uint32_t octets = header_len(packet, len, ext);
+
+		if (octets == 0 || n == DP_EXT_HEADERS_MAX ||
+			ext->end + octets > sizeof(struct rte_ipv6_hdr) + DP_EXT_OCTETS_MAX)
+			return false;
+		skip(packet, octets, ext);
+	}
+	return true;
+}
+
+/* An ICMPv6 error or redirect, or what is cut before it can be told. */
+static bool is_error(const uint8_t *packet, uint32_t len, const struct dp_ext *ext)
+{
+	return ext->next == IPPROTO_ICMPV6 &&
+	       (ext->end == len || (packet[ext->end] & ICMP6_INFOMSG_MASK) == 0 ||
+		       packet[ext->end] == ND_REDIRECT);
+}
+
 /* May there be an ICMPv6 error behind the header at fault? Those are never answered (RFC 4443 section 2.4). */
 static bool may_carry_error(const uint8_t *packet, uint32_t len, struct dp_ext ext)
 {
-	for (uint32_t n = 0; is_skippable(ext.next); n++) {
-		uint32_t octets = header_len(packet, len, &ext);
+	return !skip_all(packet, len, &ext) || ext.next == IPPROTO_FRAGMENT ||
+	       is_error(packet, len, &ext);
+}
 
-		if (octets == 0 || n == DP_EXT_HEADERS_MAX ||
-			ext.end + octets > sizeof(struct rte_ipv6_hdr) + DP_EXT_OCTETS_MAX)
-			return true;
-		skip(packet, octets, &ext);
-	}
-	return ext.next == IPPROTO_FRAGMENT ||
-	       (ext.next == IPPROTO_ICMPV6 &&
-		       (ext.end == len || (packet[ext.end] & ICMP6_INFOMSG_MASK) == 0));
+bool dp_ext_may_be_error(const struct rte_ipv6_hdr *v6, uint32_t payload_len)
+{
+	struct dp_ext ext = {v6->proto, offsetof(struct rte_ipv6_hdr, proto), sizeof(*v6), 0};
+	const uint8_t *packet = (const uint8_t *)v6;
+	uint32_t len = sizeof(*v6) + payload_len, offset;
+
+	if (!skip_all(packet, len, &ext))
+		return true;
+	if (ext.next != IPPROTO_FRAGMENT)
+		return is_error(packet, len, &ext);
+	if (len - ext.end < UNIT)
+		return true;
+	offset = (uint32_t)packet[ext.end + 2] << 8 | (packet[ext.end + 3] & FRAGMENT_OFFSET_LOW);
+	skip(packet, UNIT, &ext);
+	if (offset != 0)
+		return ext.next == IPPROTO_ICMPV6 || is_skippable(ext.next);
+	return may_carry_error(packet, len, ext);
 }
 
 bool dp_ext_problem(

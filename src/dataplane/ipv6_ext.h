@@ -61,6 +61,12 @@ static inline enum dp_ext_fault dp_ext_walk(
 	return DP_EXT_SOUND;
 }
 
+/*
+ * May a packet that is not ours to check, whatever headers and fragments it consists of, be an ICMPv6 error or
+ * redirect, or a part of one? None of these is ever answered (RFC 4443 section 2.4 (e)).
+ */
+bool dp_ext_may_be_error(const struct rte_ipv6_hdr *v6, uint32_t payload_len);
+
 /* ICMPv6 parameter problem, code and pointer. */
 struct dp_ext_problem {
 	uint8_t code;

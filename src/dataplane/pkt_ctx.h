@@ -38,7 +38,7 @@ struct dp_pkt {
 	uint8_t reason; /* enum dp_counter, of what was refused; not written of others */
 	bool from_v6; /* came through a tunnel */
 	bool cut; /* leaves in other buffers: too long for its way out, or in too many of them (fragment.h) */
-	bool to_v6; /* leaves as IPv6: into a tunnel */
+	bool to_v6; /* leaves as IPv6; and from IPv4, into a tunnel */
 };
 static_assert(sizeof(struct dp_pkt) == 32);
 static_assert(DP_N_DROPS <= UINT8_MAX);
@@ -54,6 +54,7 @@ struct dp_burst {
 	struct dp_binding_key keys[DP_BURST]; /* of every packet; written by classify or l4_id */
 	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */
 	const struct dp_binding *targets[DP_BURST]; /* of packets from a tunnel into a tunnel */
+	uint16_t mtus[DP_BURST]; /* that forward found too small for a packet */
 };
 
 /* A bit for each packet of the burst. */
@@ -124,6 +125,7 @@ struct dp_ctx {
 	bool ignore_df;
 	bool path_mtu;
 	const struct dp_pools *pools; /* of packets from clients that nobody holds; NULL: none */
+	struct dp_forward_params forward;
 	bool tagged; /* is one of vlans not 0? */
 	uint16_t vlans[DP_SIDES]; /* of frames from and to each side; 0: untagged */
 	uint16_t ports[DP_SIDES]; /* DPDK port numbers, IPv6 side first; [1] may be DP_PORT_STICK */
@@ -179,16 +181,46 @@ static inline bool dp_is_local_v4(const struct dp_ctx *ctx, uint32_t v4)
 	return false;
 }
 
+/* Some client's, or to be given to one? */
+static inline bool dp_is_clients_v4(const struct dp_ctx *ctx, uint32_t v4)
+{
+	return dp_bindings_has_v4(ctx->bindings, v4) ||
+	       (ctx->pools != NULL && dp_pools_contain(ctx->pools, v4));
+}
+
+/* Not for a tunnel: forward decides. Neither from a tunnel nor into one, as long as it has not left. */
+static inline void dp_pkt_forward(struct dp_pkt *p)
+{
+	p->verdict = DP_FORWARD;
+	p->to_v6 = false;
+}
+
+static inline bool dp_pkt_is_plain(const struct dp_pkt *p)
+{
+	return !p->from_v6 && !p->to_v6;
+}
+
+/* An IPv4 packet to an address that is no client's. */
+static inline bool dp_pkt_forward_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t dst)
+{
+	if (ctx->forward.v4 == DP_FORWARD_DROP || dp_is_clients_v4(ctx, dst))
+		return false;
+	dp_pkt_forward(p);
+	return true;
+}
+
 /*
- * A packet from the IPv4 side that no binding can claim: the host's if the address is ours, else
- * dropped for the reason given.
+ * A packet from the IPv4 side that no binding can claim: the host's if the address is ours, else forwarded if
+ * that is wanted, else dropped for the reason given.
  */
 static inline void dp_pkt_unclaimed(
 	const struct dp_ctx *ctx, struct dp_pkt *p, enum dp_counter reason)
 {
-	if (dp_is_local_v4(ctx, rte_be_to_cpu_32(p->v4->dst_addr)))
+	uint32_t dst = rte_be_to_cpu_32(p->v4->dst_addr);
+
+	if (dp_is_local_v4(ctx, dst))
 		dp_pkt_to_host(ctx, p);
-	else
+	else if (!dp_pkt_forward_v4(ctx, p, dst))
 		dp_pkt_drop(p, reason);
 }
 

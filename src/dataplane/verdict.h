@@ -9,6 +9,7 @@ enum dp_verdict {
 	DP_CONTINUE, /* the next stage of its journey */
 	DP_RELAY, /* an ICMPv6 error about a packet that we encapsulated: to icmp_err */
 	DP_FRAGMENT, /* defrag decides */
+	DP_FORWARD, /* not for a tunnel: forward decides */
 	DP_HELD, /* waits in a table for the rest of its packet; not in the burst any more */
 	DP_TX, /* to the port that nexthop chose */
 	DP_PUNT, /* to the host: the TAP twin of the port it came from */

@@ -18,6 +18,7 @@
  *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
  *	dp_encap		from IPv4 or to another client: TTL, outer header on
  *	dp_mss_clamp		TCP SYN: segments that fit (an option)
+ *	dp_forward		neither from a tunnel nor into one: next hop, TTL, and sent as it is (an option)
  *	dp_icmp_err		refused, and its sender should know: the packet becomes an ICMP error to it
  *	dp_egress		next hop, Ethernet header
  *	deliver			by verdict: transmit buffer (in fragments if it must), host, or dp_drop
@@ -45,6 +46,7 @@
 #include "dataplane/egress.h"
 #include "dataplane/encap.h"
 #include "dataplane/express.h"
+#include "dataplane/forward.h"
 #include "dataplane/fragment.h"
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
@@ -218,6 +220,8 @@ static inline bool pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint3
 	dp_encap(ctx, burst);
 	if (ctx->mss_clamp != 0)
 		dp_mss_clamp(ctx, burst);
+	if (ctx->forward.v4 != DP_FORWARD_DROP || ctx->forward.v6)
+		dp_forward(ctx, burst);
 	dp_icmp_err(ctx, burst);
 	dp_egress(ctx, burst);
 	return false;

@@ -57,9 +57,12 @@ def check(tmp_path, text):
     GOOD + "bindings: {max: 1}\n",
     GOOD + 'metrics: {listen: "[::ffff:192.0.2.1]:9476"}\n',
     GOOD + "pools: [198.51.100.0/25, 198.51.100.128/25, 192.0.2.1]\n",
+    GOOD + "pools: [192.0.2.0/24]\nplain: {ipv4: forward, ipv6: forward}\n",
+    GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel")
+    + "pools: [192.0.2.0/24]\nplain: {ipv4: host}\n",
     GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(64))}]\n",
 ], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "metrics", "pools",
-        "most pools"])
+        "plain forwarded", "plain to the host", "most pools"])
 def test_good_configurations_pass(tmp_path, text):
     assert check(tmp_path, text) == (0, "")
 
@@ -198,6 +201,18 @@ BAD = {
         "tep.yaml:9:15: icmp.burst: 0 is out of range 1..1000000"),
     "icmp source": (GOOD + "icmp:\n  v4_source: 224.0.0.1\n",
         "tep.yaml:10:3: icmp.v4_source: 224.0.0.1 is no unicast address"),
+    "icmp source of IPv6": (GOOD + "icmp:\n  v6_source: fe80::1\n",
+        "tep.yaml:10:3: icmp.v6_source: fe80::1 is no address of a router's own"),
+    "plain word": (GOOD + "plain: {ipv6: drop}\n",
+        'tep.yaml:9:15: plain.ipv6: "drop" is not one of host, forward'),
+    "plain without pools": (GOOD + "plain: {ipv4: forward}\n",
+        "tep.yaml:9:8: plain.ipv4: forward needs pools, lest packets to addresses that no client "
+        "has yet be sent away"),
+    "plain without a host": (GOOD + "pools: [192.0.2.0/24]\nplain: {ipv4: host}\n",
+        "tep.yaml:10:8: plain.ipv4: with neighbor.mode: static there is no host"),
+    "plain on one link": (changed("v4: net_pcap1", "v4: net_pcap0") + "plain: {ipv6: forward}\n",
+        "tep.yaml:9:8: plain: with neighbor.mode: static and one link there is no other way to "
+        "forward to"),
     "icmp switch": (GOOD + "icmp: {too_big_to_v4: 1}\n",
         'tep.yaml:9:23: icmp.too_big_to_v4: expected true or false, not "1"'),
     "mode": (changed("neighbor:\n", "neighbor:\n  mode: arp\n"),
