@@ -288,25 +288,25 @@ static void write_servers(const struct tep_sessions *sessions, struct metrics *m
 
 static void write_all(void *arg, struct metrics *metrics)
 {
-	const struct tep_metrics *all = arg;
+	const struct tep_view *view = arg;
 
-	write_counters(all->tep, metrics);
-	write_workers(all->tep, metrics);
-	write_ports(all->tep, metrics);
-	write_pools(all->tep, metrics);
-	write_bindings(all->tep, metrics);
-	write_reassembly(all->tep, metrics);
-	write_host(all->host, metrics);
-	write_servers(all->sessions, metrics);
+	write_counters(view->tep, metrics);
+	write_workers(view->tep, metrics);
+	write_ports(view->tep, metrics);
+	write_pools(view->tep, metrics);
+	write_bindings(view->tep, metrics);
+	write_reassembly(view->tep, metrics);
+	write_host(view->host, metrics);
+	write_servers(view->sessions, metrics);
 }
 
 static bool is_ready(void *arg, char reason[static MONITOR_REASON_LEN])
 {
-	const struct tep_metrics *all = arg;
+	const struct tep_view *view = arg;
 
 	static_assert(TEP_READY_REASON_LEN <= MONITOR_REASON_LEN);
-	tep_ready_reason(&all->tep->ready, reason);
-	return tep_ready_state(&all->tep->ready) == TEP_READY;
+	tep_ready_reason(&view->tep->ready, reason);
+	return tep_ready_state(&view->tep->ready) == TEP_READY;
 }
 
 const struct monitor_ops tep_metrics_ops = {

@@ -7,6 +7,7 @@
 #include "control/host.h"
 #include "control/metrics.h"
 #include "control/session.h"
+#include "control/telemetry.h"
 #include "tsp/tsp_tls.h"
 
 #include <errno.h>
@@ -21,8 +22,9 @@ struct tep_services {
 	struct ssl_ctx_st *tls; /* of the sessions; NULL: none */
 	struct tep_sessions *sessions;
 	struct tep_ctl_socket *ctl;
-	struct tep_metrics metrics;
+	struct tep_view view;
 	struct monitor *monitor; /* NULL: none */
+	struct tep_telemetry *telemetry;
 	struct tep_server_params servers[TEP_SERVERS_MAX];
 };
 
@@ -130,12 +132,15 @@ static int create_monitor(struct tep_services *services)
 {
 	const struct monitor_config *config = &services->tep->config->metrics;
 
-	services->metrics = (struct tep_metrics){
+	services->view = (struct tep_view){
 		.tep = services->tep, .host = services->host, .sessions = services->sessions};
+	services->telemetry = tep_telemetry_create(services->base, &services->view);
+	if (services->telemetry == NULL)
+		return -errno;
 	if (!config->has_listen)
 		return 0;
 	services->monitor = monitor_create(
-		services->base, config, &tep_metrics_ops, &services->metrics);
+		services->base, config, &tep_metrics_ops, &services->view);
 	return services->monitor == NULL ? -errno : 0;
 }
 
@@ -177,6 +182,7 @@ void tep_services_destroy(struct tep_services *services)
 	if (services == NULL)
 		return;
 	monitor_destroy(services->monitor);
+	tep_telemetry_destroy(services->telemetry);
 	tep_ctl_socket_destroy(services->ctl);
 	tep_sessions_destroy(services->sessions);
 	tsp_tls_destroy(services->tls);

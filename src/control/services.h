@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * What the control thread does for others besides running the workers: the host's side (neighbor: kernel),
- * the servers' sessions (control.listen), the control socket (control.socket), metrics and health (metrics.listen). Each is there if the
- * configuration names it.
+ * the servers' sessions (control.listen), the control socket (control.socket), metrics and health
+ * (metrics.listen), DPDK's telemetry. All but the last are there if the configuration names them.
  */
 #pragma once
 

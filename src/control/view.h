@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What there is to see of a running TEP, for those who show it (metrics.h, telemetry.h). Control thread only. */
+#pragma once
+
+#include "control/host.h"
+#include "control/session.h"
+#include "control/tep.h"
+
+/* All borrowed. */
+struct tep_view {
+	struct tep *tep;
+	const struct tep_host *host; /* NULL: neighbor: static */
+	const struct tep_sessions *sessions; /* NULL: none */
+};
