@@ -114,6 +114,23 @@ static json_t *show_usage(const struct tep *tep)
 		"max", (json_int_t)usage.max_bindings, "bytes", (json_int_t)usage.bytes);
 }
 
+/* Our digest of what it has announced, and what it says of that; null before it has said anything. */
+static void add_digests(json_t *object, const struct tep_server_status *server)
+{
+	const struct tep_sync_word *word = &server->word;
+	char text[DIGEST_STRLEN];
+
+	json_object_set_new(object, "digest", json_string(digest_format(server->digest, text)));
+	json_object_set_new(object, "server_digest",
+		word->is_known ? json_string(digest_format(word->digest, text)) : json_null());
+	json_object_set_new(object, "compared_s",
+		word->is_known ? json_integer(word->said_ms / 1000) : json_null());
+	json_object_set_new(
+		object, "differs_s", word->differs ? json_integer(word->differs_s) : json_null());
+	json_object_set_new(
+		object, "leaves_listed", json_integer((json_int_t)server->counts.leaves_listed));
+}
+
 static json_t *show_server(const struct tep_server_status *server)
 {
 	const char *state = !server->connected  ? "down"
@@ -122,11 +139,14 @@ static json_t *show_server(const struct tep_server_status *server)
 	char text[ADDR_ENDPOINT_STRLEN];
 	json_t *peer = server->connected ? json_string(addr_endpoint_format(&server->peer, text))
 					 : json_null();
+	json_t *object = json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "name", server->name,
+		"peer", peer, "state", state, "since_s",
+		(json_int_t)(clock_boot_ms() - server->since_ms) / 1000, "creates",
+		(json_int_t)server->counts.creates, "deletes", (json_int_t)server->counts.deletes,
+		"refused", (json_int_t)server->counts.refused);
 
-	return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "name", server->name, "peer", peer,
-		"state", state, "since_s", (json_int_t)(clock_boot_ms() - server->since_ms) / 1000,
-		"creates", (json_int_t)server->counts.creates, "deletes",
-		(json_int_t)server->counts.deletes, "refused", (json_int_t)server->counts.refused);
+	add_digests(object, server);
+	return object;
 }
 
 static json_t *show_servers(const struct tep_sessions *sessions)

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+_Static_assert(TEP_SERVERS_MAX <= DP_OWNERS_MAX, "each server's bindings are digested");
+
 #define STRANGERS_MAX 16 /* connections that have not authenticated */
 
 struct server {
@@ -362,8 +364,13 @@ uint32_t tep_sessions_status(
 			.levelling = server->sync.levelling,
 			.is_level = server->sync.is_level,
 			.since_ms = server->since_ms,
-			.counts = server->sync,
+			.counts = server->sync.counts,
+			.digest = digest_root(dp_bindings_digest(
+				sessions->params.sync.table, server->sync.owner)),
+			.word = server->sync.word,
 		};
+		rows[i].word.said_ms = sessions->params.now_ms(sessions->params.now_arg) -
+				       rows[i].word.said_ms;
 		if (server->session != NULL)
 			rows[i].peer = *tsp_conn_peer(server->session->conn);
 	}

@@ -43,7 +43,9 @@ struct tep_server_status {
 	bool is_level; /* has told us all its bindings once */
 	struct addr_endpoint peer; /* while connected */
 	int64_t since_ms; /* boot clock: of the last change */
-	struct tep_sync_server counts;
+	struct tep_sync_counts counts;
+	uint64_t digest; /* of what this server has announced */
+	struct tep_sync_word word; /* and what it says of that; said_ms is its age here */
 };
 
 /* Listens. NULL + errno. */

@@ -2,11 +2,9 @@
 #include "control/sync.h"
 
 #include "common/addr.h"
+#include "control/level.h"
 
 #include <errno.h>
-
-#define SWEEP_SLICE \
-	4096 /* bindings looked at in one go: a millisecond or two when all are removed */
 
 /* How a range stood before a create touched it. */
 struct before {
@@ -52,13 +50,6 @@ static uint32_t end_of(const struct lease *lease, int64_t now_ms)
 
 /* --- create -------------------------------------------------------------------------------------- */
 
-/* The last whole list of its server did not name it. */
-static bool is_left_over(const struct tep_sync_server *server, const struct dp_binding *binding)
-{
-	return !binding->is_static && binding->owner == server->owner &&
-	       (int32_t)(binding->serial - server->listed_serial) < 0;
-}
-
 /* Of a life before, and the very server that announced it then says something else now. */
 static bool is_void(const struct tep_sync_server *server, const struct dp_binding *binding)
 {
@@ -82,7 +73,7 @@ static void clear_way(const struct tep_sync *sync, const struct tep_sync_server 
 			continue;
 		range = range_of(found);
 		if (dp_binding_lease_end_s(found) <= now_s || is_void(server, found) ||
-			(server->sweeping && is_left_over(server, found)))
+			tep_level_is_left_over(server, found))
 			dp_bindings_remove(sync->table, v4, range);
 		port = range.last;
 	}
@@ -180,7 +171,7 @@ static enum tsp_status place_lease(const struct tep_sync *sync, struct tep_sync_
 	describe(sync, &lease, answer);
 	answer->has_lifetime = true;
 	answer->lifetime_s = (uint32_t)(lease.end_ms / 1000);
-	server->creates++;
+	server->counts.creates++;
 	return TSP_STATUS_OK;
 }
 
@@ -239,56 +230,8 @@ static enum tsp_status remove_lease(const struct tep_sync *sync, struct tep_sync
 	if (removed == 0)
 		return TSP_STATUS_UNAVAILABLE;
 	describe(sync, &lease, answer);
-	server->deletes++;
+	server->counts.deletes++;
 	return TSP_STATUS_OK;
-}
-
-/* --- getting level ------------------------------------------------------------------------------- */
-
-struct levelling {
-	const struct tep_sync *sync;
-	struct tep_sync_server *server;
-};
-
-static void remove_if_left_over(void *arg, const struct dp_binding *binding)
-{
-	const struct levelling *levelling = arg;
-
-	if (is_left_over(levelling->server, binding) &&
-		dp_bindings_remove(levelling->sync->table, rte_be_to_cpu_32(binding->v4_be),
-			range_of(binding)) == 0)
-		levelling->server->levelled_out++;
-}
-
-void tep_sync_sweep(const struct tep_sync *sync, struct tep_sync_server *server)
-{
-	struct levelling levelling = {.sync = sync, .server = server};
-
-	server->sweeping = dp_bindings_walk(
-		sync->table, &server->cursor, SWEEP_SLICE, remove_if_left_over, &levelling);
-}
-
-static enum tsp_status list(
-	const struct tep_sync *sync, struct tep_sync_server *server, const struct tsp_msg *request)
-{
-	if (request->sync == TSP_SYNC_BEGIN) {
-		server->serial++;
-		server->levelling = true;
-		return TSP_STATUS_OK;
-	}
-	if (request->sync != TSP_SYNC_END || !server->levelling)
-		return TSP_STATUS_MALFORMED;
-	server->levelling = false;
-	server->is_level = true;
-	server->listed_serial = server->serial;
-	server->cursor = 0;
-	tep_sync_sweep(sync, server);
-	return TSP_STATUS_OK;
-}
-
-void tep_sync_session_starts(struct tep_sync_server *server)
-{
-	server->levelling = false;
 }
 
 void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
@@ -303,7 +246,7 @@ void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
 		answer->status = remove_lease(sync, server, request, answer);
 		break;
 	case TSP_ACTION_LIST:
-		answer->status = list(sync, server, request);
+		answer->status = tep_level_list(sync, server, request, now_ms, answer);
 		break;
 	default:
 		answer->status = TSP_STATUS_MALFORMED;
@@ -311,6 +254,6 @@ void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
 	}
 	if (answer->status != TSP_STATUS_OK) {
 		answer->action = TSP_ACTION_NONE;
-		server->refused++;
+		server->counts.refused++;
 	}
 }

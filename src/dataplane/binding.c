@@ -81,7 +81,7 @@ struct dp_bindings *dp_bindings_create(const struct dp_bindings_params *params)
 	if (table->qsbr == NULL || table->root == NULL)
 		goto no_memory;
 	if (rte_rcu_qsbr_init(table->qsbr, max_readers) != 0 ||
-		create_pools(table, params->socket) < 0)
+		create_pools(table, params->socket) < 0 || dp_digests_create(table) < 0)
 		goto no_memory;
 	return table;
 
@@ -95,6 +95,7 @@ void dp_bindings_destroy(struct dp_bindings *table)
 {
 	if (table == NULL)
 		return;
+	dp_digests_destroy(table);
 	dp_pool_destroy(&table->record_pool);
 	dp_pool_destroy(&table->subpage_pool);
 	dp_pool_destroy(&table->page_pool);
@@ -213,12 +214,15 @@ static void put_in_force(struct dp_binding *record, uint32_t end_s)
 	__atomic_store_n(&record->end_s, end_s, __ATOMIC_RELEASE);
 }
 
-static void renew(struct dp_binding *record, const struct dp_binding *binding)
+static void renew(
+	struct dp_bindings *table, struct dp_binding *record, const struct dp_binding *binding)
 {
+	dp_digests_remove(table, record);
 	record->serial = binding->serial;
 	record->stamp = binding->stamp;
 	record->owner = binding->owner;
 	record->is_static = binding->is_static;
+	dp_digests_add(table, record);
 	put_in_force(record, binding->end_s);
 }
 
@@ -249,7 +253,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	if (number != 0) {
 		if (binding->is_dormant || !same_holder(record, binding))
 			return -EEXIST;
-		renew(record, binding);
+		renew(table, record, binding);
 		return 0;
 	}
 
@@ -261,6 +265,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	*record = *binding;
 	prepare(table, record);
 	publish(table, v4, range, number);
+	dp_digests_add(table, record);
 	note_change(table);
 	return 0;
 }
@@ -290,6 +295,7 @@ int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range
 			dp_pool_retire(&table->page_pool, page);
 		}
 	}
+	dp_digests_remove(table, &table->records[number]);
 	dp_pool_retire(&table->record_pool, number);
 	note_change(table);
 	reclaim(table);

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "common/digest.h"
 #include "common/port_range.h"
 
 #include <assert.h>
@@ -51,6 +52,7 @@ struct dp_binding {
 static_assert(sizeof(struct dp_binding) == 64);
 
 #define DP_BINDING_ENDLESS UINT32_MAX
+#define DP_OWNERS_MAX      16 /* whose bindings are digested: owners 1 to 16 */
 
 /* The end of its lease, also while it is dormant. For the writer and what looks through its table. */
 static inline uint32_t dp_binding_lease_end_s(const struct dp_binding *binding)
@@ -134,5 +136,8 @@ bool dp_bindings_walk(struct dp_bindings *table, uint32_t *cursor, uint32_t limi
 /* Removes up to limit bindings that had ended at now_s, from where the last call stopped; gives freed
  * memory back once readers have moved on. Returns how many were removed. */
 uint32_t dp_bindings_sweep(struct dp_bindings *table, uint32_t now_s, uint32_t limit);
+
+/* The digest of all bindings of an owner (1..DP_OWNERS_MAX) but static ones; dormant ones count. */
+const struct digest *dp_bindings_digest(const struct dp_bindings *table, uint16_t owner);
 
 void dp_bindings_usage(const struct dp_bindings *table, struct dp_bindings_usage *usage);

@@ -46,6 +46,7 @@ struct dp_bindings {
 	struct dp_pool record_pool;
 	size_t qsbr_size;
 	uint64_t grace_token;
+	struct digest *digests; /* [DP_OWNERS_MAX] */
 	bool grace_pending; /* the resting pieces wait for grace_token */
 	const struct dp_mtu_rules *mtu_rules;
 	uint32_t max_bindings;
@@ -127,3 +128,11 @@ void dp_page_set(
 	struct dp_bindings *table, uint32_t page, struct port_range range, uint32_t record);
 /* Empties the range, which one record holds. True when the page has become empty. */
 bool dp_page_clear(struct dp_bindings *table, uint32_t page, struct port_range range);
+
+/* --- binding_digest.c: what the writer counts ------------------------------------------------------- */
+
+int dp_digests_create(struct dp_bindings *table); /* 0 or -ENOMEM */
+void dp_digests_destroy(struct dp_bindings *table);
+/* The binding has come, or is about to go or change. */
+void dp_digests_add(struct dp_bindings *table, const struct dp_binding *binding);
+void dp_digests_remove(struct dp_bindings *table, const struct dp_binding *binding);

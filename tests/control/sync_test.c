@@ -185,7 +185,7 @@ static void create_places_every_range_and_tells_the_tunnel_addresses(void **stat
 	assert_true(addr_v6_equal(&f->answer.server.v6[0], &f->tep_v6[0]));
 	assert_int_equal(f->answer.client.v4, SHARED);
 	assert_int_equal(f->answer.client.n_ranges, 2);
-	assert_int_equal(f->server.creates, 1);
+	assert_int_equal(f->server.counts.creates, 1);
 }
 
 static void create_without_ports_is_an_exclusive_address(void **state)
@@ -235,7 +235,7 @@ static void create_refuses_what_is_not_a_binding_of_ours(void **state)
 	msg.client.n_ranges = 0;
 	assert_int_equal(apply(f, &msg), TSP_STATUS_MALFORMED);
 	assert_int_equal(count(f), 0);
-	assert_int_equal(f->server.refused, 6);
+	assert_int_equal(f->server.counts.refused, 6);
 	assert_int_equal(f->answer.action, TSP_ACTION_NONE);
 }
 
@@ -380,7 +380,7 @@ static void delete_removes_the_ranges_of_their_holder(void **state)
 	assert_int_equal(f->answer.action, TSP_ACTION_INFO);
 	assert_null(find(f, 1024));
 	assert_non_null(find(f, 2048));
-	assert_int_equal(f->server.deletes, 1);
+	assert_int_equal(f->server.counts.deletes, 1);
 }
 
 static void delete_without_ports_removes_all_that_the_client_holds(void **state)
@@ -405,7 +405,7 @@ static void delete_of_what_is_not_there_is_harmless(void **state)
 	assert_int_equal(delete_range(f, CLIENT, 1024, 1500), TSP_STATUS_UNAVAILABLE);
 	assert_int_equal(delete_range(f, CLIENT, 1024, 3071), TSP_STATUS_UNAVAILABLE);
 	assert_int_equal(count(f), 1);
-	assert_int_equal(f->server.refused, 4);
+	assert_int_equal(f->server.counts.refused, 4);
 }
 
 static void getting_level_removes_what_was_not_named(void **state)
@@ -422,7 +422,7 @@ static void getting_level_removes_what_was_not_named(void **state)
 	assert_int_equal(f->answer.action, TSP_ACTION_INFO);
 	assert_int_equal(count(f), 2);
 	assert_null(find(f, 1024));
-	assert_int_equal(f->server.levelled_out, 1);
+	assert_int_equal(f->server.counts.levelled_out, 1);
 }
 
 static void getting_level_leaves_another_servers_bindings_alone(void **state)
@@ -556,6 +556,160 @@ static void a_dormant_binding_gives_way_to_its_own_servers_word_alone(void **sta
 	assert_int_equal(count(f), 1);
 }
 
+static struct tsp_msg list(enum tsp_sync sync, uint8_t depth, uint16_t number)
+{
+	return (struct tsp_msg){.action = TSP_ACTION_LIST, .sync = sync, .node = {depth, number}};
+}
+
+static enum tsp_status mark_leaf(struct fixture *f, enum tsp_sync sync, uint32_t leaf)
+{
+	struct tsp_msg msg = list(sync, DIGEST_DEPTH, leaf);
+
+	return apply(f, &msg);
+}
+
+static void sweep(struct fixture *f)
+{
+	while (f->server.sweeping)
+		tep_sync_sweep(&f->sync, &f->server);
+}
+
+/* The numbers of its own bindings, from the root down to the leaf. */
+static void a_tep_tells_digests_of_what_the_server_has_announced(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg create = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047), ask;
+	uint32_t leaf = digest_leaf(SHARED);
+	struct lease lease;
+
+	create.until_s = 1000;
+	assert_int_equal(apply(f, &create), TSP_STATUS_OK);
+	add_static(f, CLIENT, 2048, 3071);
+	create = request(TSP_ACTION_CREATE, CLIENT, 4096, 5119);
+	assert_int_equal(apply_at(f, &f->second, &create, NOW_S), TSP_STATUS_OK);
+	create = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+	create.until_s = 1000;
+	assert_int_equal(tsp_msg_to_lease(&create, 0, &lease), TSP_STATUS_NONE);
+	for (uint8_t depth = 0; depth < DIGEST_DEPTH; depth++) {
+		ask = list(TSP_SYNC_DIGEST, depth, leaf >> 4 * (DIGEST_DEPTH - depth));
+		assert_int_equal(apply(f, &ask), TSP_STATUS_OK);
+		assert_int_equal(f->answer.action, TSP_ACTION_INFO);
+		assert_int_equal(f->answer.node.depth, depth);
+		assert_int_equal(f->answer.n_digests, DIGEST_FANOUT);
+		assert_true(f->answer.digests[leaf >> 4 * (DIGEST_DEPTH - 1 - depth) & 15] ==
+			    digest_lease(&lease));
+	}
+	ask = list(TSP_SYNC_DIGEST, DIGEST_DEPTH, leaf);
+	assert_int_equal(apply(f, &ask), TSP_STATUS_MALFORMED);
+}
+
+/* S1: what the list of a leaf does not name goes; other leaves and other servers' are not touched. */
+static void a_list_of_a_leaf_is_about_that_leaf(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg other = request(TSP_ACTION_CREATE, CLIENT, 1024, 2047);
+	struct tsp_msg second = request(TSP_ACTION_CREATE, CLIENT, 8192, 9215);
+	uint32_t leaf = digest_leaf(SHARED);
+
+	other.client.v4++;
+	assert_int_not_equal(digest_leaf(other.client.v4), leaf);
+	assert_int_equal(apply(f, &other), TSP_STATUS_OK);
+	assert_int_equal(apply_at(f, &f->second, &second, NOW_S), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 2048, 3071), TSP_STATUS_OK);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_BEGIN, leaf), TSP_STATUS_OK);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_BEGIN, leaf + 1), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(count(f), 4);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_END, leaf + 1), TSP_STATUS_OK);
+	sweep(f);
+	assert_int_equal(count(f), 4);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_END, leaf), TSP_STATUS_OK);
+	sweep(f);
+	assert_int_equal(count(f), 3);
+	assert_null(find(f, 2048));
+	assert_int_equal(f->server.counts.leaves_listed, 2);
+	assert_false(f->server.is_level);
+}
+
+/* A new holder does not wait for the table to be looked through. */
+static void what_a_leafs_list_did_not_name_gives_way_at_once(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t leaf = digest_leaf(SHARED);
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_BEGIN, leaf), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, OTHER, 1024, 2047), TSP_STATUS_TEP_ERROR);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_END, leaf), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, OTHER, 1024, 2047), TSP_STATUS_OK);
+	sweep(f);
+	assert_int_equal(count(f), 1);
+}
+
+static void a_leafs_list_that_breaks_off_removes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t leaf = digest_leaf(SHARED);
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_END, leaf), TSP_STATUS_MALFORMED);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_BEGIN, leaf), TSP_STATUS_OK);
+	tep_sync_session_starts(&f->server);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_END, leaf), TSP_STATUS_MALFORMED);
+	sweep(f);
+	assert_int_equal(count(f), 1);
+}
+
+/* A wrong digest removes nothing, and a mark for something between table and leaf is none. */
+static void only_a_list_removes(void **state)
+{
+	static const enum tsp_sync marks[] = {
+		TSP_SYNC_DIGEST, TSP_SYNC_LEVEL, TSP_SYNC_BEGIN, TSP_SYNC_END};
+	struct fixture *f = *state;
+	struct tsp_msg msg;
+
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	for (size_t i = 0; i < RTE_DIM(marks); i++) {
+		msg = list(marks[i], marks[i] == TSP_SYNC_DIGEST ? 0 : 1, 0);
+		msg.n_digests = 1;
+		msg.digests[0] = 17;
+		msg.has_differs = true;
+		assert_int_equal(apply(f, &msg),
+			marks[i] == TSP_SYNC_DIGEST ? TSP_STATUS_OK : TSP_STATUS_MALFORMED);
+	}
+	sweep(f);
+	assert_int_equal(count(f), 1);
+	assert_true(f->server.word.is_known && f->server.word.differs);
+	assert_true(f->server.word.digest == 17);
+	assert_false(f->server.is_level);
+}
+
+/* R30: what digests have shown to be equal needs no create to be in force again. */
+static void level_wakes_what_was_not_refuted(void **state)
+{
+	struct fixture *f = *state;
+	struct tsp_msg level = list(TSP_SYNC_LEVEL, 0, 0);
+	uint32_t leaf = digest_leaf(SHARED);
+
+	add_dormant(f, 1, 1024, 2047);
+	add_dormant(f, 1, 2048, 3071);
+	add_dormant(f, 2, 4096, 5119);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_BEGIN, leaf), TSP_STATUS_OK);
+	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
+	assert_int_equal(mark_leaf(f, TSP_SYNC_END, leaf), TSP_STATUS_OK);
+	assert_int_equal(apply(f, &level), TSP_STATUS_OK);
+	assert_true(f->server.is_level);
+	sweep(f);
+	assert_null(find(f, 2048));
+	assert_true(find(f, 4096)->is_dormant);
+	assert_int_equal(apply_at(f, &f->second, &level, NOW_S), TSP_STATUS_OK);
+	while (f->second.sweeping)
+		tep_sync_sweep(&f->sync, &f->second);
+	assert_false(find(f, 4096)->is_dormant);
+	assert_int_equal(find(f, 4096)->end_s, NOW_S + LIFETIME_S);
+}
+
 static void what_a_tep_does_not_do_is_malformed(void **state)
 {
 	static const struct tsp_msg messages[] = {
@@ -571,7 +725,7 @@ static void what_a_tep_does_not_do_is_malformed(void **state)
 
 	for (size_t i = 0; i < RTE_DIM(messages); i++)
 		assert_int_equal(apply(f, &messages[i]), TSP_STATUS_MALFORMED);
-	assert_int_equal(f->server.refused, RTE_DIM(messages));
+	assert_int_equal(f->server.counts.refused, RTE_DIM(messages));
 }
 
 #define SYNC_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -602,6 +756,12 @@ int main(void)
 		SYNC_TEST(a_large_table_gets_level_in_slices),
 		SYNC_TEST(a_list_wakes_what_it_names_and_removes_the_rest),
 		SYNC_TEST(a_dormant_binding_gives_way_to_its_own_servers_word_alone),
+		SYNC_TEST(a_tep_tells_digests_of_what_the_server_has_announced),
+		SYNC_TEST(a_list_of_a_leaf_is_about_that_leaf),
+		SYNC_TEST(what_a_leafs_list_did_not_name_gives_way_at_once),
+		SYNC_TEST(a_leafs_list_that_breaks_off_removes_nothing),
+		SYNC_TEST(only_a_list_removes),
+		SYNC_TEST(level_wakes_what_was_not_refuted),
 		SYNC_TEST(what_a_tep_does_not_do_is_malformed),
 	};
 

@@ -97,6 +97,9 @@ static int list_add(struct oracle *oracle, const struct dp_binding *binding)
 		test_binding_holder(entry) != test_binding_holder(binding))
 		return -EEXIST;
 	entry->end_s = binding->end_s;
+	entry->stamp = binding->stamp;
+	entry->owner = binding->owner;
+	entry->is_static = binding->is_static;
 	return 0;
 }
 
@@ -119,6 +122,9 @@ static void add_one(struct oracle *oracle)
 			memcpy(&binding.client_v6.s6_addr[12], &holder, sizeof(holder));
 	}
 	binding.end_s = random_end(oracle);
+	binding.stamp = below(oracle, 1000);
+	binding.owner = below(oracle, 2) == 0 ? DP_OWNERS_MAX : below(oracle, DP_OWNERS_MAX + 2);
+	binding.is_static = below(oracle, 16) == 0;
 	assert_int_equal(dp_bindings_add(oracle->table, &binding), list_add(oracle, &binding));
 }
 
@@ -214,6 +220,25 @@ static void query(struct oracle *oracle, uint32_t n)
 		check_found(oracle, &keys[i], found[i]);
 }
 
+static void check_digests(struct oracle *oracle)
+{
+	static struct digest digests[DP_OWNERS_MAX];
+
+	memset(digests, 0, sizeof(digests));
+	for (uint32_t i = 0; i < oracle->n; i++) {
+		const struct dp_binding *entry = &oracle->list[i];
+		uint32_t v4 = rte_be_to_cpu_32(entry->v4_be);
+
+		if (entry->is_static || entry->owner == 0 || entry->owner > DP_OWNERS_MAX)
+			continue;
+		digests[entry->owner - 1].leaves[digest_leaf(v4)] += digest_binding(
+			&entry->client_v6, &entry->tep_v6, v4, range_of(entry), entry->stamp);
+	}
+	for (uint16_t owner = 1; owner <= DP_OWNERS_MAX; owner++)
+		assert_memory_equal(dp_bindings_digest(oracle->table, owner), &digests[owner - 1],
+			sizeof(digests[0]));
+}
+
 static void check_counts(struct oracle *oracle)
 {
 	struct dp_bindings_usage usage;
@@ -224,6 +249,7 @@ static void check_counts(struct oracle *oracle)
 	dp_bindings_usage(oracle->table, &usage);
 	assert_int_equal(usage.bindings, oracle->n);
 	assert_int_equal(usage.exclusive, exclusive);
+	check_digests(oracle);
 }
 
 /* Adds outweigh removals for some rounds, then the other way, so that both full and empty come up. */
