@@ -4,13 +4,16 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "control/ctl_socket.h"
+#include "control/dormant.h"
 #include "control/host.h"
 #include "control/metrics.h"
 #include "control/session.h"
+#include "control/snapshot.h"
 #include "control/telemetry.h"
 #include "tsp/tsp_tls.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_ethdev.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,8 @@ struct tep_services {
 	struct event_base *base;
 	struct tep_host *host;
 	struct ssl_ctx_st *tls; /* of the sessions; NULL: none */
+	struct tep_snapshot *snapshot;
+	struct tep_dormant dormant;
 	struct tep_sessions *sessions;
 	struct tep_ctl_socket *ctl;
 	struct tep_view view;
@@ -62,6 +67,50 @@ static int create_host(struct tep_services *services)
 	params.twins[1] = twin_params(tep, 1, config->neighbor.twin_v4, config->ports.mtu_v4);
 	services->host = tep_host_create(&params);
 	return services->host == NULL ? -errno : 0;
+}
+
+static void log_taken(const char *path, const struct tep_snapshot_taken *taken, int64_t took_ms)
+{
+	if (taken->ignored[0] != '\0')
+		log_warn("bindings.snapshot: %s: not read: %s", path, taken->ignored);
+	else
+		log_info("bindings.snapshot: %s: %u bindings taken over in %" PRId64 " ms; %u had "
+			 "ended",
+			path, taken->taken, took_ms, taken->ended);
+	if (taken->foreign + taken->damaged + taken->refused != 0)
+		log_warn("bindings.snapshot: %s: %u bindings of servers or tunnel addresses that "
+			 "are "
+			 "not configured, %u damaged, %u without room in the table: not taken over",
+			path, taken->foreign, taken->damaged, taken->refused);
+}
+
+static int create_snapshot(struct tep_services *services)
+{
+	const struct tep_config *config = services->tep->config;
+	const struct tep_config_server *servers = config->control.servers.items;
+	const int64_t start_ms = clock_boot_ms();
+	struct tep_snapshot_params params = {
+		.path = config->bindings.snapshot,
+		.table = services->tep->bindings,
+		.n_servers = config->control.servers.n,
+		.tep_v6 = tep_config_tunnel_v6(config),
+		.n_tep_v6 = config->tunnel.v6.n,
+		.now_s = (uint32_t)(start_ms / 1000),
+	};
+	char error[TEP_SNAPSHOT_ERROR_LEN];
+	struct tep_snapshot_taken taken;
+
+	if (params.path == NULL)
+		return 0;
+	for (uint32_t i = 0; i < params.n_servers; i++)
+		params.servers[i] = servers[i].name;
+	services->snapshot = tep_snapshot_open(&params, &taken, error);
+	if (services->snapshot == NULL) {
+		log_err("bindings.snapshot: %s: %s", params.path, error);
+		return -EIO;
+	}
+	log_taken(params.path, &taken, clock_boot_ms() - start_ms);
+	return 0;
 }
 
 static int create_tls(struct tep_services *services)
@@ -155,6 +204,8 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 		error = create_host(services);
 	}
 	if (error == 0)
+		error = create_snapshot(services);
+	if (error == 0)
 		error = create_sessions(services);
 	if (error == 0)
 		error = create_ctl(services);
@@ -170,11 +221,13 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 void tep_services_look(struct tep_services *services)
 {
 	struct tep_server_status rows[TEP_SERVERS_MAX];
+	struct tep *tep = services->tep;
 	uint32_t n = 0;
 
 	if (services->sessions != NULL)
 		n = tep_sessions_status(services->sessions, rows, TEP_SERVERS_MAX);
-	tep_ready_look(&services->tep->ready, rows, n, clock_boot_ms());
+	tep_ready_look(&tep->ready, rows, n, clock_boot_ms());
+	tep_dormant_look(&services->dormant, &tep->ready, tep->bindings);
 }
 
 void tep_services_destroy(struct tep_services *services)
@@ -185,6 +238,7 @@ void tep_services_destroy(struct tep_services *services)
 	tep_telemetry_destroy(services->telemetry);
 	tep_ctl_socket_destroy(services->ctl);
 	tep_sessions_destroy(services->sessions);
+	tep_snapshot_close(services->snapshot);
 	tsp_tls_destroy(services->tls);
 	tep_host_destroy(services->host);
 	free(services);

@@ -181,6 +181,7 @@ static const struct config_key bindings_keys[] = {
 		.max = BINDINGS_MAX},
 	{CONFIG_STRING, AT(tep_config_bindings, file), "file", .min = 1, .max = 4000},
 	{CONFIG_LIST, AT(tep_config_bindings, fixed), "static", .section = &binding_section},
+	{CONFIG_STRING, AT(tep_config_bindings, snapshot), "snapshot", .min = 1, .max = 4000},
 	{CONFIG_U32, AT(tep_config_bindings, confirm_ms), "confirm_ms", .value = "2000",
 		.max = 600000},
 	{CONFIG_END},
@@ -338,6 +339,15 @@ static int check_neighbor(
 	return 0;
 }
 
+static int check_snapshot(
+	const char *path, const struct tep_config_bindings *bindings, struct config_error *error)
+{
+	if (bindings->snapshot == NULL || bindings->snapshot[0] == '/')
+		return 0;
+	return config_fail(error, path, bindings->pos,
+		"bindings.snapshot: %s does not start with a slash", bindings->snapshot);
+}
+
 static int check_control(
 	const char *path, const struct tep_config_control *control, struct config_error *error)
 {
@@ -436,6 +446,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 		rc = check_neighbor(path, config, error);
 	if (rc == 0)
 		rc = tep_plain_check(path, config, error);
+	if (rc == 0)
+		rc = check_snapshot(path, &config->bindings, error);
 	if (rc == 0)
 		rc = check_control(path, &config->control, error);
 	if (rc == 0)

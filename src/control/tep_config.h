@@ -129,6 +129,7 @@ struct tep_config_bindings {
 	uint32_t max;
 	char *file; /* NULL: none; relative to the configuration file */
 	struct config_list fixed; /* key "static": struct tep_config_binding */
+	char *snapshot; /* NULL: none */
 	uint32_t confirm_ms; /* how long a server that is not there is waited for after the start */
 };
 

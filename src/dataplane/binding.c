@@ -205,6 +205,28 @@ static bool same_holder(const struct dp_binding *a, const struct dp_binding *b)
 	       addr_v6_equal(&a->client_v6, &b->client_v6) && addr_v6_equal(&a->tep_v6, &b->tep_v6);
 }
 
+void dp_bindings_observe(struct dp_bindings *table, const struct dp_bindings_observer *observer)
+{
+	table->observer = observer != NULL ? *observer : (struct dp_bindings_observer){};
+}
+
+uint32_t dp_bindings_numbers(const struct dp_bindings *table)
+{
+	return table->record_pool.params.max;
+}
+
+static void tell_stands(const struct dp_bindings *table, uint32_t number)
+{
+	if (table->observer.stands != NULL)
+		table->observer.stands(table->observer.arg, number, &table->records[number]);
+}
+
+static void tell_gone(const struct dp_bindings *table, uint32_t number)
+{
+	if (table->observer.gone != NULL)
+		table->observer.gone(table->observer.arg, number);
+}
+
 static void put_in_force(struct dp_binding *record, uint32_t end_s)
 {
 	if (record->is_dormant) {
@@ -254,6 +276,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 		if (binding->is_dormant || !same_holder(record, binding))
 			return -EEXIST;
 		renew(table, record, binding);
+		tell_stands(table, number);
 		return 0;
 	}
 
@@ -266,6 +289,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	prepare(table, record);
 	publish(table, v4, range, number);
 	dp_digests_add(table, record);
+	tell_stands(table, number);
 	note_change(table);
 	return 0;
 }
@@ -297,6 +321,7 @@ int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range
 	}
 	dp_digests_remove(table, &table->records[number]);
 	dp_pool_retire(&table->record_pool, number);
+	tell_gone(table, number);
 	note_change(table);
 	reclaim(table);
 	return 0;

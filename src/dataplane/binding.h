@@ -110,6 +110,18 @@ bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4);
 
 /* --- the writer: the control thread only --------------------------------------------------------- */
 
+/* Told of each change by the writer. A binding keeps its number, below dp_bindings_numbers(), until it goes. */
+struct dp_bindings_observer {
+	void (*stands)(void *arg, uint32_t number, const struct dp_binding *binding); /* added,
+											 renewed */
+	void (*gone)(void *arg, uint32_t number);
+	void *arg;
+};
+
+/* One observer, copied; NULL: none any more. */
+void dp_bindings_observe(struct dp_bindings *table, const struct dp_bindings_observer *observer);
+uint32_t dp_bindings_numbers(const struct dp_bindings *table);
+
 /*
  * Adds a binding (every field but mtu_* is taken). The same range of the same holder again is a
  * renewal: end, stamp, serial, owner and is_static are updated, and a dormant one wakes. A dormant one (is_dormant,

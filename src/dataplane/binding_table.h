@@ -55,6 +55,7 @@ struct dp_bindings {
 	int64_t changed_s; /* ... and when the last one was */
 	uint32_t addresses;
 	uint32_t sweep_cursor;
+	struct dp_bindings_observer observer; /* all zero: none */
 };
 
 static inline uint32_t entry_of_record(uint32_t record)
