@@ -119,8 +119,3 @@ void monitor_destroy(struct monitor *monitor)
 	http_server_destroy(monitor->http);
 	free(monitor);
 }
-
-struct addr_endpoint monitor_endpoint(const struct monitor *monitor)
-{
-	return http_server_endpoint(monitor->http);
-}

@@ -38,6 +38,3 @@ struct monitor *monitor_create(struct event_base *base, const struct monitor_con
 	const struct monitor_ops *ops, void *arg);
 /* NULL is allowed. */
 void monitor_destroy(struct monitor *monitor);
-
-/* Where it listens. */
-struct addr_endpoint monitor_endpoint(const struct monitor *monitor);

@@ -180,6 +180,16 @@ static json_t *show_host(const struct tep_host *host)
 		(json_int_t)n_neighbours);
 }
 
+/* Where its figures are, or null. */
+static json_t *show_metrics(const struct monitor_config *metrics)
+{
+	char text[ADDR_ENDPOINT_STRLEN];
+
+	if (!metrics->has_listen)
+		return json_null();
+	return json_string(addr_endpoint_format(&metrics->listen, text));
+}
+
 static json_t *run_show(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	const struct tep_ctl_socket *ctl = arg;
@@ -189,7 +199,8 @@ static json_t *run_show(void *arg, const json_t *arguments, char error[static CT
 	char reason[TEP_READY_REASON_LEN];
 
 	tep_ready_reason(ready, reason);
-	return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack(
+		"{s:s, s:s, s:s, s:s?, s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"name", ctl->name, "version", DSTM_VERSION, "state",
 		tep_ready_name(tep_ready_state(ready)), "reason", reason[0] != '\0' ? reason : NULL,
 		"uptime_s", (json_int_t)(clock_boot_ms() - ctl->start_ms) / 1000, "workers",
@@ -197,7 +208,7 @@ static json_t *run_show(void *arg, const json_t *arguments, char error[static CT
 		show_host(ctl->host), "tunnel_v6", show_tunnel_v6(config), "tunnel_v4",
 		json_v4(config->tunnel.v4), "ports", show_ports(ctl->tep), "bindings",
 		show_usage(ctl->tep), "buffers", show_buffers(ctl->tep), "servers",
-		show_servers(ctl->sessions));
+		show_servers(ctl->sessions), "metrics", show_metrics(&config->metrics));
 }
 
 static json_t *run_status(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])

@@ -246,6 +246,21 @@ static uint64_t refused(const struct tep_server_status *server)
 	return server->counts.refused;
 }
 
+static uint64_t is_level(const struct tep_server_status *server)
+{
+	return server->is_level;
+}
+
+static uint64_t differs_s(const struct tep_server_status *server)
+{
+	return server->word.differs ? server->word.differs_s : 0;
+}
+
+static uint64_t leaves_listed(const struct tep_server_status *server)
+{
+	return server->counts.leaves_listed;
+}
+
 static uint64_t levelled_out(const struct tep_server_status *server)
 {
 	return server->counts.levelled_out;
@@ -260,6 +275,11 @@ static void write_servers(const struct tep_sessions *sessions, struct metrics *m
 	} rows[] = {
 		{METRICS_GAUGE, "connected", "1 while a server has a session.", is_connected},
 		{METRICS_GAUGE, "levelling", "1 while it announces its whole list.", is_levelling},
+		{METRICS_GAUGE, "level", "1 once it has told all its bindings.", is_level},
+		{METRICS_GAUGE, "differs_seconds",
+			"For how long its table and ours have differed; 0: they agree.", differs_s},
+		{METRICS_COUNTER, "leaves_listed_total",
+			"Parts of the table that differed and were listed anew.", leaves_listed},
 		{METRICS_GAUGE, "state_seconds", "How long it has been so.", state_seconds},
 		{METRICS_COUNTER, "creates_total", "Bindings that a server created or renewed.",
 			creates},

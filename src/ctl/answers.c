@@ -24,6 +24,12 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 		{"neighbor", "neighbor", CTL_TEXT},
 		{"tunnel v6", "tunnel_v6", CTL_TEXTS},
 		{"tunnel v4", "tunnel_v4", CTL_TEXT},
+		{"metrics", "metrics", CTL_TEXT},
+		{},
+	};
+	static const struct ctl_field host[] = {
+		{"routes", "routes", CTL_COUNT},
+		{"neighbours", "neighbours", CTL_COUNT},
 		{},
 	};
 	static const struct ctl_field bindings[] = {
@@ -57,10 +63,15 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 		{"PEER", "peer", CTL_TEXT},
 		{"STATE", "state", CTL_TEXT},
 		{"SINCE", "since_s", CTL_DURATION},
+		{"CREATES", "creates", CTL_COUNT},
+		{"DELETES", "deletes", CTL_COUNT},
+		{"REFUSED", "refused", CTL_COUNT},
 		{},
 	};
 
 	ctl_print_form(result, form, file);
+	if (json_is_object(json_object_get(result, "host")))
+		ctl_print_form(json_object_get(result, "host"), host, file);
 	ctl_print_form(json_object_get(result, "bindings"), bindings, file);
 	fputc('\n', file);
 	ctl_print_list(json_object_get(result, "ports"), ports, file);
@@ -135,9 +146,12 @@ void ctl_print_server_show(
 {
 	static const struct ctl_field fields[] = {
 		{"version", "version", CTL_TEXT},
+		{"state", "state", CTL_TEXT},
+		{"reason", "reason", CTL_TEXT},
 		{"uptime", "uptime_s", CTL_DURATION},
 		{"listen", "listen", CTL_TEXTS},
 		{"listen TLS", "listen_tls", CTL_TEXTS},
+		{"metrics", "metrics", CTL_TEXT},
 		{"users", "users", CTL_COUNT},
 		{"leases", "leases", CTL_COUNT},
 		{"connections", "connections", CTL_COUNT},

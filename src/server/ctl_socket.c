@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "server/ctl_push.h"
+#include "server/ready.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,22 +70,39 @@ static json_t *records_json(const struct srv_server *server)
 		(json_int_t)counts.lost, "failures", (json_int_t)counts.failures);
 }
 
+/* How much waits for the disk. */
+static json_t *store_json(const struct srv_server *server)
+{
+	struct srv_writer_counts counts = srv_writer_count(server->writer);
+
+	return json_pack("{s:i, s:I, s:b}", "backlog", (int)srv_writer_backlog(server->writer),
+		"failures", (json_int_t)counts.failures, "failing",
+		(int)srv_writer_is_failing(server->writer));
+}
+
 static json_t *show(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	const struct srv_server *server = arg;
 	const struct srv_lease_db *db = srv_engine_leases(server->engine);
+	const struct srv_config *config = &server->config;
+	char reason[SRV_READY_REASON_LEN];
+	bool is_ready = srv_is_ready(server, reason);
 
-	return json_pack("{s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:i, s:s?, s:i, s:i, s:o}", "version",
-		DSTM_VERSION, "uptime_s", (json_int_t)seconds_since(server->started_ms), "leases",
-		(int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
+	return json_pack("{s:s, s:s, s:s?, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:i, s:s?, s:i, s:i, "
+			 "s:o, s:o}",
+		"version", DSTM_VERSION, "state", is_ready ? "ready" : "not ready", "reason",
+		is_ready ? NULL : reason, "uptime_s", (json_int_t)seconds_since(server->started_ms),
+		"leases", (int)srv_lease_db_count(db, SRV_LEASE_ACTIVE), "connections",
 		(int)srv_listener_connections(server->listener), "listen",
 		listen_json(server, SRV_DOOR_PLAIN), "listen_tls",
 		listen_json(server, SRV_DOOR_TLS), "listen_minutes",
-		listen_json(server, SRV_DOOR_MINUTES), "users",
-		(int)(server->config.auth.users.n + server->auth.users.n), "users_file",
-		server->config.auth.users_file, "unauthenticated",
+		listen_json(server, SRV_DOOR_MINUTES), "metrics",
+		config->metrics.has_listen ? endpoint_json(&config->metrics.listen) : json_null(),
+		"users", (int)(config->auth.users.n + server->auth.users.n), "users_file",
+		config->auth.users_file, "unauthenticated",
 		(int)srv_listener_unauthenticated(server->listener), "prefixes",
-		(int)srv_gate_prefixes(server->gate), "records", records_json(server));
+		(int)srv_gate_prefixes(server->gate), "records", records_json(server), "store",
+		store_json(server));
 }
 
 /* --- leases -------------------------------------------------------------------------------------- */

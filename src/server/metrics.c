@@ -2,9 +2,9 @@
 #include "server/metrics.h"
 
 #include "common/clock.h"
-#include "server/server.h"
+#include "server/ready.h"
 
-#include <stdio.h>
+#include <assert.h>
 
 static void write_counters(const struct srv_server *server, struct metrics *metrics)
 {
@@ -147,6 +147,26 @@ static double is_leaving(const struct srv_server *server, uint32_t tep)
 	return server->fleet.teps[tep].is_leaving;
 }
 
+static void write_questions(const struct srv_server *server, struct metrics *metrics)
+{
+	metrics_family(metrics, METRICS_COUNTER,
+		"Questions of a TEP who holds an address and port, by the answer.",
+		"dstm_server_tep_questions_total");
+	for (uint32_t i = 0; i < server->fleet.n; i++) {
+		const struct srv_fleet_tep *tep = &server->fleet.teps[i];
+		const struct srv_tep_queries *queries = &server->fleet.engine_teps[i].queries;
+
+		if (tep->link == NULL)
+			continue;
+		metrics_u64(metrics, queries->answered, "tep", tep->config.name, "answer", "holder",
+			NULL);
+		metrics_u64(metrics, queries->unknown, "tep", tep->config.name, "answer", "unknown",
+			NULL);
+		metrics_u64(metrics, queries->refused, "tep", tep->config.name, "answer", "refused",
+			NULL);
+	}
+}
+
 static void write_teps(const struct srv_server *server, struct metrics *metrics)
 {
 	static const struct {
@@ -164,6 +184,7 @@ static void write_teps(const struct srv_server *server, struct metrics *metrics)
 	};
 
 	write_tep_states(server, metrics);
+	write_questions(server, metrics);
 	for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
 		metrics_family(metrics, METRICS_GAUGE, rows[row].help, "dstm_server_tep_%s",
 			rows[row].name);
@@ -225,31 +246,10 @@ static void write_all(void *arg, struct metrics *metrics)
 	write_records(server, metrics);
 }
 
-/* --- readiness ----------------------------------------------------------------------------------- */
-
-static bool has_tep(const struct srv_server *server)
-{
-	for (uint32_t i = 0; i < server->fleet.n; i++) {
-		const struct srv_fleet_tep *tep = &server->fleet.teps[i];
-
-		if (tep->link != NULL && !tep->is_leaving &&
-			srv_tep_link_status(tep->link).state != SRV_TEP_DOWN)
-			return true;
-	}
-	return false;
-}
-
 static bool is_ready(void *arg, char reason[static MONITOR_REASON_LEN])
 {
-	const struct srv_server *server = arg;
-
-	if (srv_writer_is_failing(server->writer))
-		snprintf(reason, MONITOR_REASON_LEN, "the store cannot be written");
-	else if (!has_tep(server))
-		snprintf(reason, MONITOR_REASON_LEN, "no TEP has a session");
-	else
-		return true;
-	return false;
+	static_assert(SRV_READY_REASON_LEN <= MONITOR_REASON_LEN);
+	return srv_is_ready(arg, reason);
 }
 
 const struct monitor_ops srv_metrics_ops = {

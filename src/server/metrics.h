@@ -4,8 +4,4 @@
 
 #include "common/monitor.h"
 
-/*
- * Ready means that a new client can be served: the store is written, and a TEP is there to go through. A pool that is full is
- * no reason to send clients elsewhere; redirect is for that.
- */
 extern const struct monitor_ops srv_metrics_ops;

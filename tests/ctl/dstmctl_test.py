@@ -116,11 +116,15 @@ def test_tep_show_prints_state_ports_and_servers(daemon):
             {
                 "name": "tep1",
                 "version": "0.1.0",
+                "state": "starting",
+                "reason": "waits for server2",
                 "uptime_s": 3725,
                 "workers": 2,
                 "neighbor": "static",
                 "tunnel_v6": ["2001:db8::1", "2001:db8::2"],
                 "tunnel_v4": "192.0.0.1",
+                "metrics": "[::1]:9476",
+                "host": {"routes": 1000012, "neighbours": 3},
                 "ports": [
                     {
                         "side": "v6",
@@ -142,7 +146,8 @@ def test_tep_show_prints_state_ports_and_servers(daemon):
                     "bytes": 8388608,
                 },
                 "servers": [
-                    {"name": "server1", "peer": None, "state": "connected", "since_s": 5}
+                    {"name": "server1", "peer": None, "state": "connected", "since_s": 5,
+                     "creates": 4000, "deletes": 3, "refused": 0}
                 ],
             }
         )
@@ -154,7 +159,10 @@ def test_tep_show_prints_state_ports_and_servers(daemon):
     assert ["uptime", "1", "h", "2", "min"] in lines
     assert ["tunnel", "v6", "2001:db8::1,", "2001:db8::2"] in lines
     assert ["bindings", "65,536"] in lines
-    assert ["server1", "-", "connected", "5", "s"] in lines
+    assert ["server1", "-", "connected", "5", "s", "4,000", "3", "0"] in lines
+    assert ["state", "starting"] in lines and ["reason", "waits", "for", "server2"] in lines
+    assert ["metrics", "[::1]:9476"] in lines
+    assert ["routes", "1,000,012"] in lines and ["neighbours", "3"] in lines
     assert "v6 net_pcap0 02:00:00:00:06:01 1500 1,234,567 64 0 0 0".split() in lines
 
 

@@ -44,9 +44,13 @@ def test_a_failing_disk_refuses_and_recovers(server, tep, faults, kind):
     assert [lease["client"] for lease in server.leases("active")] == [A]
     assert list(tep.table) == [("198.51.100.7", held.ports)]
     assert server.log().count("store: not written") == 1
+    shown = server.ctl("show")
+    assert (shown["state"], shown["reason"]) == ("not ready", "the store cannot be written")
+    assert shown["store"]["failing"] and shown["store"]["failures"] > 0
     faults.clear()
     info = client.create(B)
     assert info.code == 200
+    assert (server.ctl("show")["state"], server.ctl("show")["reason"]) == ("ready", None)
     assert server.log().count("store: written again") == 1
     assert client.create(A, v4=held.address("client", "ipv4"), ports=held.ports).code == 200
     leases = restarted(server)
