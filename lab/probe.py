@@ -122,9 +122,12 @@ async def stream(host: str, port: int) -> dict:
     mine = end.way((host, port))
     mine.stop()
     await asyncio.sleep(0.2)  # what is under way arrives
-    while not end.remote_report.done():
+    deadline = time.monotonic() + PATIENCE_S
+    while not end.remote_report.done() and time.monotonic() < deadline:
         transport.sendto(REPORT, (host, port))
         await asyncio.wait([end.remote_report], timeout=0.2)
+    if not end.remote_report.done():
+        end.remote_report.set_result(Arrivals().report() | {"sent": 0})
     theirs, own = end.remote_report.result(), mine.report()
     return {"up": theirs | {"sent": own["sent"]}, "down": own | {"sent": theirs["sent"]}}
 

@@ -27,13 +27,19 @@ class Router(Program):
     """What is common: the configuration is text, and sessions go up and down."""
 
     def sessions(self) -> dict[str, bool]:
-        """Each protocol session by name, and whether it is up."""
+        """Each session of BGP, OSPF and BFD by name, and whether it is up."""
         raise NotImplementedError
 
     def config_text(self) -> str:
         if self.spec.config is not None:
             return self.spec.config
         return (ROOT / self.spec.config_file).read_text(encoding="utf-8")
+
+    def reload(self, change):
+        """Its configuration becomes change(text), which it reads at once, sessions kept."""
+        self.spec.config = change(self.config_text())
+        self._write_config()
+        self._read_again()
 
     def ask(self, *words: str) -> str:
         """What the router answers to a command of its own."""
@@ -47,10 +53,14 @@ class Bird(Router):
         return ["birdc", "-s", str(self.socket), *words]
 
     def sessions(self) -> dict[str, bool]:
-        """BGP and OSPF; a row of birdc is: name, protocol, table, state, since, info."""
+        """A row of birdc is: name, protocol, table, state, since, info; or address, interface, state."""
         rows = [line.split() for line in self.ask("show", "protocols").splitlines()[2:]]
-        return {row[0]: row[3] == "up" and (row[1] != "OSPF" or row[-1] == "Running")
-                for row in rows if row[1] in ("BGP", "OSPF")}
+        found = {row[0]: row[3] == "up" and (row[1] != "OSPF" or row[-1] == "Running")
+                 for row in rows if row[1] in ("BGP", "OSPF")}
+        if any(row[1] == "BFD" for row in rows):
+            rows = [line.split() for line in self.ask("show", "bfd", "sessions").splitlines()[3:]]
+            found |= {f"bfd {row[0]}": row[2] == "Up" for row in rows if row}
+        return found
 
     def _answers(self) -> bool:
         try:
@@ -59,9 +69,15 @@ class Bird(Router):
             return False
 
     def _command(self) -> list[str]:
+        return ["bird", "-f", "-c", str(self._write_config()), "-s", str(self.socket)]
+
+    def _write_config(self) -> Path:
         path = self.folder / f"{self.name}.conf"
         path.write_text(self.config_text())
-        return ["bird", "-f", "-c", str(path), "-s", str(self.socket)]
+        return path
+
+    def _read_again(self):
+        self.ask("configure")
 
 
 class Frr(Router):
@@ -83,16 +99,20 @@ class Frr(Router):
         self._folder.mkdir()
         shutil.chown(self._folder, FRR_USER, FRR_USER)
         (self._folder / "vtysh.conf").touch()
-        (self._folder / "frr.conf").write_text(self.config_text())
-        with open(self.log, "ab") as log:
-            for daemon in self._daemons():
-                self._processes[daemon] = subprocess.Popen(
-                    self.namespace.command(self._command_of(daemon)), stdin=subprocess.DEVNULL,
-                    stdout=log, stderr=log, cwd=self.folder)
-        for daemon in self._processes:
-            self.wait_for((self._folder / f"{daemon}.vty").exists, READY_TIMEOUT_S, "to answer")
-        run([*self._vtysh(), "-b"])  # each line to the daemon that it is for
+        self._write_config()
+        self._start_daemons("zebra")  # who does not find it at once looks again 10 s later
+        self._start_daemons(*self._daemons())
+        self._read_again()
         return time.monotonic() - began
+
+    def _start_daemons(self, *names: str):
+        with open(self.log, "ab") as log:
+            for name in names:
+                self._processes[name] = subprocess.Popen(
+                    self.namespace.command(self._command_of(name)), stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, cwd=self.folder)
+        for name in names:
+            self.wait_for((self._folder / f"{name}.vty").exists, READY_TIMEOUT_S, "to answer")
 
     def kill(self):
         self._end(signal.SIGKILL)
@@ -125,15 +145,24 @@ class Frr(Router):
             shown = json.loads(self.ask("show ipv6 ospf6 neighbor json"))
             for row in shown["neighbors"]:
                 found[row["neighborId"]] = row["state"] == "Full"
+        if "bfdd" in self._processes:
+            for row in json.loads(self.ask("show bfd peers json")):
+                found[f"bfd {row['peer']}"] = row["status"] == "up"
         return found
+
+    def _write_config(self):
+        (self._folder / "frr.conf").write_text(self.config_text())
+
+    def _read_again(self):
+        run([*self._vtysh(), "-b"])  # each line to the daemon that it is for
 
     def _vtysh(self) -> list[str]:
         return ["vtysh", "--vty_socket", str(self._folder), "--config_dir", str(self._folder)]
 
     def _daemons(self) -> list[str]:
         lines = self.config_text().splitlines()
-        return ["zebra", *(daemon for begin, daemon in FRR_DAEMONS.items()
-                           if any(line.startswith(begin) for line in lines))]
+        return [daemon for begin, daemon in FRR_DAEMONS.items()
+                if any(line.startswith(begin) for line in lines)]
 
     def _command_of(self, daemon: str) -> list[str]:
         command = [str(FRR_FOLDER / daemon), "-f", os.devnull, "--log", "stdout",

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from lab import labfile, netns, program, router, steps, topology
+import lab.routing_steps  # noqa: F401  more of the steps
 from lab.capture import Capture
 from lab.netns import CommandFailed
 from lab.screen import Meter, Screen

@@ -23,7 +23,6 @@ COUNTS = y.map_of(y.integer(0, 2**62))
 
 LEASE_TIMEOUT_S = 20
 CONNECT_TIMEOUT_S = 20
-SESSIONS_TIMEOUT_S = 30
 
 
 def step(reader):
@@ -61,22 +60,6 @@ def wait_for_teps(server):
         return teps if all(tep["state"] == "connected" for tep in teps) else None
 
     return server.wait_for(connected, CONNECT_TIMEOUT_S, "to reach its TEPs")
-
-
-@step(y.table(routers=Key(y.list_of(y.name_of("program")), required=True)))
-def sessions(lab, keys):
-    """Waits until every BGP and OSPF session of these routers is up."""
-    for name in keys.routers:
-        up = wait_for_sessions(lab.programs[name])
-        lab.screen.say(name, f"{len(up)} sessions are up: {', '.join(up)}")
-
-
-def wait_for_sessions(router) -> list[str]:
-    def all_up():
-        found = router.sessions()
-        return list(found) if found and all(found.values()) else None
-
-    return router.wait_for(all_up, SESSIONS_TIMEOUT_S, "to have its sessions up")
 
 
 @step(y.table(clients=Key(y.list_of(y.name_of("program")), required=True),
