@@ -28,6 +28,17 @@ static inline const struct dp_adjacency *dp_egress_choose_v6(
 						 : dp_group_choose(group, dp_flow_hash_v6(v6));
 }
 
+/* Into a tunnel: the same as dp_egress_choose_v6 for the packet that will be sent. */
+static inline const struct dp_adjacency *dp_egress_choose_tunnel(const struct dp_group *group,
+	const struct dp_binding *binding, const struct rte_ipv4_hdr *inner)
+{
+	if (likely(dp_group_is_single(group)))
+		return group->slots[0];
+	return dp_group_choose(
+		group, dp_flow_hash_tunnel(binding->tep_v6.s6_addr, binding->client_v6.s6_addr,
+			       inner, rte_be_to_cpu_16(inner->total_length)));
+}
+
 /* To the port of an adjacency that is resolved; the frame begins with room for the Ethernet header. */
 static inline void dp_egress_send(
 	struct dp_pkt *p, struct rte_mbuf *m, void *frame, const struct dp_adjacency *adjacency)

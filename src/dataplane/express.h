@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * From binding to transmit in one go, for what nearly every packet is: a plain one (plain.h) that its binding
- * carries on, on a router with fixed next hops.
+ * carries on, to a next hop that can be sent to. With neighbor: kernel those of the whole burst are looked up at once.
  *
  * It does for such a packet what hairpin, decap, encap and egress would do, in one loop over the burst, and
  * never refuses: whatever is not plain sailing it leaves untouched to them, and they decide. The rewrites are theirs, too

@@ -83,17 +83,33 @@ static inline const struct rte_ipv4_hdr *dp_flow_inner(
 	return NULL;
 }
 
+static inline uint64_t dp_flow_of_v6(const uint8_t *src, const uint8_t *dst)
+{
+	uint64_t words[4], hash = 0;
+
+	memcpy(words, src, 16);
+	memcpy(words + 2, dst, 16);
+	for (uint32_t i = 0; i < 4; i++)
+		hash = dp_flow_mix(hash, words[i]);
+	return hash;
+}
+
+/* By the outer addresses, and the packet inside. */
+static inline uint32_t dp_flow_hash_tunnel(
+	const uint8_t *src, const uint8_t *dst, const struct rte_ipv4_hdr *inner, uint32_t room)
+{
+	return dp_flow_finish(dp_flow_of_v6(src, dst) ^ dp_flow_of_v4(inner, room));
+}
+
 static inline uint32_t dp_flow_hash_v6(const struct rte_ipv6_hdr *v6)
 {
 	uint32_t room;
 	const struct rte_ipv4_hdr *inner = dp_flow_inner(v6, &room);
-	uint64_t words[4], hash = 0;
+	uint64_t hash;
 
-	memcpy(words, v6->src_addr, sizeof(words));
-	for (uint32_t i = 0; i < 4; i++)
-		hash = dp_flow_mix(hash, words[i]);
 	if (inner != NULL)
-		return dp_flow_finish(hash ^ dp_flow_of_v4(inner, room));
+		return dp_flow_hash_tunnel(v6->src_addr, v6->dst_addr, inner, room);
+	hash = dp_flow_of_v6(v6->src_addr, v6->dst_addr);
 	hash = dp_flow_mix(hash, rte_be_to_cpu_32(v6->vtc_flow) & 0xfffff);
 	return dp_flow_finish(dp_flow_mix(
 		hash, dp_flow_ports(v6->proto, v6 + 1, rte_be_to_cpu_16(v6->payload_len))));

@@ -50,6 +50,7 @@ struct dp_burst {
 	uint32_t held; /* bit i: packet i waits for the rest of it, no stage looks at it any more */
 	uint32_t plain; /* bit i: packet i is a plain one (plain.h), its key is written */
 	uint32_t plain_v4; /* those of them that are from the IPv4 side */
+	bool straight; /* what express sent leaves by the port of its side */
 	struct dp_pkt pkts[DP_BURST];
 	struct dp_binding_key keys[DP_BURST]; /* of every packet; written by classify or l4_id */
 	const struct dp_binding *bindings[DP_BURST]; /* read by decap and encap */

@@ -214,7 +214,7 @@ static inline bool pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint3
 	dp_bindings_lookup_bulk(ctx->bindings, burst->keys, burst->n, ctx->now_s, burst->bindings);
 	if (likely(dp_express(ctx, burst)))
 		return burst->n_fragments == 0 && burst->pkts[0].m->port == ctx->ports[!side] &&
-		       dp_burst_is_one_way(burst);
+		       dp_burst_is_one_way(burst) && burst->straight;
 	dp_hairpin(ctx, burst);
 	dp_decap(ctx, burst);
 	dp_encap(ctx, burst);

@@ -3,9 +3,11 @@
  * Where the cycles of the packet path go: its stages one after another over the same bursts, the time stamp
  * counter read around each.
  *
- *	bench_stages [EAL arguments] -- FOLDER [FRAMES]
+ *	bench_stages [EAL arguments] -- FOLDER [FRAMES [ROUTES]]
  *
- * FOLDER is one that bench_traffic wrote, with packets of FRAMES frames each (default: 1). Bursts of 32 frames come from both sides in turns, out of memory
+ * FOLDER is one that bench_traffic wrote, with packets of FRAMES frames each (default: 1). With ROUTES next hops are
+ * looked up as with neighbor: kernel, in tables with as many random routes of each family; without, they are as
+ * with neighbor: static. Bursts of 32 frames come from both sides in turns, out of memory
  * instead of ports, and are not sent. Prints one JSON object, TSC cycles a frame: each stage, their sum, and
  * the whole path run as a worker does, without a look at the clock in between. A read of the counter waits
  * for all that came before, so the stages together take longer than the whole. The best of many
@@ -49,6 +51,7 @@ static struct dp_worker worker;
 static struct rte_mempool *pool;
 static struct source sources[DP_SIDES];
 static uint32_t frames_a_packet = 1;
+static int n_routes = -1; /* neighbor: static */
 
 /* --- the stages ---------------------------------------------------------------------------------- */
 
@@ -246,18 +249,74 @@ static void print(const uint64_t *best)
 
 /* --- a worker without ports ---------------------------------------------------------------------- */
 
+static uint64_t random_64(void)
+{
+	static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static void add_routes_v4(struct dp_nexthops *nexthops, int group)
+{
+	struct addr_v4_prefix prefix = {0};
+
+	if (dp_nexthops_route_v4_set(nexthops, &prefix, group) != 0)
+		bench_die("no default route");
+	for (int i = 0; i < n_routes; i++) {
+		prefix.len = (uint8_t)(16 + random_64() % 9);
+		prefix.addr = (uint32_t)(1 + random_64() % 222) << 24 |
+			      ((uint32_t)random_64() & 0xffffff);
+		prefix.addr &= UINT32_MAX << (32 - prefix.len);
+		if (dp_nexthops_route_v4_set(nexthops, &prefix, group) != 0)
+			bench_die("no room for a route");
+	}
+}
+
+/* All in 2000::/3, of up to 48 bits; the clients' prefix is one of them in a network as it is. */
+static void add_routes_v6(struct dp_nexthops *nexthops, int group)
+{
+	struct addr_v6_prefix prefix = {.len = 0};
+
+	if (dp_nexthops_route_v6_set(nexthops, &prefix, group) != 0)
+		bench_die("no default route");
+	for (int i = 0; i < n_routes; i++) {
+		uint64_t bits = random_64();
+
+		prefix.len = (uint8_t)(32 + random_64() % 3 * 8);
+		memset(&prefix.addr, 0, sizeof(prefix.addr));
+		memcpy(&prefix.addr, &bits, prefix.len / 8U);
+		prefix.addr.s6_addr[0] = 0x20 | (prefix.addr.s6_addr[0] & 0x1f);
+		if (dp_nexthops_route_v6_set(nexthops, &prefix, group) != 0)
+			bench_die("no room for a route");
+	}
+}
+
 static struct dp_nexthops *make_nexthops(void)
 {
-	struct dp_nexthops *nexthops = dp_nexthops_create(
-		&(struct dp_nexthops_params){.max_readers = 1, .socket = SOCKET_ID_ANY});
+	struct dp_nexthops_params params = {.fib = n_routes >= 0,
+		.max_adjacencies = 64,
+		.max_groups = 64,
+		.max_routes = (uint32_t)RTE_MAX(n_routes, 0) + 64,
+		.max_readers = 1,
+		.socket = SOCKET_ID_ANY};
+	struct dp_nexthops *nexthops = dp_nexthops_create(&params);
 	struct dp_adjacency adjacency = {
 		.dst_mac = {{0x02, 0, 0, 0, 0, 0x99}}, .state = DP_ADJ_RESOLVED};
 
 	if (nexthops == NULL)
 		bench_die("no memory");
-	dp_nexthops_set_static_v6(nexthops, &adjacency);
+	if (!params.fib)
+		dp_nexthops_set_static_v6(nexthops, &adjacency);
+	else
+		add_routes_v6(nexthops, dp_nexthops_group_add(nexthops, AF_INET6, &adjacency, 1));
 	adjacency.port = 1;
-	dp_nexthops_set_static_v4(nexthops, &adjacency);
+	if (!params.fib)
+		dp_nexthops_set_static_v4(nexthops, &adjacency);
+	else
+		add_routes_v4(nexthops, dp_nexthops_group_add(nexthops, AF_INET, &adjacency, 1));
 	return nexthops;
 }
 
@@ -306,10 +365,12 @@ int main(int argc, char **argv)
 	int used = rte_eal_init(argc, argv);
 	uint64_t best[N_RESULTS];
 
-	if (used < 0 || argc - used < 2 || argc - used > 3)
-		bench_die("usage: bench_stages [EAL arguments] -- FOLDER [FRAMES]");
-	if (argc - used == 3)
+	if (used < 0 || argc - used < 2 || argc - used > 4)
+		bench_die("usage: bench_stages [EAL arguments] -- FOLDER [FRAMES [ROUTES]]");
+	if (argc - used >= 3)
 		frames_a_packet = (uint32_t)atoi(argv[used + 2]);
+	if (argc - used == 4)
+		n_routes = atoi(argv[used + 3]);
 	make_worker(argv[used + 1]);
 	read_pcap(argv[used + 1], "v6.pcap", &sources[0]);
 	read_pcap(argv[used + 1], "v4.pcap", &sources[1]);
