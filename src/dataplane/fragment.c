@@ -148,7 +148,8 @@ static void write_v4(struct rte_mbuf *m, const struct rte_ipv4_hdr *whole,
 	v4->total_length = rte_cpu_to_be_16((uint16_t)(header_len + piece->len));
 	v4->packet_id = (rte_be16_t)identification;
 	/* The whole may be a fragment itself, which nobody here has joined (forward.h). */
-	flags = rte_be_to_cpu_16(whole->fragment_offset) & ~RTE_IPV4_HDR_DF_FLAG;
+	flags = rte_be_to_cpu_16(whole->fragment_offset) &
+		(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK);
 	if (piece->more)
 		flags |= RTE_IPV4_HDR_MF_FLAG;
 	v4->fragment_offset = rte_cpu_to_be_16((uint16_t)(flags + piece->offset / 8));
