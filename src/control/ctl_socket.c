@@ -4,6 +4,7 @@
 #include "common/addr.h"
 #include "common/clock.h"
 #include "common/ctl.h"
+#include "common/log.h"
 #include "control/packet_json.h"
 #include "control/status.h"
 #include "control/watch.h"
@@ -370,6 +371,20 @@ static json_t *run_watch_end(void *arg, const json_t *arguments, char error[stat
 	return tep_watches_end(((struct tep_ctl_socket *)arg)->watches, arguments, error);
 }
 
+/* --- drain ---------------------------------------------------------------------------------------- */
+
+static json_t *run_drain(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
+{
+	const struct tep_ctl_socket *ctl = arg;
+	json_int_t wait_s = TEP_DRAIN_WAIT_S;
+
+	if (!get_integer(arguments, "wait_s", 0, TEP_DRAIN_WAIT_MAX_S, &wait_s, error))
+		return NULL;
+	log_info("draining: no longer than %" JSON_INTEGER_FORMAT " s", wait_s);
+	tep_drain_begin(&ctl->tep->drain, (uint32_t)wait_s, clock_boot_ms());
+	return json_pack("{s:I, s:I}", "wait_s", wait_s, "pid", (json_int_t)getpid());
+}
+
 static const struct ctl_command commands[] = {
 	{"show", run_show},
 	{"status", run_status},
@@ -379,6 +394,7 @@ static const struct ctl_command commands[] = {
 	{"watch", run_watch},
 	{"watch_next", run_watch_next},
 	{"watch_end", run_watch_end},
+	{"drain", run_drain},
 	{NULL, NULL},
 };
 

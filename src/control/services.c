@@ -4,16 +4,17 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "control/ctl_socket.h"
+#include "control/announce.h"
 #include "control/dormant.h"
 #include "control/host.h"
 #include "control/metrics.h"
 #include "control/session.h"
-#include "control/snapshot.h"
+#include "control/restore.h"
 #include "control/telemetry.h"
 #include "tsp/tsp_tls.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <event2/event.h>
 #include <rte_ethdev.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ struct tep_services {
 	struct event_base *base;
 	struct tep_host *host;
 	struct ssl_ctx_st *tls; /* of the sessions; NULL: none */
-	struct tep_snapshot *snapshot;
+	struct tep_announce *announce; /* NULL: none */
+	struct tep_snapshot *snapshot; /* NULL: none */
 	struct tep_dormant dormant;
 	struct tep_sessions *sessions;
 	struct tep_ctl_socket *ctl;
@@ -69,48 +71,30 @@ static int create_host(struct tep_services *services)
 	return services->host == NULL ? -errno : 0;
 }
 
-static void log_taken(const char *path, const struct tep_snapshot_taken *taken, int64_t took_ms)
+static int restore_bindings(struct tep_services *services)
 {
-	if (taken->ignored[0] != '\0')
-		log_warn("bindings.snapshot: %s: not read: %s", path, taken->ignored);
-	else
-		log_info("bindings.snapshot: %s: %u bindings taken over in %" PRId64 " ms; %u had "
-			 "ended",
-			path, taken->taken, took_ms, taken->ended);
-	if (taken->foreign + taken->damaged + taken->refused != 0)
-		log_warn("bindings.snapshot: %s: %u bindings of servers or tunnel addresses that "
-			 "are "
-			 "not configured, %u damaged, %u without room in the table: not taken over",
-			path, taken->foreign, taken->damaged, taken->refused);
+	if (services->tep->config->bindings.snapshot == NULL)
+		return 0;
+	services->snapshot = tep_restore_bindings(services->tep);
+	return services->snapshot == NULL ? -errno : 0;
 }
 
-static int create_snapshot(struct tep_services *services)
+static int create_announce(struct tep_services *services)
 {
 	const struct tep_config *config = services->tep->config;
-	const struct tep_config_server *servers = config->control.servers.items;
-	const int64_t start_ms = clock_boot_ms();
-	struct tep_snapshot_params params = {
-		.path = config->bindings.snapshot,
-		.table = services->tep->bindings,
-		.n_servers = config->control.servers.n,
-		.tep_v6 = tep_config_tunnel_v6(config),
-		.n_tep_v6 = config->tunnel.v6.n,
-		.now_s = (uint32_t)(start_ms / 1000),
+	const struct tep_config_announce *keys = &config->announce;
+	const struct tep_announce_params params = {
+		.pools = config->pools.items,
+		.n_pools = keys->pools ? config->pools.n : 0,
+		.tunnel_v6 = tep_config_tunnel_v6(config),
+		.n_tunnel_v6 = keys->tunnel ? config->tunnel.v6.n : 0,
+		.metric = keys->metric,
 	};
-	char error[TEP_SNAPSHOT_ERROR_LEN];
-	struct tep_snapshot_taken taken;
 
-	if (params.path == NULL)
+	if (!keys->pools && !keys->tunnel)
 		return 0;
-	for (uint32_t i = 0; i < params.n_servers; i++)
-		params.servers[i] = servers[i].name;
-	services->snapshot = tep_snapshot_open(&params, &taken, error);
-	if (services->snapshot == NULL) {
-		log_err("bindings.snapshot: %s: %s", params.path, error);
-		return -EIO;
-	}
-	log_taken(params.path, &taken, clock_boot_ms() - start_ms);
-	return 0;
+	services->announce = tep_announce_create(&params);
+	return services->announce == NULL ? -errno : 0;
 }
 
 static int create_tls(struct tep_services *services)
@@ -204,7 +188,9 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 		error = create_host(services);
 	}
 	if (error == 0)
-		error = create_snapshot(services);
+		error = create_announce(services);
+	if (error == 0)
+		error = restore_bindings(services);
 	if (error == 0)
 		error = create_sessions(services);
 	if (error == 0)
@@ -218,22 +204,51 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 	return NULL;
 }
 
+/* What has been carried so far, of the traffic that the routes bring. */
+static uint64_t forwarded_packets(const struct tep *tep)
+{
+	struct dp_counters counters;
+
+	dp_datapath_counters(tep->datapath, &counters);
+	return counters.packets[DP_COUNT_DECAPSULATED] + counters.packets[DP_COUNT_ENCAPSULATED] +
+	       counters.packets[DP_COUNT_FORWARDED_V4] + counters.packets[DP_COUNT_FORWARDED_V6];
+}
+
+static void look_at_drain(struct tep_services *services, int64_t now)
+{
+	struct tep *tep = services->tep;
+
+	if (!tep->drain.is_draining)
+		return;
+	tep->ready.is_draining = true;
+	if (!tep_drain_look(&tep->drain, forwarded_packets(tep), now))
+		return;
+	log_info("drained: stopping");
+	event_base_loopbreak(services->base);
+}
+
 void tep_services_look(struct tep_services *services)
 {
+	const int64_t now = clock_boot_ms();
 	struct tep_server_status rows[TEP_SERVERS_MAX];
 	struct tep *tep = services->tep;
 	uint32_t n = 0;
 
 	if (services->sessions != NULL)
 		n = tep_sessions_status(services->sessions, rows, TEP_SERVERS_MAX);
-	tep_ready_look(&tep->ready, rows, n, clock_boot_ms());
+	tep_ready_look(&tep->ready, rows, n, now);
 	tep_dormant_look(&services->dormant, &tep->ready, tep->bindings);
+	look_at_drain(services, now);
+	if (services->announce != NULL)
+		tep_announce_set(
+			services->announce, tep_ready_state(&tep->ready) == TEP_READY, now);
 }
 
 void tep_services_destroy(struct tep_services *services)
 {
 	if (services == NULL)
 		return;
+	tep_announce_destroy(services->announce);
 	monitor_destroy(services->monitor);
 	tep_telemetry_destroy(services->telemetry);
 	tep_ctl_socket_destroy(services->ctl);

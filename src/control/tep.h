@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "control/drain.h"
 #include "control/fill_alarm.h"
 #include "control/ready.h"
 #include "control/stats.h"
@@ -31,6 +32,7 @@ struct tep {
 	struct tep_stats stats;
 	struct tep_fill_alarm reassembly_alarm;
 	struct tep_ready ready;
+	struct tep_drain drain;
 };
 
 /* Everything but the workers' launch. 0, or -errno with a log line; then nothing is left. */

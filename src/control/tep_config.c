@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/tep_config.h"
 
+#include "control/announce_config.h"
 #include "control/plain_config.h"
 #include "control/tunnel_config.h"
 #include "dataplane/mtu_rules.h"
@@ -225,6 +226,7 @@ static const struct config_key root_keys[] = {
 	{CONFIG_LIST, AT(tep_config, pools), "pools", .max = DP_POOLS_MAX,
 		.item = CONFIG_V4_PREFIX},
 	{CONFIG_SECTION, AT(tep_config, plain), "plain", .section = &tep_plain_section},
+	{CONFIG_SECTION, AT(tep_config, announce), "announce", .section = &tep_announce_section},
 	{CONFIG_SECTION, AT(tep_config, icmp), "icmp", .section = &icmp_section},
 	{CONFIG_SECTION, AT(tep_config, neighbor), "neighbor", .section = &neighbor_section},
 	{CONFIG_SECTION, AT(tep_config, reassembly), "reassembly", .section = &reassembly_section},
@@ -446,6 +448,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 		rc = check_neighbor(path, config, error);
 	if (rc == 0)
 		rc = tep_plain_check(path, config, error);
+	if (rc == 0)
+		rc = tep_announce_check(path, config, error);
 	if (rc == 0)
 		rc = check_snapshot(path, &config->bindings, error);
 	if (rc == 0)

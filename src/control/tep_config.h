@@ -80,6 +80,13 @@ struct tep_config_plain {
 	bool errors;
 };
 
+struct tep_config_announce {
+	struct config_pos pos;
+	bool pools;
+	bool tunnel;
+	uint32_t metric;
+};
+
 struct tep_config_icmp {
 	struct config_pos pos;
 	uint32_t rate;
@@ -167,6 +174,7 @@ struct tep_config {
 	bool source_routes;
 	struct config_list pools; /* struct addr_v4_prefix */
 	struct tep_config_plain plain;
+	struct tep_config_announce announce;
 	struct tep_config_icmp icmp;
 	struct tep_config_neighbor neighbor;
 	struct tep_config_reassembly reassembly;

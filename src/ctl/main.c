@@ -4,6 +4,7 @@
  */
 #include "common/addr.h"
 
+#include "ctl/drain.h"
 #include "ctl/packets.h"
 #include "ctl/print.h"
 #include "ctl/query.h"
@@ -26,6 +27,7 @@ static const struct command {
 	/* the same, with one operand or two */
 	int (*manage)(const char *verb, const char *name, const struct ctl_users_options *options);
 	int (*offline)(const struct ctl_who_options *options); /* no daemon is asked */
+	int (*follow)(const json_t *result); /* after the answer was printed: what main returns */
 } commands[] = {
 	{"tep", "show", "state, ports and servers of the TEP", false, ctl_print_tep_show},
 	{"tep", "status", "figures of the border router (RFC 8676)", false, ctl_print_tep_status},
@@ -38,6 +40,8 @@ static const struct command {
 	{"tep", "trace", "packets as they pass, with their verdicts", .run = ctl_trace},
 	{"tep", "capture", "the same into a pcapng file; -: standard output", .operand = "FILE",
 		.run = ctl_capture},
+	{"tep", "drain", "takes its routes back, waits for the traffic to cease, and ends it",
+		false, ctl_print_draining, .follow = ctl_drain_follow},
 	{"server", "show", "state of the server", false, ctl_print_server_show},
 	{"server", "leases", "who holds what, for how long", true, ctl_print_leases},
 	{"server", "pools", "how full the pools are", false, ctl_print_pools},
@@ -101,6 +105,7 @@ static void print_usage(FILE *file)
 	      "  --digest       user add: for DIGEST-MD5 too\n"
 	      "  --realm R      user add: realm of DIGEST-MD5; default: dstm\n"
 	      "  --socket PATH  default: /run/dstm/DAEMON.sock\n"
+	      "  --wait SECONDS drain: the traffic has this long to cease. Default: 10\n"
 	      "  --version      print the version and exit\n"
 	      "  --help         print this and exit\n",
 		file);
@@ -148,6 +153,7 @@ enum option_id {
 	OPT_V4,
 	OPT_VERDICT,
 	OPT_VERSION,
+	OPT_WAIT,
 	OPT_WORKER,
 	OPT_WORKERS
 };
@@ -176,6 +182,7 @@ static const struct option long_options[] = {
 	{"v4", required_argument, NULL, OPT_V4},
 	{"verdict", required_argument, NULL, OPT_VERDICT},
 	{"version", no_argument, NULL, OPT_VERSION},
+	{"wait", required_argument, NULL, OPT_WAIT},
 	{"worker", required_argument, NULL, OPT_WORKER},
 	{"workers", no_argument, NULL, OPT_WORKERS},
 	{},
@@ -266,6 +273,9 @@ static bool take_option(struct options *options, int id, const char *value)
 	case OPT_V4:
 		return addr_v4_parse(value, &v4) == 0 &&
 		       json_object_set_new(options->arguments, "v4", json_string(value)) == 0;
+	case OPT_WAIT:
+		return parse_number(value, 0, &number) &&
+		       json_object_set_new(options->arguments, "wait_s", json_integer(number)) == 0;
 	case OPT_WORKER:
 		return parse_number(value, 0, &number) &&
 		       json_object_set_new(options->arguments, "worker", json_integer(number)) == 0;
@@ -323,6 +333,7 @@ static int ask(const struct command *command, const struct options *options, con
 		.limit = options->limit,
 	};
 	json_t *result = NULL;
+	int rc;
 
 	if (ctl_query_run(&query, &result, error) < 0) {
 		fprintf(stderr, "dstmctl: %s\n", error);
@@ -332,8 +343,11 @@ static int ask(const struct command *command, const struct options *options, con
 		print_json(result);
 	else
 		command->print(result, &options->print, stdout);
+	rc = fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (rc == EXIT_SUCCESS && command->follow != NULL)
+		rc = command->follow(result);
 	json_decref(result);
-	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rc;
 }
 
 static int run_offline(

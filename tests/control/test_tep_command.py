@@ -57,12 +57,14 @@ def check(tmp_path, text):
     GOOD + "bindings: {max: 1}\n",
     GOOD + 'metrics: {listen: "[::ffff:192.0.2.1]:9476"}\n',
     GOOD + "pools: [198.51.100.0/25, 198.51.100.128/25, 192.0.2.1]\n",
+    GOOD + "pools: [192.0.2.0/24]\nannounce: {pools: true, tunnel: true, metric: 4294967295}\n",
+    GOOD + "bindings: {snapshot: /nowhere/tep, confirm_ms: 0}\n",
     GOOD + "pools: [192.0.2.0/24]\nplain: {ipv4: forward, ipv6: forward}\n",
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel")
     + "pools: [192.0.2.0/24]\nplain: {ipv4: host}\n",
     GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(64))}]\n",
 ], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "metrics", "pools",
-        "plain forwarded", "plain to the host", "most pools"])
+        "announce", "snapshot", "plain forwarded", "plain to the host", "most pools"])
 def test_good_configurations_pass(tmp_path, text):
     assert check(tmp_path, text) == (0, "")
 
@@ -205,6 +207,12 @@ BAD = {
         "tep.yaml:10:3: icmp.v6_source: fe80::1 is no address of a router's own"),
     "plain word": (GOOD + "plain: {ipv6: drop}\n",
         'tep.yaml:9:15: plain.ipv6: "drop" is not one of host, forward'),
+    "announce without pools": (GOOD + "announce: {pools: true}\n",
+        "tep.yaml:9:11: announce.pools: pools is empty, so there is nothing to announce"),
+    "announce metric": (GOOD + "announce: {metric: 0}\n",
+        "tep.yaml:9:20: announce.metric: 0 is out of range 1..4294967295"),
+    "snapshot beside": (GOOD + "bindings: {snapshot: tep.snapshot}\n",
+        "tep.yaml:9:11: bindings.snapshot: tep.snapshot does not start with a slash"),
     "plain without pools": (GOOD + "plain: {ipv4: forward}\n",
         "tep.yaml:9:8: plain.ipv4: forward needs pools, lest packets to addresses that no client "
         "has yet be sent away"),

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The section "announce" of the configuration. */
+#pragma once
+
+#include "control/tep_config.h"
+
+extern const struct config_section tep_announce_section;
+
+/* 0, or -EINVAL with one sentence in error. */
+int tep_announce_check(
+	const char *path, const struct tep_config *config, struct config_error *error);

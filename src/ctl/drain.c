@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ctl/drain.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define END_S 30 /* what a process may take from its last packet to its end */
+
+static json_int_t member(const json_t *result, const char *name)
+{
+	return json_integer_value(json_object_get(result, name));
+}
+
+void ctl_print_draining(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	fprintf(file, "draining, for %lld s at most\n", (long long)member(result, "wait_s"));
+}
+
+int ctl_drain_follow(const json_t *result)
+{
+	struct pollfd end = {.fd = pidfd_open((pid_t)member(result, "pid"), 0), .events = POLLIN};
+	int rc;
+
+	if (end.fd < 0 && errno == ESRCH)
+		return EXIT_SUCCESS;
+	if (end.fd < 0) {
+		fprintf(stderr, "dstmctl: the daemon cannot be watched: %s\n", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	rc = poll(&end, 1, (int)(member(result, "wait_s") + END_S) * 1000);
+	close(end.fd);
+	if (rc == 1)
+		return EXIT_SUCCESS;
+	fputs("dstmctl: the daemon does not end\n", stderr);
+	return EXIT_FAILURE;
+}
