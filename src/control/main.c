@@ -4,6 +4,7 @@
  * starts anything, builds the data plane, launches the workers, and then runs the event loop: ageing of
  * bindings, statistics, signals, servers' sessions, the host and the control socket.
  */
+#include "common/clock.h"
 #include "common/daemon.h"
 #include "common/log.h"
 #include "control/services.h"
@@ -11,6 +12,7 @@
 #include "control/tep_options.h"
 
 #include <event2/event.h>
+#include <inttypes.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -169,6 +171,7 @@ static int run(const struct tep_config *config, const struct tep_options *option
 {
 	struct tep tep;
 	struct loop loop = {.tep = &tep, .options = options};
+	const int64_t start_ms = clock_boot_ms();
 	int exit_code = DAEMON_EXIT_FAILURE;
 
 	if (tep_create(&tep, config) != 0)
@@ -178,8 +181,8 @@ static int run(const struct tep_config *config, const struct tep_options *option
 	loop.services = tep_services_create(&tep, loop.base);
 	if (loop.services == NULL || tep_start(&tep) != 0)
 		goto out;
-	log_info("running: workers %u, static bindings %u", config->workers,
-		tep_static_count(&config->fixed));
+	log_info("running: workers %u, static bindings %u, %" PRId64 " ms after the EAL",
+		config->workers, tep_static_count(&config->fixed), clock_boot_ms() - start_ms);
 	daemon_notify_ready();
 	event_base_dispatch(loop.base);
 	daemon_notify_stopping();

@@ -3,14 +3,9 @@
 
 #define QUICK_ATTEMPTS 5 /* that come soon */
 #define QUICK_DELAY_MS 200
-#define MIN_DELAY_MS   1000 /* then this, doubling ... */
-#define MAX_DELAY_MS   30000 /* ... to this */
+#define DELAY_MS       1000 /* well below the time for which a TEP waits for us (bindings.confirm_ms) */
 
 int64_t srv_tep_redial_ms(uint32_t attempts)
 {
-	uint32_t doublings = attempts - QUICK_ATTEMPTS;
-
-	if (attempts < QUICK_ATTEMPTS)
-		return QUICK_DELAY_MS;
-	return doublings < 5 ? MIN_DELAY_MS << doublings : MAX_DELAY_MS;
+	return attempts < QUICK_ATTEMPTS ? QUICK_DELAY_MS : DELAY_MS;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* How long to wait before a TEP is dialled again: not at all long for one that was just restarted. */
+/*
+ * How long to wait before a TEP is dialled again: not long at all for one that was just restarted, and never so
+ * long that one which comes back puts in force what it knows from before because nobody has asked for it.
+ */
 #pragma once
 
 #include <stdint.h>
