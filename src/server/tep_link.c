@@ -20,8 +20,6 @@
 #define OUTPUT_HIGH 65536 /* octets in the output at which we wait */
 #define ERROR_SIZE  128
 
-TAILQ_HEAD(request_list, srv_tep_request);
-
 struct srv_tep_link {
 	struct srv_tep_link_params params;
 	struct tsp_auth auth;
@@ -35,9 +33,9 @@ struct srv_tep_link {
 	uint32_t attempts; /* since the TEP was last level */
 	char last_error[ERROR_SIZE];
 
-	struct request_list
+	struct srv_tep_requests
 		unsent; /* creates and deletes, oldest first; without a session only creates */
-	struct request_list sent; /* in the order of their answers */
+	struct srv_tep_requests sent; /* in the order of their answers */
 	uint32_t n_unsent;
 	uint32_t n_sent;
 	uint32_t cursor; /* of the list */
@@ -162,12 +160,22 @@ static void take_unsent(struct srv_tep_link *link, struct srv_tep_request *reque
 	link->n_unsent--;
 }
 
+/*
+ * Before a list begins within a session all that was sent is answered: a lease that is on its way to the TEP is not
+ * active yet, so the list would not name it, and the TEP would drop it.
+ */
+static bool may_send(const struct srv_tep_link *link)
+{
+	return link->state != SRV_TEP_DOWN && !link->telling &&
+	       !(link->again && link->state == SRV_TEP_CONNECTED);
+}
+
 /* Sends what there is room for: new requests first, then more of the list. */
 static void pump(struct srv_tep_link *link)
 {
 	struct srv_tep_request *request;
 
-	while (link->state != SRV_TEP_DOWN && !link->telling && link->n_sent < WINDOW &&
+	while (may_send(link) && link->n_sent < WINDOW &&
 		tsp_conn_queued(link->conn) < OUTPUT_HIGH) {
 		request = TAILQ_FIRST(&link->unsent);
 		if (request != NULL)
@@ -184,21 +192,24 @@ static void pump(struct srv_tep_link *link)
 /* --- losing a session ---------------------------------------------------------------------------- */
 
 /*
- * Creates that somebody waits for go on to the next session, in front of those that were never sent.
- * Deletes have done their work: the next list will not name their leases.
+ * Creates that somebody waits for go on to the next session, in front of those that were never sent. Of the others the
+ * next list tells what is true by then, and it will not name the leases of deletes.
  */
-static void requeue(struct srv_tep_link *link, struct request_list *deletes)
+static void requeue(struct srv_tep_link *link, struct srv_tep_requests *deletes)
 {
 	struct srv_tep_request *request, *next;
 
 	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
 		next = TAILQ_NEXT(request, link);
-		if (request->kind != SRV_TEP_DELETE)
+		if (request->kind == SRV_TEP_CREATE && request->token != NULL)
 			continue;
 		take_unsent(link, request);
-		TAILQ_INSERT_TAIL(deletes, request, link);
+		if (request->kind == SRV_TEP_DELETE)
+			TAILQ_INSERT_TAIL(deletes, request, link);
+		else
+			free(request);
 	}
-	while ((request = TAILQ_LAST(&link->sent, request_list)) != NULL) {
+	while ((request = TAILQ_LAST(&link->sent, srv_tep_requests)) != NULL) {
 		TAILQ_REMOVE(&link->sent, request, link);
 		if (request->kind == SRV_TEP_CREATE && request->token != NULL) {
 			TAILQ_INSERT_HEAD(&link->unsent, request, link);
@@ -221,7 +232,7 @@ static void lose_delete(struct srv_tep_link *link, struct srv_tep_request *reque
 
 static void lost(struct srv_tep_link *link, const char *why)
 {
-	struct request_list deletes = TAILQ_HEAD_INITIALIZER(deletes);
+	struct srv_tep_requests deletes = TAILQ_HEAD_INITIALIZER(deletes);
 	char endpoint[ADDR_ENDPOINT_STRLEN];
 	struct srv_tep_request *request;
 
@@ -254,13 +265,20 @@ static void hang_up(struct srv_tep_link *link, const char *why)
 	lost(link, why);
 }
 
-/* It keeps its place, but nobody waits for it any more. */
+/* It keeps its place, but nobody waits for it any more; a delete counts as not heard. */
 static void stop_waiting(struct srv_tep_link *link, struct srv_tep_request *request, int64_t now_ms)
 {
-	if (request->token == NULL || request->deadline_ms > now_ms)
+	bool is_delete = request->kind == SRV_TEP_DELETE;
+
+	if (request->is_late || request->deadline_ms > now_ms ||
+		(request->token == NULL && !is_delete))
 		return;
+	request->is_late = true;
 	count(link, SRV_COUNT_TEP_TIMEOUTS);
-	tell(link, request, SRV_TEP_LOST, NULL);
+	if (is_delete)
+		lose_delete(link, request);
+	else
+		tell(link, request, SRV_TEP_LOST, NULL);
 }
 
 static void give_up_sent(struct srv_tep_link *link, int64_t now_ms)
@@ -339,8 +357,6 @@ static void become_level(struct srv_tep_link *link)
 	set_state(link, SRV_TEP_CONNECTED);
 	log_info("TEP %s: connected and level, %u leases", link->params.name, link->n_level);
 	link->params.ops->changed(link->params.arg, link->params.tep, SRV_TEP_CONNECTED);
-	if (link->again)
-		begin_list(link);
 }
 
 /* A binding ends by itself, often before our delete comes: there is nothing any more, as we wanted. */
@@ -383,6 +399,8 @@ static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 		return hang_up(link, "it refuses to get level");
 	if (kind == SRV_TEP_END)
 		become_level(link);
+	if (link->again && link->state == SRV_TEP_CONNECTED && link->n_sent == 0)
+		return begin_list(link);
 	pump(link);
 }
 
@@ -481,16 +499,6 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 	return link;
 }
 
-static void free_requests(struct request_list *requests)
-{
-	struct srv_tep_request *request;
-
-	while ((request = TAILQ_FIRST(requests)) != NULL) {
-		TAILQ_REMOVE(requests, request, link);
-		free(request);
-	}
-}
-
 void srv_tep_link_destroy(struct srv_tep_link *link)
 {
 	if (link == NULL)
@@ -505,12 +513,12 @@ void srv_tep_link_destroy(struct srv_tep_link *link)
 		event_free(link->check);
 	if (link->more != NULL)
 		event_free(link->more);
-	free_requests(&link->unsent);
-	free_requests(&link->sent);
+	srv_tep_requests_free(&link->unsent);
+	srv_tep_requests_free(&link->sent);
 	free(link);
 }
 
-static void lose(struct srv_tep_link *link, struct request_list *requests)
+static void lose(struct srv_tep_link *link, struct srv_tep_requests *requests)
 {
 	struct srv_tep_request *request;
 
@@ -534,10 +542,9 @@ void srv_tep_link_lose(struct srv_tep_link *link)
 
 void srv_tep_link_level(struct srv_tep_link *link)
 {
-	if (link->state == SRV_TEP_CONNECTED)
+	link->again = link->state != SRV_TEP_DOWN;
+	if (link->state == SRV_TEP_CONNECTED && link->n_sent == 0)
 		begin_list(link);
-	else if (link->state == SRV_TEP_SYNCING)
-		link->again = true;
 }
 
 uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
@@ -547,8 +554,11 @@ uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
 
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
 {
-	struct srv_tep_request *request = new_request(link, SRV_TEP_CREATE, lease, token);
+	struct srv_tep_request *request;
 
+	if (token == NULL && link->state == SRV_TEP_DOWN)
+		return false;
+	request = new_request(link, SRV_TEP_CREATE, lease, token);
 	if (request == NULL) {
 		log_err("TEP %s: out of memory", link->params.name);
 		return false;

@@ -4,6 +4,8 @@
 #include "common/clock.h"
 #include "server/engine.h"
 
+#include <stdlib.h>
+
 static void fill_lease(struct tsp_msg *msg, const struct lease *lease)
 {
 	tsp_party_from_lease(&msg->client, lease);
@@ -45,4 +47,14 @@ bool srv_tep_request_is_answer(const struct srv_tep_request *request, const stru
 		return false;
 	return client->n_ranges == 0 ||
 	       port_range_equal(client->ranges[0], request->lease.ranges[0]);
+}
+
+void srv_tep_requests_free(struct srv_tep_requests *requests)
+{
+	struct srv_tep_request *request;
+
+	while ((request = TAILQ_FIRST(requests)) != NULL) {
+		TAILQ_REMOVE(requests, request, link);
+		free(request);
+	}
 }

@@ -23,10 +23,14 @@ struct srv_tep_request {
 	struct lease lease;
 	void *token; /* NULL: nobody waits */
 	int64_t deadline_ms;
+	bool is_late; /* it was not answered by then */
 };
+TAILQ_HEAD(srv_tep_requests, srv_tep_request);
 
 /* The message that leaves now: what is left of the lease's time stands in it. */
 void srv_tep_request_fill(const struct srv_tep_request *request, struct tsp_msg *msg);
 
 /* An info that names another address or range answers something else. */
 bool srv_tep_request_is_answer(const struct srv_tep_request *request, const struct tsp_msg *msg);
+
+void srv_tep_requests_free(struct srv_tep_requests *requests);
