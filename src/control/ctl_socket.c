@@ -121,6 +121,10 @@ static void add_digests(json_t *object, const struct tep_server_status *server)
 	const struct tep_sync_word *word = &server->word;
 	char text[DIGEST_STRLEN];
 
+	json_object_set_new(object, "tables",
+		json_string(!server->connected || !word->is_known ? "unknown"
+			    : word->differs                       ? "differ"
+								  : "equal"));
 	json_object_set_new(object, "digest", json_string(digest_format(server->digest, text)));
 	json_object_set_new(object, "server_digest",
 		word->is_known ? json_string(digest_format(word->digest, text)) : json_null());

@@ -68,6 +68,16 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 		{"REFUSED", "refused", CTL_COUNT},
 		{},
 	};
+	static const struct ctl_field digests[] = {
+		{"SERVER", "name", CTL_TEXT},
+		{"TABLES", "tables", CTL_TEXT},
+		{"DIFFER FOR", "differs_s", CTL_DURATION},
+		{"OUR DIGEST", "digest", CTL_TEXT},
+		{"ITS DIGEST", "server_digest", CTL_TEXT},
+		{"COMPARED", "compared_s", CTL_DURATION},
+		{"LISTED ANEW", "leaves_listed", CTL_COUNT},
+		{},
+	};
 
 	ctl_print_form(result, form, file);
 	if (json_is_object(json_object_get(result, "host")))
@@ -79,6 +89,8 @@ void ctl_print_tep_show(const json_t *result, const struct ctl_print_options *op
 	ctl_print_list(json_object_get(result, "buffers"), buffers, file);
 	fputc('\n', file);
 	ctl_print_list(json_object_get(result, "servers"), servers, file);
+	fputc('\n', file);
+	ctl_print_list(json_object_get(result, "servers"), digests, file);
 }
 
 /* All members of an object, numbers and flags, under their own names. */
@@ -228,8 +240,20 @@ void ctl_print_teps(const json_t *result, const struct ctl_print_options *option
 		{"LAST ERROR", "last_error", CTL_TEXT},
 		{},
 	};
+	static const struct ctl_field digests[] = {
+		{"TEP", "name", CTL_TEXT},
+		{"TABLES", "tables", CTL_TEXT},
+		{"DIFFER FOR", "differs_s", CTL_DURATION},
+		{"OUR DIGEST", "digest", CTL_TEXT},
+		{"ITS DIGEST", "tep_digest", CTL_TEXT},
+		{"COMPARED", "compared_s", CTL_DURATION},
+		{"MENDED", "mended", CTL_COUNT},
+		{},
+	};
 
 	ctl_print_list(items_of(result), fields, file);
+	fputc('\n', file);
+	ctl_print_list(items_of(result), digests, file);
 }
 
 void ctl_print_client_show(

@@ -88,6 +88,14 @@
 	X(TEP_QUERIES_REFUSED, "tep-queries-refused",                                              \
 		"Questions of TEPs beyond limits.tep_queries_per_second (530); part of "           \
 		"tep-queries.")                                                                    \
+	X(TEP_BY_DIGEST, "tep-by-digest",                                                          \
+		"Times that a TEP got level without a whole list, since digests told what "        \
+		"differed.")                                                                       \
+	X(TEP_COMPARED, "tep-compared", "Looks at the digest of a TEP that was level.")            \
+	X(TEP_DIVERGED, "tep-diverged",                                                            \
+		"Times that the table of a TEP was found not to be ours, twice in a row.")         \
+	X(TEP_MENDED, "tep-mended",                                                                \
+		"Parts of TEPs' tables (of 4,096 each) that were listed anew because of that.")    \
 	X(TEP_CONNECTS, "tep-connects", "Sessions with TEPs that were set up.")
 
 enum srv_counter {

@@ -209,6 +209,30 @@ static json_t *pools(void *arg, const json_t *arguments, char error[static CTL_E
 	return items_json(items);
 }
 
+/* Ours as it is now, the TEP's as it last told it. */
+static void add_digests(
+	json_t *object, const struct digest *ours, const struct srv_tep_status *status)
+{
+	const struct srv_tep_compare *compare = status->compare;
+	uint32_t differs_s = srv_tep_compare_differs_s(compare, clock_boot_ms());
+	char text[DIGEST_STRLEN];
+
+	json_object_set_new(object, "tables",
+		json_string(status->state != SRV_TEP_CONNECTED || !compare->is_known ? "unknown"
+			    : differs_s > 0                                          ? "differ"
+										     : "equal"));
+	json_object_set_new(object, "digest",
+		ours != NULL ? json_string(digest_format(digest_root(ours), text)) : json_null());
+	json_object_set_new(object, "tep_digest",
+		compare->is_known ? json_string(digest_format(compare->theirs, text))
+				  : json_null());
+	json_object_set_new(object, "compared_s",
+		compare->is_known ? json_integer(seconds_since(compare->looked_ms)) : json_null());
+	json_object_set_new(
+		object, "differs_s", differs_s > 0 ? json_integer(differs_s) : json_null());
+	json_object_set_new(object, "mended", json_integer((json_int_t)compare->mended));
+}
+
 static json_t *tep_json(const struct srv_server *server, uint32_t i)
 {
 	static const char *const states[] = {
@@ -222,7 +246,7 @@ static json_t *tep_json(const struct srv_server *server, uint32_t i)
 	struct srv_lease_tep_counts counts = srv_lease_db_count_at(
 		srv_engine_leases(server->engine), i);
 
-	return json_pack(
+	json_t *object = json_pack(
 		"{s:s, s:o, s:o, s:o, s:s, s:b, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o}",
 		"name", known->config.name, "control", endpoint_json(&known->config.control), "v6",
 		v6_json(&tep->v6), "v4", tep->has_v4 ? v4_json(tep->v4) : json_null(), "state",
@@ -234,6 +258,9 @@ static json_t *tep_json(const struct srv_server *server, uint32_t i)
 		(json_int_t)tep->queries.refused, "since_s",
 		(json_int_t)seconds_since(status.since_ms), "last_error",
 		status.last_error[0] != '\0' ? json_string(status.last_error) : json_null());
+
+	add_digests(object, srv_lease_db_digest(srv_engine_leases(server->engine), i), &status);
+	return object;
 }
 
 static json_t *teps(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])

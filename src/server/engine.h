@@ -168,13 +168,13 @@ struct srv_engine_ops {
 	bool (*put)(
 		void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job);
 	void (*remove)(void *arg, uint64_t id);
-	/* What is put between a true and a false is durable as a whole or not at all. */
-	void (*together)(void *arg, bool on);
 	/* A record of what the put that comes next makes durable. reason: a constant; SRV_REASON_... */
 	void (*record)(void *arg, const struct srv_lease *lease, enum srv_record_event event,
 		const char *reason);
 	/* A request was refused for a quota; user: whose, "" for ANONYMOUS. */
 	void (*over_quota)(void *arg, const struct in6_addr *client_v6, const char *user);
+	/* The stamp of an end: the UTC second in which put will write it down. */
+	uint32_t (*stamp)(void *arg, int64_t end_ms);
 	enum srv_tep_state (*tep_state)(void *arg, uint32_t tep);
 	/* srv_engine_tep_answered follows. False: out of memory, and nothing follows. */
 	bool (*tep_create)(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job);
@@ -294,6 +294,13 @@ const char *srv_engine_tep_name(const struct srv_engine *engine, const struct sr
  * is, so that the list does not take a renewal back.
  */
 const struct lease *srv_engine_announced(const struct srv_lease *lease, uint32_t tep);
+
+/*
+ * Calls visit for each lease about which TEPs may know more or less than we do, because something is being done with
+ * it, or because it ends about now, which they notice themselves.
+ */
+void srv_engine_visit_unsettled(const struct srv_engine *engine, int64_t now_ms,
+	void (*visit)(void *arg, const struct srv_lease *lease), void *arg);
 
 /* Seconds to the end of a lease, begun ones counted: what clients and TEPs are told. */
 uint32_t srv_lifetime_s(const struct lease *lease, int64_t now_ms);

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define ABOUT_NOW_MS 1500 /* a TEP counts whole seconds */
+
 struct srv_job *srv_job_begin(struct srv_engine *engine, enum srv_job_kind kind,
 	struct srv_session *session, struct srv_lease *lease)
 {
@@ -104,6 +106,7 @@ void srv_job_ask_tep(struct srv_engine *engine, struct srv_job *job, uint32_t te
 	job->asked = job->lease->lease;
 	job->asked.tep_v6 = engine->params.teps[tep].v6;
 	job->asked.end_ms = now_ms + (int64_t)job->wish.lifetime_s * 1000;
+	job->asked.stamp = srv_engine_ops_of(engine)->stamp(engine->params.arg, job->asked.end_ms);
 	if (!srv_engine_ops_of(engine)->tep_create(engine->params.arg, tep, &job->asked, job))
 		srv_engine_tep_answered(engine, job, tep, SRV_TEP_LOST, NULL, now_ms);
 }
@@ -119,23 +122,27 @@ uint32_t srv_job_tep(const struct srv_job *job)
 	return job->tried[job->n_tried - 1];
 }
 
-bool srv_job_is_asking(const struct srv_lease *lease, uint32_t tep)
-{
-	const struct srv_job *job = lease->job;
-
-	return job != NULL && job->kind != SRV_JOB_RELEASE && job->step == SRV_STEP_TEP &&
-	       srv_job_tep(job) == tep;
-}
-
 const struct lease *srv_engine_announced(const struct srv_lease *lease, uint32_t tep)
 {
 	const struct srv_job *job = lease->job;
 
 	if (job == NULL || job->kind == SRV_JOB_RELEASE || job->step > SRV_STEP_TEP)
 		return &lease->lease;
-	if (srv_job_is_asking(lease, tep))
+	if (job->step == SRV_STEP_TEP && srv_job_tep(job) == tep)
 		return &job->asked;
 	return job->kind == SRV_JOB_MORE ? &job->before : &lease->lease;
+}
+
+void srv_engine_visit_unsettled(const struct srv_engine *engine, int64_t now_ms,
+	void (*visit)(void *arg, const struct srv_lease *lease), void *arg)
+{
+	const struct srv_job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, of_engine) {
+		if (job->lease != NULL)
+			visit(arg, job->lease);
+	}
+	srv_lease_db_visit_due(engine->db, now_ms + ABOUT_NOW_MS, visit, arg);
 }
 
 /* The TEP that was asked has failed: another one, where the pool allows it. */
@@ -157,7 +164,7 @@ static void take_over(
 	tep->has_v4 = server->has_v4;
 	tep->v4 = server->v4;
 	tsp_party_global_v6(server, &job->asked.tep_v6);
-	job->lease->lease = job->asked;
+	srv_lease_db_set_value(engine->db, job->lease, &job->asked);
 	srv_lease_set_tep(engine, job->lease, srv_job_tep(job));
 }
 

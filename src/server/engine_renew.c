@@ -37,7 +37,7 @@ static void renewal_fails(
 
 	lease->job = NULL;
 	srv_lease_go_to_tep(engine, lease, job->tep_before, job->asked.end_ms);
-	lease->lease = job->before;
+	srv_lease_db_set_value(engine->db, lease, &job->before);
 	if (was_asked(job, lease->tep) || (lease->copies != 0 && lease->tep != SRV_TEP_NONE))
 		srv_engine_ops_of(engine)->tep_create(
 			engine->params.arg, lease->tep, &lease->lease, NULL);

@@ -43,6 +43,7 @@ static int make_tep(const struct srv_fleet *fleet, const struct srv_config *conf
 	params.password = tep->config.password;
 	params.tls_name = tep->config.tls_name;
 	params.timeout_s = config->lease.tep_timeout_s;
+	params.compare_s = config->lease.tep_compare_s;
 	params.tep = number;
 	tep->link = srv_tep_link_create(&params);
 	return tep->link != NULL ? 0 : -errno;
@@ -197,6 +198,7 @@ void srv_fleet_commit(
 			change->fresh[i] = old;
 		}
 		tep->is_leaving = false;
+		srv_tep_link_set_compare_s(tep->link, config->lease.tep_compare_s);
 		tep->config.v6 = teps[i].v6;
 		engine_tep->name = tep->config.name;
 		engine_tep->v6 = tep->config.v6;

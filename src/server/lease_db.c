@@ -26,6 +26,7 @@ struct srv_lease_db {
 	uint64_t last_id;
 	uint32_t count[SRV_LEASE_STATES];
 	struct srv_lease_tep_counts *at; /* [n_teps] */
+	struct digest **digests; /* [n_teps], NULL where there was no memory */
 	uint32_t n_teps;
 	srv_lease_held_fn held; /* NULL: nobody listens */
 	void *held_arg;
@@ -91,6 +92,9 @@ void srv_lease_db_destroy(struct srv_lease_db *db)
 		return;
 	for (uint32_t slot = 0; slot < db->n_slots; slot++)
 		free(db->slots[slot]);
+	for (uint32_t tep = 0; tep < db->n_teps; tep++)
+		free(db->digests[tep]);
+	free(db->digests);
 	free(db->at);
 	free(db->clients);
 	free(db->ports);
@@ -286,19 +290,26 @@ static void unlink_lease(struct srv_lease_db *db, struct srv_lease *lease)
 	db->empty_slots[db->n_empty++] = lease->slot;
 }
 
-static void count_at(struct srv_lease_tep_counts *at, const struct srv_lease *lease, int by)
+static void count_at(struct srv_lease_db *db, uint32_t tep, const struct srv_lease *lease, int by)
 {
-	if (lease->state == SRV_LEASE_ACTIVE)
-		at->bindings += by * (int)lease->lease.n_ranges;
+	if (lease->state != SRV_LEASE_ACTIVE)
+		return;
+	db->at[tep].bindings += by * (int)lease->lease.n_ranges;
+	if (db->digests[tep] != NULL)
+		db->digests[tep]->leaves[digest_leaf(lease->lease.v4)] += by > 0 ? lease->digest
+										 : -lease->digest;
 }
 
 /* Puts the lease into the counts of its TEPs, or takes it out (by: -1). */
-static void count_lease(struct srv_lease_db *db, const struct srv_lease *lease, int by)
+static void count_lease(struct srv_lease_db *db, struct srv_lease *lease, int by)
 {
 	int by_if_active = lease->state == SRV_LEASE_ACTIVE ? by : 0;
 
+	/* What is taken out is what was put in. */
+	if (by_if_active > 0)
+		lease->digest = digest_lease(&lease->lease);
 	if (lease->tep < db->n_teps) {
-		count_at(&db->at[lease->tep], lease, by);
+		count_at(db, lease->tep, lease, by);
 		db->at[lease->tep].homes += by_if_active;
 	}
 	for (uint64_t left = lease->copies; left != 0; left &= left - 1) {
@@ -306,7 +317,7 @@ static void count_lease(struct srv_lease_db *db, const struct srv_lease *lease, 
 
 		if (tep >= db->n_teps)
 			break;
-		count_at(&db->at[tep], lease, by);
+		count_at(db, tep, lease, by);
 		db->at[tep].copies += by_if_active;
 		db->at[tep].kept += by;
 	}
@@ -317,10 +328,23 @@ static void make_room_for_tep(struct srv_lease_db *db, uint32_t tep)
 {
 	uint32_t n = tep + 1;
 
-	if (tep == SRV_TEP_NONE || n <= db->n_teps || grow_array(&db->at, n, sizeof(*db->at)) < 0)
+	if (tep == SRV_TEP_NONE || n <= db->n_teps ||
+		grow_array(&db->digests, n, sizeof(*db->digests)) < 0 ||
+		grow_array(&db->at, n, sizeof(*db->at)) < 0)
 		return;
 	memset(db->at + db->n_teps, 0, (n - db->n_teps) * sizeof(*db->at));
-	db->n_teps = n;
+	for (; db->n_teps < n; db->n_teps++)
+		db->digests[db->n_teps] = calloc(1, sizeof(struct digest));
+}
+
+void srv_lease_db_set_value(
+	struct srv_lease_db *db, struct srv_lease *lease, const struct lease *value)
+{
+	count_lease(db, lease, -1);
+	lease->lease.tep_v6 = value->tep_v6;
+	lease->lease.end_ms = value->end_ms;
+	lease->lease.stamp = value->stamp;
+	count_lease(db, lease, 1);
 }
 
 void srv_lease_db_set_tep(struct srv_lease_db *db, struct srv_lease *lease, uint16_t tep)
@@ -345,6 +369,13 @@ struct srv_lease_tep_counts srv_lease_db_count_at(const struct srv_lease_db *db,
 	static const struct srv_lease_tep_counts none;
 
 	return tep < db->n_teps ? db->at[tep] : none;
+}
+
+const struct digest *srv_lease_db_digest(const struct srv_lease_db *db, uint16_t tep)
+{
+	static const struct digest nothing;
+
+	return tep < db->n_teps ? db->digests[tep] : &nothing;
 }
 
 static void set_ranges(struct srv_lease *lease, const struct lease *value)
@@ -466,6 +497,23 @@ void srv_lease_db_set_due(struct srv_lease_db *db, struct srv_lease *lease, int6
 struct srv_lease *srv_lease_db_first_due(const struct srv_lease_db *db)
 {
 	return db->n_heap > 0 ? db->heap[0] : NULL;
+}
+
+/* A lease is due no earlier than the one above it in the heap. */
+static void visit_due_below(const struct srv_lease_db *db, uint32_t at, int64_t until_ms,
+	void (*visit)(void *arg, const struct srv_lease *lease), void *arg)
+{
+	if (at >= db->n_heap || db->heap[at]->due_ms > until_ms)
+		return;
+	visit(arg, db->heap[at]);
+	visit_due_below(db, 2 * at + 1, until_ms, visit, arg);
+	visit_due_below(db, 2 * at + 2, until_ms, visit, arg);
+}
+
+void srv_lease_db_visit_due(const struct srv_lease_db *db, int64_t until_ms,
+	void (*visit)(void *arg, const struct srv_lease *lease), void *arg)
+{
+	visit_due_below(db, 0, until_ms, visit, arg);
 }
 
 static struct srv_lease *same_client(struct srv_lease *lease, const struct in6_addr *v6)

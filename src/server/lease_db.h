@@ -9,12 +9,13 @@
  *
  * Found by client and by (IPv4 address, port) in O(1), by time in O(log n), and walked by slot: a
  * lease keeps its slot for life, so a walk may pause while leases come and go and still meets each one
- * that was there all the time. About 280 octets a lease.
+ * that was there all the time. About 290 octets a lease.
  *
  * No sockets, no clock, one thread. Times are clock_boot_ms().
  */
 #pragma once
 
+#include "common/digest.h"
 #include "common/lease.h"
 
 #include <stddef.h>
@@ -39,7 +40,9 @@ struct srv_lease_port;
 struct srv_session;
 
 struct srv_lease {
-	struct lease lease; /* client and address never change; ranges by srv_lease_db_set_ranges */
+	/* Client and address never change; ranges by srv_lease_db_set_ranges, the rest, once it is active, by
+	 * srv_lease_db_set_value. */
+	struct lease lease;
 	enum srv_lease_state state; /* changed by srv_lease_db_set_state */
 	bool unconfirmed; /* a generation 2 client has not accepted it yet */
 	bool is_known; /* its client asks about others, and they may ask about it (R16) */
@@ -58,6 +61,7 @@ struct srv_lease {
 	/* lease_db's own */
 	struct srv_lease *next_in_bucket;
 	struct srv_lease_port *ports; /* [lease.n_ranges] */
+	uint64_t digest; /* while it is active: what it adds to the digests of its TEPs */
 	uint32_t heap_at;
 	uint32_t slot;
 };
@@ -118,11 +122,17 @@ void srv_lease_db_remove(struct srv_lease_db *db, struct srv_lease *lease);
 
 void srv_lease_db_set_state(
 	struct srv_lease_db *db, struct srv_lease *lease, enum srv_lease_state state);
+/* The end, the stamp and the TEP's address of value; client, address and ranges are the lease's. */
+void srv_lease_db_set_value(
+	struct srv_lease_db *db, struct srv_lease *lease, const struct lease *value);
 /* SRV_TEP_NONE: through none. */
 void srv_lease_db_set_tep(struct srv_lease_db *db, struct srv_lease *lease, uint16_t tep);
 /* Which TEPs hold it besides its home; srv_tep_bit of each. */
 void srv_lease_db_set_copies(struct srv_lease_db *db, struct srv_lease *lease, uint64_t copies);
 void srv_lease_db_set_due(struct srv_lease_db *db, struct srv_lease *lease, int64_t due_ms);
+/* Calls visit for every lease that is due until then. */
+void srv_lease_db_visit_due(const struct srv_lease_db *db, int64_t until_ms,
+	void (*visit)(void *arg, const struct srv_lease *lease), void *arg);
 /* The lease that is due next, or NULL. */
 struct srv_lease *srv_lease_db_first_due(const struct srv_lease_db *db);
 
@@ -150,3 +160,6 @@ struct srv_lease_tep_counts {
 };
 
 struct srv_lease_tep_counts srv_lease_db_count_at(const struct srv_lease_db *db, uint16_t tep);
+
+/* The digest of what ought to stand at a TEP: all ACTIVE leases, homes and copies. NULL: there was no memory. */
+const struct digest *srv_lease_db_digest(const struct srv_lease_db *db, uint16_t tep);

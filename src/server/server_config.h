@@ -83,6 +83,7 @@ struct srv_config_lease {
 	uint32_t lifetime_min_s;
 	uint32_t quarantine_s;
 	uint32_t tep_timeout_s;
+	uint32_t tep_compare_s; /* 0: never */
 	int more_ports; /* enum srv_more_ports */
 };
 

@@ -109,6 +109,8 @@ static const struct config_key lease_keys[] = {
 		.value = "120", .min = 0, .max = YEAR_S},
 	{CONFIG_U32, offsetof(struct srv_config_lease, tep_timeout_s), "tep_timeout_s",
 		.value = "5", .min = 1, .max = 60},
+	{CONFIG_U32, offsetof(struct srv_config_lease, tep_compare_s), "tep_compare_s",
+		.value = "2", .min = 0, .max = 3600},
 	{CONFIG_CHOICE, offsetof(struct srv_config_lease, more_ports), "more_ports",
 		.value = "same-address", .choices = more_ports},
 	{CONFIG_END},

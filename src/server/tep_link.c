@@ -3,9 +3,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/tep_link_impl.h"
 #include "server/tep_redial.h"
-#include "server/tep_request.h"
-#include "tsp/tsp_conn.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -18,45 +17,14 @@
 #define DEAD_TEP_S  10 /* a TEP whose host is gone is noticed, also while nothing is asked of it */
 #define CHECK_MS    100 /* how late silence is noticed */
 #define OUTPUT_HIGH 65536 /* octets in the output at which we wait */
-#define ERROR_SIZE  128
 
-struct srv_tep_link {
-	struct srv_tep_link_params params;
-	struct tsp_auth auth;
-	struct tsp_conn *conn; /* NULL: waiting to dial */
-	enum srv_tep_state state;
-	int64_t since_ms;
-	struct event *dial; /* the next attempt */
-	struct event *check; /* of the time that requests take, while there are any */
-	struct event *more; /* of the list, after a pause */
-	int64_t progress_ms; /* when the TEP last answered, or began to owe an answer */
-	uint32_t attempts; /* since the TEP was last level */
-	char last_error[ERROR_SIZE];
-
-	struct srv_tep_requests
-		unsent; /* creates and deletes, oldest first; without a session only creates */
-	struct srv_tep_requests sent; /* in the order of their answers */
-	uint32_t n_unsent;
-	uint32_t n_sent;
-	uint32_t cursor; /* of the list */
-	uint32_t n_level; /* leases on it so far */
-	bool listing; /* more of the list is to be sent */
-	bool again; /* after this list another one is wanted */
-	bool telling; /* goes through the requests: who is told may ask for more, which waits */
-};
-
-static void count(struct srv_tep_link *link, enum srv_counter counter)
-{
-	link->params.counters->n[counter]++;
-}
-
-static void set_state(struct srv_tep_link *link, enum srv_tep_state state)
+void srv_tep_link_set_state(struct srv_tep_link *link, enum srv_tep_state state)
 {
 	link->state = state;
 	link->since_ms = clock_boot_ms();
 }
 
-static void set_timer(struct event *timer, int64_t delay_ms)
+void srv_tep_link_set_timer(struct event *timer, int64_t delay_ms)
 {
 	struct timeval delay;
 
@@ -72,7 +40,7 @@ static void watch(struct srv_tep_link *link)
 	bool idle = TAILQ_EMPTY(&link->sent) && TAILQ_EMPTY(&link->unsent);
 
 	if (!idle && !evtimer_pending(link->check, NULL))
-		set_timer(link->check, CHECK_MS);
+		srv_tep_link_set_timer(link->check, CHECK_MS);
 }
 
 /* Tells who waits, if anybody, once. */
@@ -94,7 +62,7 @@ static void finish(struct srv_tep_link *link, struct srv_tep_request *request,
 	free(request);
 }
 
-static struct srv_tep_request *new_request(struct srv_tep_link *link,
+struct srv_tep_request *srv_tep_link_new_request(struct srv_tep_link *link,
 	enum srv_tep_request_kind kind, const struct lease *lease, void *token)
 {
 	struct srv_tep_request *request = calloc(1, sizeof(*request));
@@ -122,30 +90,10 @@ static void transmit(struct srv_tep_link *link, struct srv_tep_request *request)
 	TAILQ_INSERT_TAIL(&link->sent, request, link);
 	link->n_sent++;
 	if (request->kind == SRV_TEP_CREATE || request->kind == SRV_TEP_DELETE)
-		count(link, SRV_COUNT_TEP_REQUESTS);
+		srv_tep_link_count(link, SRV_COUNT_TEP_REQUESTS);
 	else if (request->kind == SRV_TEP_LEVEL)
-		count(link, SRV_COUNT_TEP_LEVELLED);
+		srv_tep_link_count(link, SRV_COUNT_TEP_LEVELLED);
 	tsp_conn_send(link->conn, &msg);
-}
-
-/* NULL: not now. */
-static struct srv_tep_request *next_of_list(struct srv_tep_link *link)
-{
-	struct lease lease;
-
-	switch (link->params.ops->next_lease(
-		link->params.arg, link->params.tep, &link->cursor, &lease)) {
-	case SRV_TEP_LIST_LEASE:
-		link->n_level++;
-		return new_request(link, SRV_TEP_LEVEL, &lease, NULL);
-	case SRV_TEP_LIST_PAUSE:
-		set_timer(link->more, 0);
-		return NULL;
-	case SRV_TEP_LIST_END:
-		break;
-	}
-	link->listing = false;
-	return new_request(link, SRV_TEP_END, NULL, NULL);
 }
 
 static void add_unsent(struct srv_tep_link *link, struct srv_tep_request *request)
@@ -160,28 +108,17 @@ static void take_unsent(struct srv_tep_link *link, struct srv_tep_request *reque
 	link->n_unsent--;
 }
 
-/*
- * Before a list begins within a session all that was sent is answered: a lease that is on its way to the TEP is not
- * active yet, so the list would not name it, and the TEP would drop it.
- */
-static bool may_send(const struct srv_tep_link *link)
-{
-	return link->state != SRV_TEP_DOWN && !link->telling &&
-	       !(link->again && link->state == SRV_TEP_CONNECTED);
-}
-
-/* Sends what there is room for: new requests first, then more of the list. */
-static void pump(struct srv_tep_link *link)
+void srv_tep_link_pump(struct srv_tep_link *link)
 {
 	struct srv_tep_request *request;
 
-	while (may_send(link) && link->n_sent < WINDOW &&
+	while (link->state != SRV_TEP_DOWN && !link->telling && link->n_sent < WINDOW &&
 		tsp_conn_queued(link->conn) < OUTPUT_HIGH) {
 		request = TAILQ_FIRST(&link->unsent);
 		if (request != NULL)
 			take_unsent(link, request);
-		else if (link->listing && !evtimer_pending(link->more, NULL))
-			request = next_of_list(link);
+		else if (!evtimer_pending(link->more, NULL))
+			request = srv_tep_link_next_of_level(link);
 		if (request == NULL)
 			break;
 		transmit(link, request);
@@ -192,8 +129,8 @@ static void pump(struct srv_tep_link *link)
 /* --- losing a session ---------------------------------------------------------------------------- */
 
 /*
- * Creates that somebody waits for go on to the next session, in front of those that were never sent. Of the others the
- * next list tells what is true by then, and it will not name the leases of deletes.
+ * Creates that somebody waits for go on to the next session, in front of those that were never sent.
+ * Deletes have done their work: the next list will not name their leases.
  */
 static void requeue(struct srv_tep_link *link, struct srv_tep_requests *deletes)
 {
@@ -201,13 +138,10 @@ static void requeue(struct srv_tep_link *link, struct srv_tep_requests *deletes)
 
 	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
 		next = TAILQ_NEXT(request, link);
-		if (request->kind == SRV_TEP_CREATE && request->token != NULL)
+		if (request->kind != SRV_TEP_DELETE)
 			continue;
 		take_unsent(link, request);
-		if (request->kind == SRV_TEP_DELETE)
-			TAILQ_INSERT_TAIL(deletes, request, link);
-		else
-			free(request);
+		TAILQ_INSERT_TAIL(deletes, request, link);
 	}
 	while ((request = TAILQ_LAST(&link->sent, srv_tep_requests)) != NULL) {
 		TAILQ_REMOVE(&link->sent, request, link);
@@ -241,14 +175,15 @@ static void lost(struct srv_tep_link *link, const char *why)
 			addr_endpoint_format(&link->params.control, endpoint), why);
 	snprintf(link->last_error, sizeof(link->last_error), "%s", why);
 	link->conn = NULL;
-	link->listing = false;
+	link->level = (struct srv_tep_level){0};
 	link->again = false;
+	evtimer_del(link->look);
 	if (link->state != SRV_TEP_DOWN) {
-		set_state(link, SRV_TEP_DOWN);
+		srv_tep_link_set_state(link, SRV_TEP_DOWN);
 		link->params.ops->changed(link->params.arg, link->params.tep, SRV_TEP_DOWN);
 	}
 	requeue(link, &deletes);
-	set_timer(link->dial, srv_tep_redial_ms(link->attempts++));
+	srv_tep_link_set_timer(link->dial, srv_tep_redial_ms(link->attempts++));
 	watch(link);
 	while ((request = TAILQ_FIRST(&deletes)) != NULL) {
 		TAILQ_REMOVE(&deletes, request, link);
@@ -257,28 +192,20 @@ static void lost(struct srv_tep_link *link, const char *why)
 	}
 }
 
-/* From our side: the connection's later words are nothing to us. */
-static void hang_up(struct srv_tep_link *link, const char *why)
+void srv_tep_link_hang_up(struct srv_tep_link *link, const char *why)
 {
 	tsp_conn_set_arg(link->conn, NULL);
 	tsp_conn_close(link->conn);
 	lost(link, why);
 }
 
-/* It keeps its place, but nobody waits for it any more; a delete counts as not heard. */
+/* It keeps its place, but nobody waits for it any more. */
 static void stop_waiting(struct srv_tep_link *link, struct srv_tep_request *request, int64_t now_ms)
 {
-	bool is_delete = request->kind == SRV_TEP_DELETE;
-
-	if (request->is_late || request->deadline_ms > now_ms ||
-		(request->token == NULL && !is_delete))
+	if (request->token == NULL || request->deadline_ms > now_ms)
 		return;
-	request->is_late = true;
-	count(link, SRV_COUNT_TEP_TIMEOUTS);
-	if (is_delete)
-		lose_delete(link, request);
-	else
-		tell(link, request, SRV_TEP_LOST, NULL);
+	srv_tep_link_count(link, SRV_COUNT_TEP_TIMEOUTS);
+	tell(link, request, SRV_TEP_LOST, NULL);
 }
 
 static void give_up_sent(struct srv_tep_link *link, int64_t now_ms)
@@ -314,31 +241,15 @@ static void on_check(evutil_socket_t fd, short what, void *arg)
 
 	if (link->n_sent > 0 &&
 		now_ms - link->progress_ms >= (int64_t)link->params.timeout_s * 1000)
-		hang_up(link, "it does not answer");
+		srv_tep_link_hang_up(link, "it does not answer");
 	link->telling = true;
 	give_up_sent(link, now_ms);
 	give_up_unsent(link, now_ms);
 	link->telling = false;
-	pump(link);
+	srv_tep_link_pump(link);
 }
 
 /* --- a session ----------------------------------------------------------------------------------- */
-
-static void begin_list(struct srv_tep_link *link)
-{
-	struct srv_tep_request *mark;
-
-	link->again = false;
-	set_state(link, SRV_TEP_SYNCING);
-	mark = new_request(link, SRV_TEP_BEGIN, NULL, NULL);
-	if (mark == NULL)
-		return hang_up(link, "out of memory");
-	link->cursor = 0;
-	link->n_level = 0;
-	link->listing = true;
-	transmit(link, mark);
-	pump(link);
-}
 
 static void on_ready(struct tsp_conn *conn, void *arg)
 {
@@ -346,18 +257,11 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 
 	if (link == NULL)
 		return;
-	count(link, SRV_COUNT_TEP_CONNECTS);
-	begin_list(link);
+	srv_tep_link_count(link, SRV_COUNT_TEP_CONNECTS);
+	srv_tep_link_begin_levelling(link);
 }
 
-static void become_level(struct srv_tep_link *link)
-{
-	link->attempts = 0;
-	link->last_error[0] = '\0';
-	set_state(link, SRV_TEP_CONNECTED);
-	log_info("TEP %s: connected and level, %u leases", link->params.name, link->n_level);
-	link->params.ops->changed(link->params.arg, link->params.tep, SRV_TEP_CONNECTED);
-}
+/* --- answers ------------------------------------------------------------------------------------- */
 
 /* A binding ends by itself, often before our delete comes: there is nothing any more, as we wanted. */
 static bool is_gone_already(const struct srv_tep_request *request, const struct tsp_msg *msg)
@@ -366,42 +270,53 @@ static bool is_gone_already(const struct srv_tep_request *request, const struct 
 	       msg->code == tsp_code(TSP_STATUS_UNAVAILABLE, TSP_GENERATION_2);
 }
 
+/* An older TEP knows no digests, which is no refusal of anything. */
+static bool is_refusal(const struct srv_tep_request *request, const struct tsp_msg *msg)
+{
+	return msg->status != TSP_STATUS_OK && msg->status != TSP_STATUS_NONE &&
+	       !is_gone_already(request, msg) && request->kind != SRV_TEP_DIGEST;
+}
+
+static void refused(
+	struct srv_tep_link *link, const struct srv_tep_request *request, const struct tsp_msg *msg)
+{
+	char text[LEASE_STRLEN];
+
+	srv_tep_link_count(link, SRV_COUNT_TEP_REFUSALS);
+	log_warn("TEP %s: %s refused: %u %s", link->params.name,
+		request->kind > SRV_TEP_LEVEL ? "list" : lease_format(&request->lease, text),
+		msg->code, tsp_status_text(msg->status));
+	if (request->kind == SRV_TEP_LEVEL ||
+		(request->kind == SRV_TEP_CREATE && request->token == NULL))
+		link->params.ops->create_refused(
+			link->params.arg, link->params.tep, &request->lease);
+}
+
 static void on_answer(struct srv_tep_link *link, const struct tsp_msg *msg)
 {
 	bool is_good = msg->status == TSP_STATUS_OK || msg->status == TSP_STATUS_NONE;
 	struct srv_tep_request *request = TAILQ_FIRST(&link->sent);
+	struct srv_tep_request done;
 	bool is_refused;
-	char text[LEASE_STRLEN];
-	enum srv_tep_request_kind kind;
 
 	if (request == NULL)
-		return hang_up(link, "an answer without a request");
+		return srv_tep_link_hang_up(link, "an answer without a request");
 	if (is_good && !srv_tep_request_is_answer(request, msg))
-		return hang_up(link, "an answer to something else");
+		return srv_tep_link_hang_up(link, "an answer to something else");
 	TAILQ_REMOVE(&link->sent, request, link);
 	link->n_sent--;
 	link->progress_ms = clock_boot_ms();
-	kind = request->kind;
-	is_refused = !is_good && !is_gone_already(request, msg);
-	if (is_refused) {
-		count(link, SRV_COUNT_TEP_REFUSALS);
-		log_warn("TEP %s: %s refused: %u %s", link->params.name,
-			kind == SRV_TEP_BEGIN || kind == SRV_TEP_END
-				? "list"
-				: lease_format(&request->lease, text),
-			msg->code, tsp_status_text(msg->status));
-		if (kind == SRV_TEP_LEVEL || (kind == SRV_TEP_CREATE && request->token == NULL))
-			link->params.ops->create_refused(
-				link->params.arg, link->params.tep, &request->lease);
-	}
+	done = *request;
+	is_refused = is_refusal(request, msg);
+	if (is_refused)
+		refused(link, request, msg);
 	finish(link, request, is_refused ? SRV_TEP_REFUSED : SRV_TEP_DONE, is_good ? msg : NULL);
-	if ((kind == SRV_TEP_BEGIN || kind == SRV_TEP_END) && is_refused)
-		return hang_up(link, "it refuses to get level");
-	if (kind == SRV_TEP_END)
-		become_level(link);
-	if (link->again && link->state == SRV_TEP_CONNECTED && link->n_sent == 0)
-		return begin_list(link);
-	pump(link);
+	if (done.kind > SRV_TEP_LEVEL && is_refused)
+		return srv_tep_link_hang_up(link, "it refuses to get level");
+	if (done.kind > SRV_TEP_LEVEL)
+		srv_tep_link_level_answered(link, &done, is_good ? msg : NULL);
+	if (link->conn != NULL)
+		srv_tep_link_pump(link);
 }
 
 static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
@@ -419,13 +334,13 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 
 static void on_more(evutil_socket_t fd, short what, void *arg)
 {
-	pump(arg);
+	srv_tep_link_pump(arg);
 }
 
 static void on_drained(struct tsp_conn *conn, void *arg)
 {
 	if (arg != NULL)
-		pump(arg);
+		srv_tep_link_pump(arg);
 }
 
 static void on_closed(
@@ -486,16 +401,17 @@ struct srv_tep_link *srv_tep_link_create(const struct srv_tep_link_params *param
 	};
 	TAILQ_INIT(&link->unsent);
 	TAILQ_INIT(&link->sent);
-	set_state(link, SRV_TEP_DOWN);
+	srv_tep_link_set_state(link, SRV_TEP_DOWN);
 	link->dial = evtimer_new(params->base, on_dial, link);
 	link->check = evtimer_new(params->base, on_check, link);
 	link->more = evtimer_new(params->base, on_more, link);
-	if (link->dial == NULL || link->check == NULL || link->more == NULL) {
+	link->look = evtimer_new(params->base, srv_tep_link_look, link);
+	if (link->dial == NULL || link->check == NULL || link->more == NULL || link->look == NULL) {
 		srv_tep_link_destroy(link);
 		errno = ENOMEM;
 		return NULL;
 	}
-	set_timer(link->dial, 0);
+	srv_tep_link_set_timer(link->dial, 0);
 	return link;
 }
 
@@ -513,6 +429,8 @@ void srv_tep_link_destroy(struct srv_tep_link *link)
 		event_free(link->check);
 	if (link->more != NULL)
 		event_free(link->more);
+	if (link->look != NULL)
+		event_free(link->look);
 	srv_tep_requests_free(&link->unsent);
 	srv_tep_requests_free(&link->sent);
 	free(link);
@@ -540,13 +458,6 @@ void srv_tep_link_lose(struct srv_tep_link *link)
 	link->telling = false;
 }
 
-void srv_tep_link_level(struct srv_tep_link *link)
-{
-	link->again = link->state != SRV_TEP_DOWN;
-	if (link->state == SRV_TEP_CONNECTED && link->n_sent == 0)
-		begin_list(link);
-}
-
 uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
 {
 	return link->params.timeout_s;
@@ -554,17 +465,15 @@ uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
 
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
 {
-	struct srv_tep_request *request;
+	struct srv_tep_request *request = srv_tep_link_new_request(
+		link, SRV_TEP_CREATE, lease, token);
 
-	if (token == NULL && link->state == SRV_TEP_DOWN)
-		return false;
-	request = new_request(link, SRV_TEP_CREATE, lease, token);
 	if (request == NULL) {
 		log_err("TEP %s: out of memory", link->params.name);
 		return false;
 	}
 	add_unsent(link, request);
-	pump(link);
+	srv_tep_link_pump(link);
 	return true;
 }
 
@@ -574,17 +483,17 @@ bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *
 
 	if (link->state == SRV_TEP_DOWN)
 		return false;
-	request = new_request(link, SRV_TEP_DELETE, lease, token);
+	request = srv_tep_link_new_request(link, SRV_TEP_DELETE, lease, token);
 	if (request == NULL)
 		return false;
 	add_unsent(link, request);
-	pump(link);
+	srv_tep_link_pump(link);
 	return true;
 }
 
 uint32_t srv_tep_link_backlog(const struct srv_tep_link *link)
 {
-	return link->n_unsent + (link->listing ? 0 : link->n_sent);
+	return link->n_unsent + (link->level.step == SRV_LEVEL_IDLE ? link->n_sent : 0);
 }
 
 struct srv_tep_status srv_tep_link_status(const struct srv_tep_link *link)
@@ -593,5 +502,6 @@ struct srv_tep_status srv_tep_link_status(const struct srv_tep_link *link)
 		.state = link->state,
 		.since_ms = link->since_ms,
 		.last_error = link->last_error,
+		.compare = &link->compare,
 	};
 }

@@ -10,10 +10,10 @@
  * Creates and deletes reach the TEP in the order in which they were asked for. A window of them is on its way at
  * once; the others wait here, and whoever could ask for any number looks at the backlog first.
  *
- * After connecting, the TEP gets "list sync=begin", every live lease as a create, and "list
- * sync=end"; what it held and did not hear of, it drops. The list is sent piece by piece as the output
- * drains; new requests go in between. A delete for a TEP without a session is not kept: it will not
- * be on the list.
+ * After connecting, the TEP is asked for digests of its table, and what differs is listed: "list sync=begin", every
+ * live lease as a create, and "list sync=end"; what it held there and did not hear of, it drops. The list is sent
+ * piece by piece as the output drains; new requests go in between. A delete for a TEP without a session is not kept:
+ * it will not be on the list. Later the digests are looked at every compare_s (tep_level.h, tep_compare.h).
  *
  * One thread.
  */
@@ -23,6 +23,7 @@
 #include "common/lease.h"
 #include "server/counters.h"
 #include "server/engine.h"
+#include "server/tep_compare.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,16 +45,20 @@ struct srv_tep_link_ops {
 		const struct tsp_msg *answer);
 	/* Its session has ended (DOWN), or it has become level (CONNECTED). */
 	void (*changed)(void *arg, uint32_t tep, enum srv_tep_state state);
-	/* It did not answer this delete without a token in time, or before its session ended. */
+	/* A session ended before it had answered this delete without a token. */
 	void (*delete_lost)(void *arg, uint32_t tep, const struct lease *lease);
 	/* It will not have this, which was on the list or had no token. */
 	void (*create_refused)(void *arg, uint32_t tep, const struct lease *lease);
 	/*
-	 * The list: the next live lease of this TEP at or behind *cursor, which starts at 0 and is
-	 * moved on.
+	 * The list: the next live lease of this TEP, in one of the leaves unless that is NULL, at or behind
+	 * *cursor, which starts at 0 and is moved on.
 	 */
-	enum srv_tep_list (*next_lease)(
-		void *arg, uint32_t tep, uint32_t *cursor, struct lease *lease);
+	enum srv_tep_list (*next_lease)(void *arg, uint32_t tep, const struct srv_leaves *leaves,
+		uint32_t *cursor, struct lease *lease);
+	/* The digest of what that list would say now; NULL: there is none. */
+	const struct digest *(*digest)(void *arg, uint32_t tep);
+	/* Adds the leaves of leases whose state a TEP may know better or worse than we do. */
+	void (*unsettled)(void *arg, struct srv_leaves *leaves);
 	/* The TEP asks who holds an address; the answer is sent at once. */
 	void (*query)(void *arg, uint32_t tep, const struct tsp_msg *query, struct tsp_msg *answer);
 };
@@ -68,6 +73,7 @@ struct srv_tep_link_params {
 	const char *tls_name; /* whom the TEP's certificate is for; NULL: no TLS */
 	struct ssl_ctx_st **tls; /* borrowed; for every dial, as it is then */
 	uint32_t timeout_s;
+	uint32_t compare_s; /* between two looks at its digest; 0: none */
 	uint32_t tep; /* its number, for next_lease and query */
 	const struct srv_tep_link_ops *ops;
 	void *arg;
@@ -78,6 +84,7 @@ struct srv_tep_status {
 	enum srv_tep_state state;
 	int64_t since_ms; /* clock_boot_ms() of the last change */
 	const char *last_error; /* "" when there was none since the last connection */
+	const struct srv_tep_compare *compare; /* borrowed */
 };
 
 /* Dials at once. NULL + errno. */
@@ -91,11 +98,10 @@ void srv_tep_link_level(struct srv_tep_link *link);
 /* Everybody who waits for an answer hears now that it is lost: before the end of a link alone. */
 void srv_tep_link_lose(struct srv_tep_link *link);
 uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link);
+/* After a reload; from the next look on. */
+void srv_tep_link_set_compare_s(struct srv_tep_link *link, uint32_t compare_s);
 
-/*
- * answered() follows, never from inside, if there is a token; without one and without a session the list will say it.
- * False: out of memory, or that, and nothing follows.
- */
+/* answered() follows, never from inside. False: out of memory, and nothing follows. */
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
 /* With a NULL token nobody hears of the answer. False: no session, nothing will be sent. */
 bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token);

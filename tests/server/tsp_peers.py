@@ -239,7 +239,8 @@ class Client(Stream):
 
 class ScriptedTep:
     """
-    A TEP on ::1 that authenticates its server by SCRAM-SHA-256 and keeps a table.
+    A TEP on ::1 that authenticates its server by SCRAM-SHA-256 and keeps a table. It is of before there were
+    digests: it refuses to tell any, and has to be told everything.
 
     behaviour: "ok", "refuse" (307), "silent" (reads, never answers). refuse_list: it will not get level.
     delay_s: before each answer. requests is every message, in order; table maps (v4, ports) to
@@ -360,7 +361,7 @@ class ScriptedTep:
     def apply(self, message):
         behaviour = self.behaviour
         if message.action == "list":
-            if self.refuse_list:
+            if self.refuse_list or message.sync not in ("begin", "end"):
                 return "500 Malformed\r\n"
             if message.sync == "begin":
                 self.named = set()

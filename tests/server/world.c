@@ -52,10 +52,6 @@ static void act_remove(void *arg, uint64_t id)
 	record(arg, REMOVE)->id = id;
 }
 
-static void act_together(void *arg, bool on)
-{
-}
-
 static void act_record(
 	void *arg, const struct srv_lease *lease, enum srv_record_event event, const char *reason)
 {
@@ -71,6 +67,11 @@ static void act_over_quota(void *arg, const struct in6_addr *client_v6, const ch
 	struct world *world = arg;
 
 	world->over_quota++;
+}
+
+static uint32_t act_stamp(void *arg, int64_t end_ms)
+{
+	return (uint32_t)(end_ms / 1000);
 }
 
 static enum srv_tep_state act_tep_state(void *arg, uint32_t tep)
@@ -109,9 +110,9 @@ static const struct srv_engine_ops ops = {
 	.answer = act_answer,
 	.put = act_put,
 	.remove = act_remove,
-	.together = act_together,
 	.record = act_record,
 	.over_quota = act_over_quota,
+	.stamp = act_stamp,
 	.tep_state = act_tep_state,
 	.tep_create = act_tep_create,
 	.tep_delete = act_tep_delete,
