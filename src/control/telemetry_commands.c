@@ -138,7 +138,7 @@ static bool parse_key(const char *params, uint32_t *v4, uint16_t *port)
 
 static int run_binding(const struct tep_view *view, const char *params, struct rte_tel_data *answer)
 {
-	uint32_t now_s = dp_datapath_now_s(view->tep->datapath), v4;
+	uint32_t now_s = dp_datapath_now_s(view->tep->datapath), v4, end_s;
 	const struct dp_binding *found;
 	char text[ADDR_V6_STRLEN];
 	uint16_t port;
@@ -156,9 +156,11 @@ static int run_binding(const struct tep_view *view, const char *params, struct r
 	rte_tel_data_add_dict_string(answer, "client", addr_v6_format(&found->client_v6, text));
 	rte_tel_data_add_dict_string(answer, "tep", addr_v6_format(&found->tep_v6, text));
 	rte_tel_data_add_dict_u64(answer, "static", found->is_static);
-	if (found->end_s != DP_BINDING_ENDLESS)
+	rte_tel_data_add_dict_u64(answer, "dormant", found->is_dormant);
+	end_s = dp_binding_lease_end_s(found);
+	if (end_s != DP_BINDING_ENDLESS)
 		rte_tel_data_add_dict_u64(
-			answer, "seconds_left", found->end_s > now_s ? found->end_s - now_s : 0);
+			answer, "seconds_left", end_s > now_s ? end_s - now_s : 0);
 	return 0;
 }
 
@@ -187,6 +189,9 @@ static int run_servers(const struct tep_view *view, const char *params, struct r
 		rte_tel_data_add_dict_u64(item, "creates", rows[i].counts.creates);
 		rte_tel_data_add_dict_u64(item, "deletes", rows[i].counts.deletes);
 		rte_tel_data_add_dict_u64(item, "refused", rows[i].counts.refused);
+		rte_tel_data_add_dict_u64(item, "level", rows[i].is_level);
+		rte_tel_data_add_dict_u64(
+			item, "differs_s", rows[i].word.differs ? rows[i].word.differs_s : 0);
 	}
 	return 0;
 }

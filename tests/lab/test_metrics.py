@@ -319,6 +319,7 @@ def test_dpdks_own_tool_is_answered(lab, prometheus):
     assert (bindings["count"], bindings["max"]) == (2, 65536)
     assert list(servers) == ["0"]
     assert (servers["0"]["name"], servers["0"]["state"]) == ("server1", "connected")
+    assert (servers["0"]["level"], servers["0"]["differs_s"]) == (1, 0)
     assert ready == {"state": "ready", "reason": ""}
 
 
@@ -328,7 +329,7 @@ def test_a_binding_is_found_by_address_and_port(lab, prometheus):
     held, = telemetry(lab, f"/dstm/binding,{lease['v4']},{last}")
     assert 0 < held.pop("seconds_left") <= 3600
     assert held == {"held": 1, "v4": lease["v4"], "first": first, "last": last, "static": 0,
-                    "client": "2001:db8:1::17", "tep": "2001:db8:fe::1"}
+                    "dormant": 0, "client": "2001:db8:1::17", "tep": "2001:db8:fe::1"}
     assert telemetry(lab, f"/dstm/binding,{lease['v4']},80") == [{"held": 0}]
 
 
