@@ -214,6 +214,16 @@ static void write_host(const struct tep_host *host, struct metrics *metrics)
 	}
 }
 
+static void write_announcement(const struct tep_view *view, struct metrics *metrics)
+{
+	metrics_gauge(metrics, "dstm_tep_draining",
+		"1 from the order to leave on: nothing is announced any more.",
+		view->tep->ready.is_draining);
+	metrics_gauge(metrics, "dstm_tep_announced",
+		"1 while the kernel has what is to be announced, and nothing else of ours.",
+		view->announce == NULL || tep_announce_stands(view->announce));
+}
+
 /* --- servers ------------------------------------------------------------------------------------- */
 
 static uint64_t is_connected(const struct tep_server_status *server)
@@ -317,6 +327,7 @@ static void write_all(void *arg, struct metrics *metrics)
 	write_bindings(view->tep, metrics);
 	write_reassembly(view->tep, metrics);
 	write_host(view->host, metrics);
+	write_announcement(view, metrics);
 	write_servers(view->sessions, metrics);
 }
 

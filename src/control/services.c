@@ -165,8 +165,10 @@ static int create_monitor(struct tep_services *services)
 {
 	const struct monitor_config *config = &services->tep->config->metrics;
 
-	services->view = (struct tep_view){
-		.tep = services->tep, .host = services->host, .sessions = services->sessions};
+	services->view = (struct tep_view){.tep = services->tep,
+		.host = services->host,
+		.sessions = services->sessions,
+		.announce = services->announce};
 	services->telemetry = tep_telemetry_create(services->base, &services->view);
 	if (services->telemetry == NULL)
 		return -errno;
@@ -248,9 +250,9 @@ void tep_services_destroy(struct tep_services *services)
 {
 	if (services == NULL)
 		return;
-	tep_announce_destroy(services->announce);
 	monitor_destroy(services->monitor);
 	tep_telemetry_destroy(services->telemetry);
+	tep_announce_destroy(services->announce);
 	tep_ctl_socket_destroy(services->ctl);
 	tep_sessions_destroy(services->sessions);
 	tep_snapshot_close(services->snapshot);

@@ -2,6 +2,7 @@
 /* What there is to see of a running TEP, for those who show it (metrics.h, telemetry.h). Control thread only. */
 #pragma once
 
+#include "control/announce.h"
 #include "control/host.h"
 #include "control/session.h"
 #include "control/tep.h"
@@ -11,4 +12,5 @@ struct tep_view {
 	struct tep *tep;
 	const struct tep_host *host; /* NULL: neighbor: static */
 	const struct tep_sessions *sessions; /* NULL: none */
+	const struct tep_announce *announce; /* NULL: nothing is announced */
 };

@@ -401,9 +401,15 @@ def test_who_never_finishes_a_request_is_cut_off(lab, slow, prometheus):
 # --- when something is missing; the last ones ---
 
 
-def test_a_tep_that_is_gone_is_told_by_all(lab, prometheus):
-    """S33: the server is not ready for clients, and Prometheus raises its alarms."""
-    assert lab.programs["tep"].stop() == 0
+def test_a_tep_that_leaves_is_told_by_all(lab, prometheus):
+    """S33: drained, it is not ready; gone, the server is not ready for clients, and alarms are raised."""
+    tep = lab.programs["tep"]
+    with connect(lab, "tep", 9476) as early:
+        drain = subprocess.Popen(tep.ctl_command("drain", "--wait", "20"), stdout=subprocess.DEVNULL)
+        wait_until(lambda: page(lab, "tep", "/ready") == (503, "draining\n"), TIMEOUT_S, "the drain")
+        assert page(lab, "tep", "/healthz")[0] == 200
+        assert drain.wait(TIMEOUT_S) == 0 and tep.stop() == 0
+        assert early.recv(1) == b""
     wait_until(lambda: page(lab, "server", "/ready") == (503, "no TEP has a session\n"),
                TIMEOUT_S, "the server to be not ready")
     assert page(lab, "server", "/healthz") == (200, "ok\n")
