@@ -25,6 +25,7 @@ struct tep_ctl_socket {
 	struct tep *tep;
 	const struct tep_host *host;
 	const struct tep_sessions *sessions;
+	const struct tep_ask *ask;
 	struct tep_watches *watches;
 	int64_t start_ms;
 	int64_t start_s; /* the same, since 1970 */
@@ -331,6 +332,17 @@ static void list_host_counters(json_t *items, const struct tep_host *host)
 						     "text", tep_host_counter_info[i].text));
 }
 
+static void list_question_counters(json_t *items, const struct tep_ask *ask)
+{
+	for (unsigned int i = 0; i < TEP_QUESTION_N_COUNTERS; i++)
+		json_array_append_new(
+			items, json_pack("{s:s, s:I, s:n, s:b, s:s}", "name",
+				       tep_question_counter_info[i].name, "packets",
+				       (json_int_t)tep_ask_counter(ask, i), "bytes", "drop",
+				       (int)tep_question_counter_info[i].is_drop, "text",
+				       tep_question_counter_info[i].text));
+}
+
 static json_t *run_counters(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	const struct tep_ctl_socket *ctl = arg;
@@ -350,6 +362,8 @@ static json_t *run_counters(void *arg, const json_t *arguments, char error[stati
 	list_datapath_counters(items, &counters);
 	if (worker < 0 && ctl->host != NULL)
 		list_host_counters(items, ctl->host);
+	if (worker < 0 && ctl->ask != NULL)
+		list_question_counters(items, ctl->ask);
 	return json_pack("{s:o, s:n}", "items", items, "next");
 }
 
@@ -403,7 +417,7 @@ static const struct ctl_command commands[] = {
 };
 
 struct tep_ctl_socket *tep_ctl_socket_create(struct event_base *base, struct tep *tep,
-	const struct tep_host *host, const struct tep_sessions *sessions)
+	const struct tep_host *host, const struct tep_sessions *sessions, const struct tep_ask *ask)
 {
 	struct tep_ctl_socket *ctl = calloc(1, sizeof(*ctl));
 
@@ -413,6 +427,7 @@ struct tep_ctl_socket *tep_ctl_socket_create(struct event_base *base, struct tep
 		.tep = tep,
 		.host = host,
 		.sessions = sessions,
+		.ask = ask,
 		.start_ms = clock_boot_ms(),
 		.start_s = time(NULL),
 	};

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "control/ask.h"
 #include "control/ctl_socket.h"
 #include "control/announce.h"
 #include "control/dormant.h"
@@ -28,6 +29,7 @@ struct tep_services {
 	struct tep_snapshot *snapshot; /* NULL: none */
 	struct tep_dormant dormant;
 	struct tep_sessions *sessions;
+	struct tep_ask *ask; /* NULL: servers are not asked */
 	struct tep_ctl_socket *ctl;
 	struct tep_view view;
 	struct monitor *monitor; /* NULL: none */
@@ -146,6 +148,29 @@ static int create_sessions(struct tep_services *services)
 	return services->sessions == NULL ? -errno : 0;
 }
 
+static int create_ask(struct tep_services *services)
+{
+	const struct tep *tep = services->tep;
+	const struct tep_config_query *query = &tep->config->query;
+	const struct tep_ask_params params = {
+		.base = services->base,
+		.ring = tep->ask,
+		.bindings = tep->bindings,
+		.sessions = services->sessions,
+		.negative_ms = query->negative_s * 1000,
+		.questions = {.rate = query->rate,
+			.hold_packets = query->hold_packets,
+			.hold_per_question = query->hold_per_question,
+			.hold_ms = query->hold_ms,
+			.n_servers = tep->config->control.servers.n},
+	};
+
+	if (tep->ask == NULL)
+		return 0;
+	services->ask = tep_ask_create(&params);
+	return services->ask == NULL ? -ENOMEM : 0;
+}
+
 static int create_ctl(struct tep_services *services)
 {
 	const char *path = services->tep->config->control.socket;
@@ -153,7 +178,7 @@ static int create_ctl(struct tep_services *services)
 	if (path == NULL)
 		return 0;
 	services->ctl = tep_ctl_socket_create(
-		services->base, services->tep, services->host, services->sessions);
+		services->base, services->tep, services->host, services->sessions, services->ask);
 	if (services->ctl == NULL) {
 		log_err("control socket %s: %s", path, strerror(errno));
 		return -errno;
@@ -195,6 +220,8 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 		error = restore_bindings(services);
 	if (error == 0)
 		error = create_sessions(services);
+	if (error == 0)
+		error = create_ask(services);
 	if (error == 0)
 		error = create_ctl(services);
 	if (error == 0)
@@ -254,6 +281,7 @@ void tep_services_destroy(struct tep_services *services)
 	tep_telemetry_destroy(services->telemetry);
 	tep_announce_destroy(services->announce);
 	tep_ctl_socket_destroy(services->ctl);
+	tep_ask_destroy(services->ask);
 	tep_sessions_destroy(services->sessions);
 	tep_snapshot_close(services->snapshot);
 	tsp_tls_destroy(services->tls);

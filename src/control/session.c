@@ -45,6 +45,7 @@ struct tep_sessions {
 	struct tsp_auth auth;
 	struct session_list all; /* oldest first */
 	uint32_t n_strangers;
+	const struct tep_sessions_asker *asker; /* NULL: nobody asks servers anything */
 	struct server servers[TEP_SERVERS_MAX];
 };
 
@@ -71,6 +72,11 @@ static struct server *find_server(struct tep_sessions *sessions, const char *nam
 	return NULL;
 }
 
+static uint32_t number_of(const struct tep_sessions *sessions, const struct server *server)
+{
+	return (uint32_t)(server - sessions->servers);
+}
+
 /* Leaves its server and the count of strangers; what still comes in is not listened to. */
 static void detach(struct session *session)
 {
@@ -86,6 +92,9 @@ static void detach(struct session *session)
 	}
 	server->session = NULL;
 	server->since_ms = clock_boot_ms();
+	if (session->owner->asker != NULL)
+		session->owner->asker->lost(
+			session->owner->asker->arg, number_of(session->owner, server));
 }
 
 static void dismiss(struct session *session)
@@ -138,6 +147,17 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(sessions->sweep, &soon);
 }
 
+static void on_answer(struct session *session, const struct tsp_msg *msg)
+{
+	const struct tep_sessions_asker *asker = session->owner->asker;
+	const struct server *server = session->server;
+
+	if (asker != NULL && asker->answered(asker->arg, number_of(session->owner, server), msg))
+		return;
+	log_warn("server %s: an answer without a question", server->params->name);
+	dismiss(session);
+}
+
 static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
 {
 	struct session *session = arg;
@@ -147,6 +167,8 @@ static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *a
 
 	if (session->server == NULL)
 		return;
+	if (msg->status != TSP_STATUS_NONE)
+		return on_answer(session, msg);
 	tep_sync_apply(&sessions->params.sync, &session->server->sync, msg,
 		sessions->params.now_ms(sessions->params.now_arg), &answer);
 	if (session->server->sync.sweeping && !evtimer_pending(sessions->sweep, NULL))
@@ -348,6 +370,46 @@ int tep_sessions_endpoint(const struct tep_sessions *sessions, struct addr_endpo
 		return -errno;
 	*endpoint = (struct addr_endpoint){.addr = sa.sin6_addr, .port = ntohs(sa.sin6_port)};
 	return 0;
+}
+
+void tep_sessions_set_asker(struct tep_sessions *sessions, const struct tep_sessions_asker *asker)
+{
+	sessions->asker = asker;
+}
+
+bool tep_sessions_is_connected(const struct tep_sessions *sessions, uint32_t server)
+{
+	return sessions->servers[server].session != NULL;
+}
+
+bool tep_sessions_query(
+	struct tep_sessions *sessions, uint32_t server, const struct dp_binding_key *key)
+{
+	const struct tep_sync *sync = &sessions->params.sync;
+	const struct session *session = sessions->servers[server].session;
+	const struct tsp_msg query = {
+		.action = TSP_ACTION_QUERY,
+		.server = {.present = true,
+			.has_v4 = true,
+			.v4 = key->v4,
+			.has_ports = key->has_port,
+			.n_ranges = key->has_port ? 1 : 0,
+			.ranges = {{.first = key->port, .last = key->port}}},
+		.client = {.present = true,
+			.has_v4 = true,
+			.v4 = sync->tep_v4,
+			.n_v6 = 1,
+			.v6 = {sync->tep_v6[0]}},
+	};
+
+	return session != NULL && tsp_conn_send(session->conn, &query) == 0;
+}
+
+bool tep_sessions_take_answer(struct tep_sessions *sessions, uint32_t server,
+	const struct dp_binding_key *key, const struct tsp_msg *answer)
+{
+	return tep_sync_take_answer(&sessions->params.sync, &sessions->servers[server].sync, key,
+		answer, sessions->params.now_ms(sessions->params.now_arg));
 }
 
 uint32_t tep_sessions_status(

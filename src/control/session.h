@@ -56,6 +56,24 @@ void tep_sessions_destroy(struct tep_sessions *sessions);
 /* The endpoint it listens on, also when the kernel chose the port. 0 or -errno. */
 int tep_sessions_endpoint(const struct tep_sessions *sessions, struct addr_endpoint *endpoint);
 
+/* Who asks servers, and is told what comes of it; servers by their place in the parameters. */
+struct tep_sessions_asker {
+	/* An answer of this server; answers come in the order of the questions. False: nothing was asked. */
+	bool (*answered)(void *arg, uint32_t server, const struct tsp_msg *answer);
+	void (*lost)(void *arg, uint32_t server); /* its session has ended */
+	void *arg;
+};
+/* asker is borrowed; NULL: nobody any more. */
+void tep_sessions_set_asker(struct tep_sessions *sessions, const struct tep_sessions_asker *asker);
+
+bool tep_sessions_is_connected(const struct tep_sessions *sessions, uint32_t server);
+/* Asks the server who holds an address and port (R73). False: it cannot be asked now. */
+bool tep_sessions_query(
+	struct tep_sessions *sessions, uint32_t server, const struct dp_binding_key *key);
+/* See tep_sync_take_answer. */
+bool tep_sessions_take_answer(struct tep_sessions *sessions, uint32_t server,
+	const struct dp_binding_key *key, const struct tsp_msg *answer);
+
 /* Fills up to max rows; returns how many. */
 uint32_t tep_sessions_status(
 	const struct tep_sessions *sessions, struct tep_server_status *rows, uint32_t max);

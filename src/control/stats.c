@@ -201,8 +201,10 @@ void tep_stats_list_counters(FILE *out)
 		out);
 	list_rows(out, 0, DP_N_DROPS);
 	fputs("\n## Other counters\n\n"
-	      "`rx`, `from_host`, `fragments_made`, `out_icmpv4_errors` and `out_icmpv6_errors` "
-	      "together are `tx`, `punted`, `resolve`, `fragmented` and all drops together.\n\n",
+	      "`rx`, `from_host`, `ask_returned`, `fragments_made`, `out_icmpv4_errors` and "
+	      "`out_icmpv6_errors` together are `tx`, `punted`, `resolve`, `asked`, `fragmented` "
+	      "and "
+	      "all drops together.\n\n",
 		out);
 	list_rows(out, DP_N_DROPS, DP_N_COUNTERS);
 }

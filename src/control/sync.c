@@ -158,21 +158,52 @@ static void describe(const struct tep_sync *sync, const struct lease *lease, str
 	};
 }
 
+/* What a create names stands afterwards, or nothing has changed. */
+static enum tsp_status put_lease(const struct tep_sync *sync, const struct tep_sync_server *server,
+	const struct tsp_msg *request, int64_t now_ms, struct lease *lease)
+{
+	enum tsp_status status = to_lease(sync, request, lease);
+
+	if (status != TSP_STATUS_NONE)
+		return status;
+	if (!is_ours(sync, &lease->tep_v6) || place_all(sync, server, lease, now_ms) != 0)
+		return TSP_STATUS_TEP_ERROR;
+	return TSP_STATUS_NONE;
+}
+
 static enum tsp_status place_lease(const struct tep_sync *sync, struct tep_sync_server *server,
 	const struct tsp_msg *request, int64_t now_ms, struct tsp_msg *answer)
 {
 	struct lease lease;
-	enum tsp_status status = to_lease(sync, request, &lease);
+	enum tsp_status status = put_lease(sync, server, request, now_ms, &lease);
 
 	if (status != TSP_STATUS_NONE)
 		return status;
-	if (!is_ours(sync, &lease.tep_v6) || place_all(sync, server, &lease, now_ms) != 0)
-		return TSP_STATUS_TEP_ERROR;
 	describe(sync, &lease, answer);
 	answer->has_lifetime = true;
 	answer->lifetime_s = (uint32_t)(lease.end_ms / 1000);
 	server->counts.creates++;
 	return TSP_STATUS_OK;
+}
+
+/* The holder has answered's element "server", and the TEP that its client was told has "client" (R74). */
+bool tep_sync_take_answer(const struct tep_sync *sync, const struct tep_sync_server *server,
+	const struct dp_binding_key *key, const struct tsp_msg *answer, int64_t now_ms)
+{
+	const struct tsp_party *holder = &answer->server;
+	bool covers = !key->has_port && holder->n_ranges == 0;
+	struct tsp_msg request = *answer;
+	struct lease lease;
+
+	for (uint32_t i = 0; key->has_port && i < holder->n_ranges; i++)
+		covers |= port_range_contains(holder->ranges[i], key->port);
+	covers |= key->has_port && holder->n_ranges == 0;
+	if (!holder->has_v4 || holder->v4 != key->v4 || !covers || !answer->has_lifetime)
+		return false;
+	request.action = TSP_ACTION_CREATE;
+	request.client = answer->server;
+	request.server = answer->client;
+	return put_lease(sync, server, &request, now_ms, &lease) == TSP_STATUS_NONE;
 }
 
 /* --- delete -------------------------------------------------------------------------------------- */

@@ -68,5 +68,12 @@ void tep_sync_session_starts(struct tep_sync_server *server);
 void tep_sync_apply(const struct tep_sync *sync, struct tep_sync_server *server,
 	const struct tsp_msg *request, int64_t now_ms, struct tsp_msg *answer);
 
+/*
+ * The answer to our own question who holds the key: what it says stands afterwards, as if the server had sent a create.
+ * False: it fits neither the question nor us, and nothing has changed.
+ */
+bool tep_sync_take_answer(const struct tep_sync *sync, const struct tep_sync_server *server,
+	const struct dp_binding_key *key, const struct tsp_msg *answer, int64_t now_ms);
+
 /* While server->sweeping: looks through another slice of the table. */
 void tep_sync_sweep(const struct tep_sync *sync, struct tep_sync_server *server);

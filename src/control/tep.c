@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define HOST_RING_SIZE  1024
+#define ASK_RING_MIN    1024
 #define ADJACENCIES_MAX (2 * TEP_NEIGHBOURS_MAX) /* while all change, the old ones still count */
 
 static int find_port(const char *side, const char *device, uint16_t *port)
@@ -171,6 +172,26 @@ static int create_nexthops(struct tep *tep)
 	return 0;
 }
 
+static int create_ask(struct tep *tep)
+{
+	const struct tep_config_query *query = &tep->config->query;
+	const struct dp_ask_params params = {
+		.ring_size = rte_align32pow2(RTE_MAX(query->hold_packets, (uint32_t)ASK_RING_MIN)),
+		.rate = query->rate,
+		.of_v4 = query->enabled,
+		.of_v6 = query->enabled,
+		.socket = SOCKET_ID_ANY,
+	};
+
+	if (!query->enabled)
+		return 0;
+	tep->ask = dp_ask_create(&params);
+	if (tep->ask != NULL)
+		return 0;
+	log_err("query: %s", rte_strerror(rte_errno));
+	return -rte_errno;
+}
+
 static struct dp_icmp_params icmp_params(const struct tep_config *config)
 {
 	const struct tep_config_icmp *icmp = &config->icmp;
@@ -215,7 +236,9 @@ static uint32_t waiting_buffers(const struct tep_config *config)
 	uint32_t ports = tep_config_is_one_armed(config) ? 1 : TEP_PORTS_MAX;
 	uint32_t in_rings = ports * config->workers * config->ports.rx_descriptors;
 
-	return RTE_MAX((config->mbufs - in_rings) / (4 * config->workers), 2U);
+	return RTE_MAX((config->mbufs - in_rings - tep_config_held_packets(config)) /
+			       (4 * config->workers),
+		2U);
 }
 
 static struct dp_outer_params outer_params(const struct tep_config *config)
@@ -268,6 +291,7 @@ static int create_datapath(struct tep *tep)
 		.idle_sleep_us = config->idle_sleep_us,
 		.bindings = tep->bindings,
 		.nexthops = tep->nexthops,
+		.ask = tep->ask,
 		.punt = tep->punt,
 	};
 
@@ -299,6 +323,8 @@ int tep_create(struct tep *tep, const struct tep_config *config)
 		rc = create_bindings(tep);
 	if (rc == 0)
 		rc = create_nexthops(tep);
+	if (rc == 0)
+		rc = create_ask(tep);
 	if (rc == 0)
 		rc = create_datapath(tep);
 	if (rc != 0)
@@ -338,6 +364,8 @@ void tep_stop(struct tep *tep)
 {
 	tep->ready.is_running = false;
 	dp_datapath_stop(tep->datapath);
+	dp_ask_destroy(tep->ask);
+	tep->ask = NULL;
 	tep_stats_sample(&tep->stats);
 	while (tep->n_ports > 0)
 		dp_port_stop(tep->ports[--tep->n_ports]);
@@ -349,6 +377,7 @@ void tep_destroy(struct tep *tep)
 	dp_datapath_destroy(tep->datapath);
 	while (tep->n_ports > 0)
 		dp_port_stop(tep->ports[--tep->n_ports]);
+	dp_ask_destroy(tep->ask);
 	dp_punt_destroy(tep->punt);
 	dp_nexthops_destroy(tep->nexthops);
 	dp_bindings_destroy(tep->bindings);

@@ -3,6 +3,7 @@
 
 #include "control/announce_config.h"
 #include "control/plain_config.h"
+#include "control/questions.h"
 #include "control/tunnel_config.h"
 #include "dataplane/mtu_rules.h"
 
@@ -12,15 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVERS_MAX    16
-#define IFNAME_MAX     15
-#define VLAN_MAX       4094
-#define WORKERS_MAX    64
-#define BINDINGS_MAX   (1U << 28)
-#define ICMP_RATE_MAX  1000000
-#define FLOW_LABEL_MAX 0xfffffU
-#define SPARE_MBUFS    512 /* beyond what the receive rings hold */
-#define SOCKET_LEN_MAX 107
+#define SERVERS_MAX      16
+#define IFNAME_MAX       15
+#define VLAN_MAX         4094
+#define WORKERS_MAX      64
+#define BINDINGS_MAX     (1U << 28)
+#define ICMP_RATE_MAX    1000000
+#define FLOW_LABEL_MAX   0xfffffU
+#define QUERY_RATE_MAX   1000000
+#define HOLD_PACKETS_MAX 65536
+#define SPARE_MBUFS      512 /* beyond what the receive rings hold */
+#define SOCKET_LEN_MAX   107
 
 #define AT(type, field) offsetof(struct type, field)
 
@@ -211,6 +214,23 @@ static const struct config_key control_keys[] = {
 static const struct config_section control_section = {
 	control_keys, sizeof(struct tep_config_control)};
 
+static const struct config_key query_keys[] = {
+	{CONFIG_POS, AT(tep_config_query, pos)},
+	{CONFIG_BOOL, AT(tep_config_query, enabled), "enabled", .value = "false"},
+	{CONFIG_U32, AT(tep_config_query, rate), "rate", .value = "1000",
+		.min = TEP_QUESTIONS_RATE_MIN, .max = QUERY_RATE_MAX},
+	{CONFIG_U32, AT(tep_config_query, negative_s), "negative_s", .value = "2", .min = 1,
+		.max = DP_NEGATIVE_MS_MAX / 1000},
+	{CONFIG_U32, AT(tep_config_query, hold_packets), "hold_packets", .value = "1024", .min = 1,
+		.max = HOLD_PACKETS_MAX},
+	{CONFIG_U32, AT(tep_config_query, hold_per_question), "hold_per_question", .value = "8",
+		.min = 1, .max = TEP_QUESTIONS_HOLD_MAX},
+	{CONFIG_U32, AT(tep_config_query, hold_ms), "hold_ms", .value = "1000", .min = 10,
+		.max = 60000},
+	{CONFIG_END},
+};
+static const struct config_section query_section = {query_keys, sizeof(struct tep_config_query)};
+
 static const struct config_key root_keys[] = {
 	{CONFIG_POS, AT(tep_config, pos)},
 	{CONFIG_STRING, AT(tep_config, name), "name", .min = 1, .max = 63},
@@ -233,6 +253,7 @@ static const struct config_key root_keys[] = {
 	{CONFIG_SECTION, AT(tep_config, bindings), "bindings", .section = &bindings_section},
 	{CONFIG_SECTION, AT(tep_config, control), "control", .section = &control_section},
 	{CONFIG_SECTION, AT(tep_config, metrics), "metrics", .section = &monitor_section},
+	{CONFIG_SECTION, AT(tep_config, query), "query", .section = &query_section},
 	{CONFIG_END},
 };
 static const struct config_section root = {root_keys, sizeof(struct tep_config)};
@@ -244,8 +265,12 @@ static int check_buffers(
 	uint64_t need = (uint64_t)ports * config->workers * config->ports.rx_descriptors +
 			SPARE_MBUFS;
 
-	if (config->mbufs >= need)
+	if (config->mbufs >= need + tep_config_held_packets(config))
 		return 0;
+	if (config->mbufs >= need)
+		return config_fail(error, path, config->pos,
+			"mbufs: %u are too few for query.hold_packets (%u) besides %u",
+			config->mbufs, config->query.hold_packets, (uint32_t)need);
 	return config_fail(error, path, config->pos,
 		"mbufs: %u are too few for %u receive descriptors a queue (at least %u)",
 		config->mbufs, config->ports.rx_descriptors, (uint32_t)need);
@@ -379,6 +404,22 @@ static int check_control(
 	return 0;
 }
 
+static int check_query(
+	const char *path, const struct tep_config *config, struct config_error *error)
+{
+	const struct tep_config_query *query = &config->query;
+
+	if (!query->enabled)
+		return 0;
+	if (config->pools.n == 0)
+		return config_fail(error, path, query->pos,
+			"query.enabled: pools is empty, so there is nothing to ask about");
+	if (!config->control.has_listen)
+		return config_fail(error, path, query->pos,
+			"query.enabled: control.listen is missing, so there is nobody to ask");
+	return 0;
+}
+
 /* A relative bindings.file is looked for beside the configuration file. */
 static char *path_beside(const char *path, const char *file)
 {
@@ -454,6 +495,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 		rc = check_snapshot(path, &config->bindings, error);
 	if (rc == 0)
 		rc = check_control(path, &config->control, error);
+	if (rc == 0)
+		rc = check_query(path, config, error);
 	if (rc == 0)
 		rc = gather_bindings(path, config, error);
 	if (rc == -ENOMEM)

@@ -147,6 +147,16 @@ struct tep_config_reassembly {
 	uint32_t timeout_ms;
 };
 
+struct tep_config_query {
+	struct config_pos pos;
+	bool enabled;
+	uint32_t rate;
+	uint32_t negative_s;
+	uint32_t hold_packets;
+	uint32_t hold_per_question;
+	uint32_t hold_ms;
+};
+
 struct tep_config_server {
 	struct config_pos pos;
 	char *name;
@@ -181,6 +191,7 @@ struct tep_config {
 	struct tep_config_bindings bindings;
 	struct tep_config_control control;
 	struct monitor_config metrics;
+	struct tep_config_query query;
 
 	/* No key: made from them. */
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* of tunnel.v6 */
@@ -197,6 +208,12 @@ static inline const struct in6_addr *tep_config_tunnel_v6(const struct tep_confi
 static inline bool tep_config_is_one_armed(const struct tep_config *config)
 {
 	return strcmp(config->ports.v6, config->ports.v4) == 0;
+}
+
+/* Packets that may wait for answers of servers at once. */
+static inline uint32_t tep_config_held_packets(const struct tep_config *config)
+{
+	return config->query.enabled ? config->query.hold_packets : 0;
 }
 
 /* One port without two VLANs on it: the host has one twin. */

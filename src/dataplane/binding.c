@@ -260,6 +260,19 @@ static void prepare(const struct dp_bindings *table, struct dp_binding *record)
 		record->mtu_until_s = 0;
 }
 
+void dp_bindings_on_added(struct dp_bindings *table,
+	void (*added)(void *arg, const struct dp_binding *binding), void *arg)
+{
+	table->added = added;
+	table->added_arg = arg;
+}
+
+static void tell_added(struct dp_bindings *table, const struct dp_binding *record)
+{
+	if (table->added != NULL && !record->is_dormant)
+		table->added(table->added_arg, record);
+}
+
 int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 {
 	uint32_t v4 = rte_be_to_cpu_32(binding->v4_be);
@@ -277,6 +290,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 			return -EEXIST;
 		renew(table, record, binding);
 		tell_stands(table, number);
+		tell_added(table, record);
 		return 0;
 	}
 
@@ -291,6 +305,7 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	dp_digests_add(table, record);
 	tell_stands(table, number);
 	note_change(table);
+	tell_added(table, record);
 	return 0;
 }
 
@@ -298,8 +313,10 @@ void dp_bindings_wake(struct dp_bindings *table, const struct dp_binding *bindin
 {
 	struct dp_binding *record = &table->records[binding - table->records];
 
-	if (record->is_dormant)
-		put_in_force(record, record->dormant_end_s);
+	if (!record->is_dormant)
+		return;
+	put_in_force(record, record->dormant_end_s);
+	tell_added(table, record);
 }
 
 int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range ports)

@@ -133,6 +133,10 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 /* Puts a dormant binding of this table in force until its end; one that is awake stays as it is. */
 void dp_bindings_wake(struct dp_bindings *table, const struct dp_binding *binding);
 
+/* Whom to tell of each binding that has just been added or renewed; NULL: nobody. Workers find it by then. */
+void dp_bindings_on_added(struct dp_bindings *table,
+	void (*added)(void *arg, const struct dp_binding *binding), void *arg);
+
 /* Removes exactly this range. Returns 0, or -ENOENT. Readers stop finding it at once. */
 int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range ports);
 

@@ -56,6 +56,8 @@ struct dp_bindings {
 	uint32_t addresses;
 	uint32_t sweep_cursor;
 	struct dp_bindings_observer observer; /* all zero: none */
+	void (*added)(void *arg, const struct dp_binding *binding); /* NULL: nobody wants to know */
+	void *added_arg;
 };
 
 static inline uint32_t entry_of_record(uint32_t record)

@@ -267,7 +267,7 @@ static inline void classify_one(const struct dp_ctx *ctx, struct dp_pkt *p, uint
 		dp_pkt_drop(p, DP_DROP_FRAME_SHORT);
 		return;
 	}
-	if (unlikely(p->m->nb_segs != 1)) {
+	if (unlikely(p->m->nb_segs != 1) && !ctx->has_returned) { /* joined here, then */
 		dp_pkt_drop(p, DP_DROP_FRAME_SEGMENTED);
 		return;
 	}

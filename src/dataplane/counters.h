@@ -7,9 +7,9 @@
  * docs/counters.md show (dstm-tep --list-counters prints that page). Names with _v6 or inner_ speak of
  * packets that came through a tunnel, names with _v4 or v4_ of packets that came from the IPv4 side.
  *
- * Each packet that was received, came from the host or was made (*_reassembled, fragments_made,
- * out_icmpv4_errors, out_icmpv6_errors) is in the end in one of: a drop, tx, punted, resolve, or used up
- * (fragments_joined, fragmented).
+ * Each packet that was received, came from the host, came back (ask_returned) or was made (*_reassembled,
+ * fragments_made, out_icmpv4_errors, out_icmpv6_errors) is in the end in one of: a drop, tx, punted, resolve,
+ * asked, or used up (fragments_joined, fragmented).
  */
 #pragma once
 
@@ -134,6 +134,10 @@
 		"No binding holds the destination address and port or identifier.")                \
 	X(NO_PORT_V4, "no_port_v4",                                                                \
 		"A protocol without ports to an address that no client holds as a whole.")         \
+	X(ASK_LIMIT, "ask_limit",                                                                  \
+		"No binding, and the prefix that the packet came from has had its share of "       \
+		"questions to servers (query.rate).")                                              \
+	X(ASK_FULL, "ask_full", "No binding, and the ring to who asks servers is full.")           \
 	X(V4_TTL_EXPIRED, "v4_ttl_expired", "The TTL would reach 0 here.")                         \
 	X(TOO_BIG_V6, "too_big_v6",                                                                \
 		"The packet may not be cut, and with its outer header is longer than the "         \
@@ -210,6 +214,11 @@
 		"octets of the packets dropped.")                                                  \
 	X(ICMPV6_RELAYED, "icmpv6_relayed",                                                        \
 		"ICMPv6 errors about tunnel packets that went on as ICMPv4 errors; IPv4 octets.")  \
+	X(ASKED, "asked", "Packets without a binding handed over to wait for a server's answer.")  \
+	X(ASK_RETURNED, "ask_returned", "Packets that came back with it.")                         \
+	X(ASK_KNOWN, "ask_known",                                                                  \
+		"Packets without a binding that needed no question: a server has just said that "  \
+		"nobody holds it.")                                                                \
 	X(PUNTED, "punted", "Frames handed to the host.")                                          \
 	X(RESOLVE, "resolve", "Packets handed to the host to find their next hop's MAC address.")  \
 	X(FROM_HOST, "from_host", "Frames from the host to be sent.")                              \

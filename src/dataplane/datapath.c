@@ -67,6 +67,15 @@ static void init_outer(struct dp_ctx *ctx, const struct dp_datapath *datapath)
 	ctx->flow_seed = datapath->flow_seed;
 }
 
+static void init_ask(struct dp_ctx *ctx, const struct dp_datapath_params *params)
+{
+	if (params->ask == NULL || params->n_pools == 0)
+		return;
+	ctx->ask = params->ask;
+	ctx->asks[0] = dp_ask_params(params->ask)->of_v4;
+	ctx->asks[1] = dp_ask_params(params->ask)->of_v6;
+}
+
 void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath)
 {
 	const struct dp_datapath_params *params = &datapath->params;
@@ -74,6 +83,7 @@ void dp_datapath_ctx_init(struct dp_ctx *ctx, const struct dp_datapath *datapath
 	ctx->bindings = params->bindings;
 	ctx->nexthops = params->nexthops;
 	ctx->punt = params->punt;
+	init_ask(ctx, params);
 	ctx->local_v4 = &datapath->local_v4;
 	ctx->mtu_v6 = params->mtu_v6;
 	ctx->mtu_v4 = params->mtu_v4;
@@ -107,6 +117,7 @@ static void worker_destroy(struct dp_worker *worker)
 		return;
 	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++)
 		dp_reassembly_destroy(worker->ctx.reassembly[kind]);
+	dp_ask_limits_destroy(worker->ctx.ask_limits);
 	rte_free(worker);
 }
 
@@ -121,6 +132,14 @@ static struct dp_worker *worker_create(
 	if (worker == NULL)
 		return NULL;
 	dp_datapath_ctx_init(&worker->ctx, datapath);
+	if (worker->ctx.ask != NULL) {
+		worker->ctx.ask_limits = dp_ask_limits_create(
+			dp_ask_params(params->ask)->rate, socket);
+		if (worker->ctx.ask_limits == NULL) {
+			worker_destroy(worker);
+			return NULL;
+		}
+	}
 	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++) {
 		worker->ctx.reassembly[kind] = dp_reassembly_create(
 			&params->reassembly, kind, socket);

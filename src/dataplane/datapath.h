@@ -9,6 +9,7 @@
 #pragma once
 
 #include "common/icmp.h"
+#include "dataplane/ask.h"
 #include "dataplane/binding.h"
 #include "dataplane/counters.h"
 #include "dataplane/dscp.h"
@@ -113,6 +114,7 @@ struct dp_datapath_params {
 	uint32_t idle_sleep_us; /* how long a worker sleeps after 64 empty polls; 0: never */
 	struct dp_bindings *bindings;
 	struct dp_nexthops *nexthops;
+	struct dp_ask *ask; /* NULL: nobody is asked about what has no binding; needs pools */
 	struct dp_punt *punt; /* NULL: neighbor: static, what is for the host is dropped */
 };
 

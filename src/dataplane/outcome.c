@@ -24,6 +24,8 @@ static enum dp_fate fate_of(const struct dp_pkt *p)
 		return DP_FATE_DROPPED;
 	case DP_HELD:
 		return DP_FATE_WAITS;
+	case DP_ASK:
+		return DP_FATE_ASKS;
 	default:
 		break;
 	}
@@ -58,10 +60,12 @@ void dp_outcome_read(const struct dp_ctx *ctx, const struct dp_burst *burst, uin
 	};
 	if (outcome->fate == DP_FATE_WAITS)
 		return;
+	outcome->has_key = outcome->key.v4 != 0;
+	if (outcome->fate == DP_FATE_ASKS) /* the key is what is asked about */
+		return;
 	outcome->out_side = p->m->port == ctx->ports[0] ? 0 : 1;
 	if (ctx->ports[0] == ctx->ports[1])
 		outcome->out_side = p->to_v6 ? 0 : 1;
-	outcome->has_key = outcome->key.v4 != 0;
 	if (outcome->has_key)
 		outcome->has_binding = copy_binding(&outcome->binding, burst->bindings[index]);
 	/* An answer into the tunnel that the packet came from has no target. */

@@ -13,6 +13,7 @@
 	X(HOST, "host", "was handed to the host: it is for this router itself")          \
 	X(RESOLVE, "resolve", "waits at the host for the MAC address of its next hop")   \
 	X(WAITS, "waits", "is a fragment and waits for the others of its packet")        \
+	X(ASKS, "asks", "waits while a server is asked who holds its address and port")  \
 	X(ANSWERED, "answered", "was dropped, and its sender was told by an ICMP error") \
 	X(RELAYED, "relayed",                                                            \
 		"is an ICMPv6 error and went on as an ICMPv4 error to the sender "       \

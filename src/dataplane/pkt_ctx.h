@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "dataplane/ask.h"
 #include "dataplane/binding.h"
 #include "dataplane/counters.h"
 #include "dataplane/datapath.h"
@@ -106,6 +107,11 @@ struct dp_ctx {
 	const struct dp_bindings *bindings;
 	const struct dp_nexthops *nexthops;
 	struct dp_punt *punt; /* NULL: no host behind this router */
+	struct dp_ask *ask; /* NULL: a miss is a drop */
+	struct dp_ask_limits *ask_limits; /* NULL: none */
+	bool asks
+		[DP_SIDES]; /* about packets from the IPv4 side and between clients; out of tunnels */
+	bool has_returned; /* the burst now has come back with its answers */
 	const struct dp_local_v4 *const *local_v4; /* read with dp_is_local_v4 */
 	uint32_t now_s; /* of the binding table's clock */
 	uint64_t now_ms; /* the same moment */

@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * Two bounded rings and one eventfd.
- *
- * The eventfd is written only by whoever finds nobody else has asked for the control thread: `asked` is set
- * with it and cleared by the control thread before it looks into the ring. Either the control thread still
- * sees a packet that was put in, or the worker sees `asked` cleared and asks again; the ring's own
- * counters cannot say so, because they move before and after the packets do.
- */
+/* Two bounded rings, and what wakes the control thread. */
 #include "dataplane/punt.h"
+
+#include "dataplane/wake.h"
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define RING_SIZE_MAX (1U << 20)
 
 struct dp_punt {
 	struct rte_ring *to_host; /* many workers -> control */
 	struct rte_ring *from_host; /* control -> worker 0 */
-	int eventfd;
-	atomic_bool asked; /* the eventfd has been written and not been read since */
+	struct dp_wake wake;
 };
 
 static struct rte_ring *create_ring(
@@ -58,12 +49,9 @@ struct dp_punt *dp_punt_create(uint32_t ring_size, int socket)
 		rte_errno = ENOMEM;
 		return NULL;
 	}
-	atomic_init(&punt->asked, false);
-	punt->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (punt->eventfd < 0) {
-		rte_errno = errno;
+	rte_errno = -dp_wake_open(&punt->wake);
+	if (rte_errno != 0)
 		goto fail;
-	}
 	punt->to_host = create_ring(punt, "out", ring_size, socket, 0);
 	if (punt->to_host == NULL)
 		goto fail;
@@ -86,23 +74,9 @@ void dp_punt_destroy(struct dp_punt *punt)
 	drain(punt->from_host);
 	rte_ring_free(punt->to_host);
 	rte_ring_free(punt->from_host);
-	if (punt->eventfd >= 0)
-		close(punt->eventfd);
+	dp_wake_close(&punt->wake);
 	rte_free(punt);
 	rte_errno = error;
-}
-
-/* A write can only fail when the counter is full, and then the eventfd is readable anyway. */
-static void ask_for_control(struct dp_punt *punt)
-{
-	static const uint64_t one = 1;
-
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&punt->asked, memory_order_relaxed))
-		return;
-	if (!atomic_exchange(&punt->asked, true) &&
-		write(punt->eventfd, &one, sizeof(one)) != sizeof(one))
-		return;
 }
 
 uint32_t dp_punt_to_host(
@@ -115,7 +89,7 @@ uint32_t dp_punt_to_host(
 	for (uint32_t i = 0; i < n; i++)
 		packets[i]->hash.usr = reason;
 	taken = rte_ring_mp_enqueue_burst(punt->to_host, (void **)packets, n, NULL);
-	ask_for_control(punt);
+	dp_wake_ask(&punt->wake);
 	return taken;
 }
 
@@ -126,20 +100,17 @@ uint32_t dp_punt_from_host(struct dp_punt *punt, struct rte_mbuf **packets, uint
 
 int dp_punt_eventfd(const struct dp_punt *punt)
 {
-	return punt->eventfd;
+	return punt->wake.eventfd;
 }
 
 uint32_t dp_punt_take(struct dp_punt *punt, struct rte_mbuf **packets, uint32_t n)
 {
-	uint64_t times;
 	uint32_t taken;
 
-	if (read(punt->eventfd, &times, sizeof(times)) == sizeof(times))
-		atomic_store(&punt->asked, false);
-	atomic_thread_fence(memory_order_seq_cst);
+	dp_wake_heed(&punt->wake);
 	taken = rte_ring_sc_dequeue_burst(punt->to_host, (void **)packets, n, NULL);
 	if (!rte_ring_empty(punt->to_host))
-		ask_for_control(punt);
+		dp_wake_ask(&punt->wake);
 	return taken;
 }
 

@@ -13,6 +13,7 @@ enum dp_verdict {
 	DP_HELD, /* waits in a table for the rest of its packet; not in the burst any more */
 	DP_TX, /* to the port that nexthop chose */
 	DP_PUNT, /* to the host: the TAP twin of the port it came from */
+	DP_ASK, /* to the control thread, which asks a server who holds the key of the packet */
 	DP_RESOLVE, /* to the control thread: its next hop has no link-layer address yet */
 	DP_DROP, /* counted under its reason and freed */
 };

@@ -15,6 +15,7 @@
  *	dp_bindings_lookup_bulk	key -> binding; one table for both directions
  *	dp_express		plain, and no rule of the next stages has anything to say: rewritten and on its way
  *	dp_hairpin		from IPv6: is the destination a client of ours, too?
+ *	dp_miss			no binding here: a server may know of one (an option)
  *	dp_decap		from IPv6: is it the holder? outer header off, TTL, ECN
  *	dp_encap		from IPv4 or to another client: TTL, outer header on
  *	dp_mss_clamp		TCP SYN: segments that fit (an option)
@@ -29,9 +30,10 @@
  *
  * A packet to a destination that another of our bindings holds turns round here: decap and encap both work on it.
  *
- * Every frame ends in exactly one place: sent, handed to the host (punted, resolve), or dropped under a name
- * with its octets counted. dp_drop is the only free of what is lost, dp_use_up of what lives on in fragments. A
- * packet that becomes an ICMP error is both, dropped and sent as another one in the same buffer.
+ * Every frame ends in exactly one place: sent, handed to the host (punted, resolve), left to wait for a server's
+ * answer (asked), or dropped under a name with its octets counted. dp_drop is the only free of what is lost,
+ * dp_use_up of what lives on in fragments. A packet that becomes an ICMP error is both, dropped and sent as another
+ * one in the same buffer.
  *
  * Between bursts a worker owns nothing of the tables: it reports a quiescent state to their writers once a
  * loop, so pointers into them live no longer than the burst. A worker never logs, allocates, locks or makes a
@@ -51,6 +53,7 @@
 #include "dataplane/hairpin.h"
 #include "dataplane/icmp_err.h"
 #include "dataplane/l4_id.h"
+#include "dataplane/miss.h"
 #include "dataplane/mss.h"
 #include "dataplane/punt.h"
 #include "dataplane/reassembly.h"
@@ -142,6 +145,27 @@ static void hand_to_host(
 		dp_drop(ctx, batch->packets[i], DP_DROP_PUNT_FULL);
 }
 
+/* The burst's packets with DP_ASK. */
+static __rte_noinline void hand_to_asker(
+	struct dp_ctx *ctx, const struct dp_burst *burst, uint32_t side)
+{
+	struct dp_question questions[DP_BURST] = {0};
+	uint64_t bytes[DP_BURST] = {0}; /* once handed over, a packet must not be read */
+	uint32_t n = 0, taken;
+
+	for (uint32_t i = 0; i < burst->n; i++) {
+		if (burst->pkts[i].verdict != DP_ASK)
+			continue;
+		bytes[n] = burst->pkts[i].m->pkt_len;
+		dp_miss_question(ctx, burst, i, side, &questions[n++]);
+	}
+	taken = dp_ask_put(ctx->ask, questions, n);
+	for (uint32_t i = 0; i < taken; i++)
+		dp_count(&ctx->counters, DP_COUNT_ASKED, 1, bytes[i]);
+	for (uint32_t i = taken; i < n; i++)
+		dp_drop(ctx, questions[i].m, DP_DROP_ASK_FULL);
+}
+
 /* A packet that is too long: what its verdict says happens to each of its fragments. */
 static void deliver_fragments(
 	struct dp_worker *worker, const struct dp_burst *burst, uint32_t index)
@@ -164,9 +188,10 @@ static void deliver_fragments(
 }
 
 /* The end of the journey: every packet to where its verdict says. */
-static inline void deliver(struct dp_worker *worker, const struct dp_burst *burst)
+static inline void deliver(struct dp_worker *worker, const struct dp_burst *burst, uint32_t side)
 {
 	struct host_batch host, resolve;
+	bool asks = false;
 
 	host.n = 0;
 	resolve.n = 0;
@@ -183,7 +208,11 @@ static inline void deliver(struct dp_worker *worker, const struct dp_burst *burs
 			resolve.packets[resolve.n++] = p->m;
 		else if (p->verdict == DP_DROP)
 			dp_drop(&worker->ctx, p->m, p->reason);
+		else if (p->verdict == DP_ASK)
+			asks = true;
 	}
+	if (unlikely(asks))
+		hand_to_asker(&worker->ctx, burst, side);
 	if (unlikely(host.n != 0))
 		hand_to_host(&worker->ctx, &host, DP_PUNT_HOST);
 	if (unlikely(resolve.n != 0))
@@ -202,7 +231,7 @@ static inline void begin(
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 		bytes += packets[i]->pkt_len;
 	}
-	dp_count(&ctx->counters, DP_COUNT_RX, n, bytes);
+	dp_count(&ctx->counters, ctx->has_returned ? DP_COUNT_ASK_RETURNED : DP_COUNT_RX, n, bytes);
 }
 
 /* True: the burst leaves whole by the port of one side. */
@@ -216,6 +245,8 @@ static inline bool pass_stages(struct dp_ctx *ctx, struct dp_burst *burst, uint3
 		return burst->n_fragments == 0 && burst->pkts[0].m->port == ctx->ports[!side] &&
 		       dp_burst_is_one_way(burst) && burst->straight;
 	dp_hairpin(ctx, burst);
+	if (unlikely(ctx->ask != NULL))
+		dp_miss(ctx, burst);
 	dp_decap(ctx, burst);
 	dp_encap(ctx, burst);
 	if (ctx->mss_clamp != 0)
@@ -242,7 +273,7 @@ static __rte_noinline void process_tapped(struct dp_worker *worker, uint32_t sid
 	dp_tap_before(taps, &burst);
 	pass_stages(&worker->ctx, &burst, side);
 	dp_tap_after(taps, &worker->ctx, &burst, side);
-	deliver(worker, &burst);
+	deliver(worker, &burst, side);
 }
 
 void dp_worker_process(
@@ -259,7 +290,7 @@ void dp_worker_process(
 	if (likely(pass_stages(&worker->ctx, &burst, side)))
 		transmit_all(worker, packets, n);
 	else
-		deliver(worker, &burst);
+		deliver(worker, &burst, side);
 }
 
 /* What the host sends, ready with its Ethernet header. */
@@ -272,6 +303,25 @@ static uint32_t send_from_host(struct dp_worker *worker)
 		dp_count(&worker->ctx.counters, DP_COUNT_FROM_HOST, 1, packets[i]->pkt_len);
 		transmit(worker, packets[i]);
 	}
+	return n;
+}
+
+/* Packets that have waited for a server's answer: from the start, by the side that each came by. */
+static uint32_t process_returned(struct dp_worker *worker)
+{
+	struct dp_question questions[DP_BURST];
+	struct rte_mbuf *packets[DP_BURST];
+	uint32_t n = dp_ask_returned(worker->ctx.ask, questions, DP_BURST);
+
+	worker->ctx.has_returned = true;
+	for (uint32_t i = 0, run; i < n; i += run) {
+		for (run = 0; i + run < n && questions[i + run].side == questions[i].side; run++) {
+			packets[run] = questions[i + run].m;
+			packets[run]->hash.usr = questions[i + run].asked;
+		}
+		dp_worker_process(worker, questions[i].side, packets, run);
+	}
+	worker->ctx.has_returned = false;
 	return n;
 }
 
@@ -397,11 +447,13 @@ int dp_worker_run(void *arg)
 		uint32_t received, host = 0;
 
 		read_clock(worker, start);
+		if (worker->id == 0 && worker->ctx.ask != NULL)
+			host = process_returned(worker);
 		received = poll_ports(worker);
 		if (unlikely(worker->shares))
 			received += poll_rings(worker);
 		if (worker->id == 0 && worker->ctx.punt != NULL)
-			host = send_from_host(worker);
+			host += send_from_host(worker);
 		flush_all(worker);
 		tell_writers(worker);
 
@@ -422,6 +474,8 @@ uint32_t dp_worker_carry_on(struct dp_worker *worker)
 {
 	uint32_t n = poll_rings(worker);
 
+	if (worker->id == 0 && worker->ctx.ask != NULL)
+		n += process_returned(worker);
 	flush_all(worker);
 	return n;
 }

@@ -111,7 +111,8 @@ class Bench:
         far.ip("link", "set", peer, "up")
 
     def _start(self):
-        config = dict(CONFIG, control={"socket": str(self.folder / "tep.sock")}, **self.changes)
+        config = dict(CONFIG, **self.changes)
+        config["control"] = dict(config.get("control", {}), socket=str(self.folder / "tep.sock"))
         (self.folder / "tep.yaml").write_text(yaml.safe_dump(config))
         self.log = (self.folder / "tep.log").open("w+")
         self.process = subprocess.Popen(

@@ -55,6 +55,7 @@ def check(tmp_path, text):
     GOOD.replace("v4: net_pcap1", "v4: net_pcap0"),
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel"),
     GOOD + "bindings: {max: 1}\n",
+    GOOD + CONTROL + "pools: [198.51.100.0/24]\nquery: {enabled: true}\n",
     GOOD + 'metrics: {listen: "[::ffff:192.0.2.1]:9476"}\n',
     GOOD + "pools: [198.51.100.0/25, 198.51.100.128/25, 192.0.2.1]\n",
     GOOD + "pools: [192.0.2.0/24]\nannounce: {pools: true, tunnel: true, metric: 4294967295}\n",
@@ -63,7 +64,8 @@ def check(tmp_path, text):
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel")
     + "pools: [192.0.2.0/24]\nplain: {ipv4: host}\n",
     GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(64))}]\n",
-], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "metrics", "pools",
+], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "query", "metrics",
+        "pools",
         "announce", "snapshot", "plain forwarded", "plain to the host", "most pools"])
 def test_good_configurations_pass(tmp_path, text):
     assert check(tmp_path, text) == (0, "")
@@ -80,6 +82,7 @@ def changed(old, new, base=GOOD):
 
 
 STATIC_GOOD = GOOD + STATIC
+QUERY = "pools: [198.51.100.0/24]\nquery:\n  enabled: true\n"
 CONTROL_GOOD = GOOD + CONTROL
 
 BAD = {
@@ -136,6 +139,14 @@ BAD = {
     "few mbufs": (GOOD + "mbufs: 2048\n",
         "tep.yaml:1:1: mbufs: 2048 are too few for 1024 receive descriptors a queue (at "
         "least 2560)"),
+    "few mbufs to hold": (GOOD + "mbufs: 3000\n" + QUERY + "  hold_packets: 500\n" + CONTROL,
+        "tep.yaml:1:1: mbufs: 3000 are too few for query.hold_packets (500) besides 2560"),
+    "query without pools": (GOOD + "query:\n  enabled: true\n" + CONTROL,
+        "tep.yaml:10:3: query.enabled: pools is empty, so there is nothing to ask about"),
+    "query without servers": (GOOD + QUERY,
+        "tep.yaml:11:3: query.enabled: control.listen is missing, so there is nobody to ask"),
+    "query too slow": (GOOD + QUERY + "  rate: 9\n" + CONTROL,
+        "tep.yaml:12:9: query.rate: 9 is out of range 10..1000000"),
     "no tunnel": (changed("tunnel:\n  v6: [\"2001:db8::1\", \"2001:db8::2\"]\n", ""),
         "tep.yaml:1:1: tunnel.v6: missing: this key is required"),
     "tunnel empty": (changed('["2001:db8::1", "2001:db8::2"]', "[]"),

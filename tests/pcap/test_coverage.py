@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Counters that no frame in a file can move, and the test that does.
 WORKER = "tests/dataplane/worker_test.c"
+MISS = "tests/dataplane/miss_test.c"
 SPREAD = "tests/dataplane/spread_test.c"
 NOT_BY_FRAMES = {
     "no_headroom": (WORKER, "a_buffer_without_headroom_is_a_counted_drop"),
@@ -28,6 +29,11 @@ NOT_BY_FRAMES = {
     "tx_handed": (SPREAD, "a_full_ring_to_the_owner_is_a_counted_drop"),
     "punted": (WORKER, "next_hops_that_cannot_be_used_are_named"),
     "resolve": (WORKER, "next_hops_that_cannot_be_used_are_named"),
+    "ask_limit": (MISS, "each_prefix_has_its_own_share"),
+    "ask_full": (MISS, "a_full_ring_is_a_counted_drop"),
+    "asked": (MISS, "a_miss_is_asked_and_goes_on_when_the_binding_stands"),
+    "ask_returned": (MISS, "a_miss_is_asked_and_goes_on_when_the_binding_stands"),
+    "ask_known": (MISS, "what_nobody_holds_is_not_asked_again_until_somebody_may"),
     "from_host": (WORKER, "a_worker_carries_both_directions_and_the_hosts_frames"),
 }
 IN_EVERY_CASE = {"rx", "tx"}

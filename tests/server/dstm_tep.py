@@ -36,6 +36,7 @@ class Tep:
     def __init__(self, folder, users=None):
         self.folder = folder
         self.process = None
+        self.wrapper = []  # a command to start it by
         self.port = free_port()
         self.config = {
             "name": "tep0",
@@ -55,7 +56,7 @@ class Tep:
         path = self.folder / "tep.yaml"
         path.write_text(yaml.safe_dump(self.config))
         with open(self.folder / "tep.log", "ab") as log:
-            self.process = subprocess.Popen([BINARY, *EAL, "--", "-c", path], stdout=log,
+            self.process = subprocess.Popen([*self.wrapper, BINARY, *EAL, "--", "-c", path], stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL)
 
     def start(self):
