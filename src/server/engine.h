@@ -168,6 +168,8 @@ struct srv_engine_ops {
 	bool (*put)(
 		void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job);
 	void (*remove)(void *arg, uint64_t id);
+	/* What is put between a true and a false is durable as a whole or not at all. */
+	void (*together)(void *arg, bool on);
 	/* A record of what the put that comes next makes durable. reason: a constant; SRV_REASON_... */
 	void (*record)(void *arg, const struct srv_lease *lease, enum srv_record_event event,
 		const char *reason);

@@ -27,6 +27,15 @@ static uint64_t teps_of(const struct srv_engine_pool *pool)
 	return teps;
 }
 
+bool srv_pool_has_tep(const struct srv_engine_pool *pool, uint32_t tep)
+{
+	for (uint32_t i = 0; i < pool->n_teps; i++) {
+		if (pool->teps[i].tep == tep)
+			return true;
+	}
+	return false;
+}
+
 bool srv_pool_has_copies(const struct srv_engine_pool *pool)
 {
 	return pool->pushes_copies || pool->answers_queries;
@@ -81,6 +90,21 @@ void srv_copies_leave(
 	}
 }
 
+/* A renewal may be for less time than was left. */
+static int64_t longest_end(const struct srv_job *job)
+{
+	int64_t end_ms = job->lease->lease.end_ms;
+
+	return job->before.end_ms > end_ms ? job->before.end_ms : end_ms;
+}
+
+/* A TEP that does not hear of the new end has the lease until the old one. */
+static void may_keep(const struct srv_job *job)
+{
+	if (job->before.end_ms > job->lease->lease.end_ms)
+		srv_lease_waits_for_stray(job->lease, job->before.end_ms);
+}
+
 static void answer_came(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
 {
 	if (--job->n_awaited == 0)
@@ -92,15 +116,17 @@ void srv_job_ask_copies(struct srv_engine *engine, struct srv_job *job, int64_t 
 	struct srv_lease *lease = job->lease;
 	uint64_t wanted = srv_copies_wanted(engine, lease) & ~job->refused;
 
-	srv_copies_leave(engine, lease, ~wanted, lease->lease.end_ms);
+	srv_copies_leave(engine, lease, ~wanted, longest_end(job));
 	srv_lease_db_set_copies(engine->db, lease, wanted);
 	job->step = SRV_STEP_COPIES;
 	job->n_awaited = 1; /* ourselves, until all have been asked */
 	for (; wanted != 0; wanted &= wanted - 1) {
 		uint32_t tep = srv_tep_first(wanted);
 
-		if (srv_tep_is_down(engine, tep))
+		if (srv_tep_is_down(engine, tep)) {
+			may_keep(job);
 			continue;
+		}
 		srv_engine_count(engine, SRV_COUNT_COPIES);
 		job->n_awaited++;
 		if (!srv_engine_ops_of(engine)->tep_create(
@@ -119,6 +145,7 @@ void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t 
 	if (result == SRV_TEP_LOST) {
 		srv_engine_count(engine, SRV_COUNT_COPIES_LOST);
 		say(lease, engine, tep, "not answered for");
+		may_keep(job);
 	} else if (result == SRV_TEP_REFUSED) {
 		srv_engine_count(engine, SRV_COUNT_COPIES_REFUSED);
 		say(lease, engine, tep, "refused");
@@ -126,7 +153,7 @@ void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t 
 			srv_lease_db_set_copies(
 				engine->db, lease, lease->copies & ~srv_tep_bit(tep));
 		else
-			srv_copies_leave(engine, lease, srv_tep_bit(tep), lease->lease.end_ms);
+			srv_copies_leave(engine, lease, srv_tep_bit(tep), longest_end(job));
 	}
 	answer_came(engine, job, now_ms);
 }
@@ -191,17 +218,33 @@ void srv_engine_delete_lost(
 	}
 }
 
+static bool is_of_no_pool(const struct srv_engine *engine, uint32_t tep)
+{
+	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
+		if (srv_pool_has_tep(&engine->params.pools[i], tep))
+			return false;
+	}
+	return true;
+}
+
+bool srv_tep_may_know_old(const struct srv_engine *engine, uint32_t tep, int64_t now_ms)
+{
+	const struct srv_engine_tep *known = &engine->params.teps[tep];
+
+	return engine->resumed_id > 0 && !known->was_level && known->name[0] != '\0' &&
+	       now_ms < engine->resumed_ms + (int64_t)engine->params.policy.lifetime_s * 1000;
+}
+
+/* A TEP of its pool; or one that a reload took from a pool, which may have been this one. */
 bool srv_lease_may_stand(
 	const struct srv_engine *engine, const struct srv_lease *lease, int64_t now_ms)
 {
 	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
-	int64_t lifetime_ms = (int64_t)engine->params.policy.lifetime_s * 1000;
 
-	if (lease->id > engine->resumed_id || now_ms >= engine->resumed_ms + lifetime_ms ||
-		pool->n_teps < 2)
-		return false;
-	for (uint32_t i = 0; i < pool->n_teps; i++) {
-		if (!engine->params.teps[pool->teps[i].tep].was_level)
+	for (uint32_t i = 0; lease->id <= engine->resumed_id && i < engine->params.n_teps; i++) {
+		if (srv_tep_may_know_old(engine, i, now_ms) &&
+			((pool->n_teps > 1 && srv_pool_has_tep(pool, i)) ||
+				is_of_no_pool(engine, i)))
 			return true;
 	}
 	return false;

@@ -15,6 +15,7 @@ struct srv_engine {
 	bool is_stopping; /* sessions that close now did not mean to */
 	uint64_t resumed_id; /* the highest id from the store ... */
 	int64_t resumed_ms; /* ... and when that was read */
+	int64_t ticked_ms; /* the last time that is known */
 };
 
 #define SRV_TEP_TRIES_MAX 3 /* TEPs that are asked for one request */
@@ -109,6 +110,8 @@ void srv_job_record(struct srv_engine *engine, const struct srv_job *job,
 void srv_job_ask_tep(struct srv_engine *engine, struct srv_job *job, uint32_t tep, int64_t now_ms);
 void srv_job_store(
 	struct srv_engine *engine, struct srv_job *job, int64_t until_ms, int64_t now_ms);
+/* True while the TEP is asked to be the home of the lease: what it will say is not known. */
+bool srv_job_is_asking(const struct srv_lease *lease, uint32_t tep);
 /* The TEP that was asked last. */
 uint32_t srv_job_tep(const struct srv_job *job);
 /* That one has failed: another one, where the pool allows it; SRV_TEP_NONE. */
@@ -193,13 +196,14 @@ void srv_lease_go_to_tep(
 void srv_lease_waits_for_stray(struct srv_lease *lease, int64_t until_ms);
 /* Until when the range of a lease that ends now has to rest. told: all that may hold it got the delete. */
 int64_t srv_lease_rest_until(
-	const struct srv_engine *engine, const struct srv_lease *lease, bool told, int64_t now_ms);
+	const struct srv_engine *engine, struct srv_lease *lease, bool told, int64_t now_ms);
 /* The other party of the lease: its TEP as it named itself. */
 struct tsp_party srv_lease_server(const struct srv_engine *engine, const struct srv_lease *lease);
 
 /* --- engine_copies.c --- */
 
 bool srv_pool_has_copies(const struct srv_engine_pool *pool);
+bool srv_pool_has_tep(const struct srv_engine_pool *pool, uint32_t tep);
 /* The TEPs that are to have a copy of a lease which goes through the TEP that it goes through. */
 uint64_t srv_copies_wanted(const struct srv_engine *engine, const struct srv_lease *lease);
 /* The TEP was the home of the lease: it has a copy from now on, if the pool has any. */
@@ -213,6 +217,8 @@ void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t 
 	enum srv_tep_result result, int64_t now_ms);
 /* Those with copies hear of the lease as it is now, and nobody waits. */
 void srv_copies_retell(const struct srv_engine *engine, const struct srv_lease *lease);
+/* True while a TEP that has not been level since the start may have what was leased before. */
+bool srv_tep_may_know_old(const struct srv_engine *engine, uint32_t tep, int64_t now_ms);
 /*
  * True when a TEP that has not been level since the start may have the lease, from the time before. Then its range is
  * nobody's yet.

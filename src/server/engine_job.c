@@ -122,13 +122,21 @@ uint32_t srv_job_tep(const struct srv_job *job)
 	return job->tried[job->n_tried - 1];
 }
 
+bool srv_job_is_asking(const struct srv_lease *lease, uint32_t tep)
+{
+	const struct srv_job *job = lease->job;
+
+	return job != NULL && job->kind != SRV_JOB_RELEASE && job->step == SRV_STEP_TEP &&
+	       srv_job_tep(job) == tep;
+}
+
 const struct lease *srv_engine_announced(const struct srv_lease *lease, uint32_t tep)
 {
 	const struct srv_job *job = lease->job;
 
 	if (job == NULL || job->kind == SRV_JOB_RELEASE || job->step > SRV_STEP_TEP)
 		return &lease->lease;
-	if (job->step == SRV_STEP_TEP && srv_job_tep(job) == tep)
+	if (srv_job_is_asking(lease, tep))
 		return &job->asked;
 	return job->kind == SRV_JOB_MORE ? &job->before : &lease->lease;
 }

@@ -238,7 +238,7 @@ void srv_lease_unbegin(
 	if (returned) {
 		srv_lease_rest(engine, lease);
 		srv_lease_db_set_due(
-			engine->db, lease, now_ms + (int64_t)engine->params.quarantine_s * 1000);
+			engine->db, lease, srv_lease_rest_until(engine, lease, true, now_ms));
 		return;
 	}
 	if (lease->pool != SRV_POOL_NONE)
@@ -309,6 +309,7 @@ void srv_engine_tick(struct srv_engine *engine, int64_t now_ms)
 {
 	struct srv_lease *lease;
 
+	engine->ticked_ms = now_ms;
 	for (uint32_t i = 0; i < SRV_TICK_LEASES; i++) {
 		lease = srv_lease_db_first_due(engine->db);
 		if (lease == NULL || lease->due_ms > now_ms)

@@ -100,13 +100,31 @@ static void rest_extra(struct srv_engine *engine, const struct srv_lease *lease,
 		return log_err("lease: out of memory, ranges are lost until a restart");
 	srv_lease_set_tep(engine, resting, lease->tep);
 	srv_lease_db_set_copies(engine->db, resting, copies);
+	/* It is younger than what TEPs were told of it. */
+	for (; copies != 0; copies &= copies - 1) {
+		if (srv_tep_is_down(engine, srv_tep_first(copies)))
+			srv_lease_waits_for_stray(resting, extra->end_ms);
+	}
 	srv_lease_end(engine, resting, SRV_REASON_NOT_STORED, now_ms);
+}
+
+/* The TEPs may have its other ranges until another end, sooner or later: they hear of the one that it has. */
+static void retell(struct srv_engine *engine, struct srv_lease *lease, const struct srv_job *job)
+{
+	if (lease->tep != SRV_TEP_NONE)
+		srv_engine_ops_of(engine)->tep_create(
+			engine->params.arg, lease->tep, &lease->lease, NULL);
+	if (job->step == SRV_STEP_STORE)
+		srv_copies_retell(engine, lease);
+	if (srv_lease_pool(engine, lease)->n_teps > 1 || lease->copies != 0)
+		srv_lease_waits_for_stray(lease, job->asked.end_ms);
 }
 
 static void fails(struct srv_engine *engine, struct srv_job *job, enum tsp_status status,
 	bool maybe_installed, int64_t now_ms)
 {
-	bool was_copied = job->step == SRV_STEP_STORE;
+	const struct srv_engine_ops *ops = srv_engine_ops_of(engine);
+	uint64_t copies = job->step == SRV_STEP_STORE ? job->lease->copies : 0;
 	struct lease extra = job->asked;
 	struct srv_lease *lease;
 
@@ -118,27 +136,30 @@ static void fails(struct srv_engine *engine, struct srv_job *job, enum tsp_statu
 	lease = set_ranges(engine, job->lease, &job->before);
 	srv_lease_db_set_value(engine->db, lease, &job->before);
 	lease->job = NULL;
-	if (maybe_installed)
-		rest_extra(engine, lease, &extra, was_copied ? lease->copies : 0, now_ms);
-	else if (lease->pool != SRV_POOL_NONE)
+	ops->together(engine->params.arg, true);
+	if (maybe_installed) {
+		rest_extra(engine, lease, &extra, copies, now_ms);
+		retell(engine, lease, job);
+	} else if (lease->pool != SRV_POOL_NONE) {
 		srv_pool_give(srv_lease_pool(engine, lease)->pool, &extra);
-	if (was_copied && lease->copies != 0) {
-		srv_copies_retell(engine, lease);
-		srv_lease_waits_for_stray(lease, job->asked.end_ms);
 	}
 	srv_lease_set_active_due(engine, lease, now_ms);
-	srv_engine_ops_of(engine)->put(engine->params.arg, lease, lease->lease.end_ms, NULL);
+	ops->put(engine->params.arg, lease, lease->lease.end_ms, NULL);
+	ops->together(engine->params.arg, false);
 	srv_job_fail(engine, job, status);
 	srv_job_finish(engine, job, now_ms);
 }
 
 /* --- going on ------------------------------------------------------------------------------------ */
 
+/* One that refuses may have taken the same from a list meanwhile; where others may get the ranges, they rest. */
 void srv_more_at_tep(
 	struct srv_engine *engine, struct srv_job *job, enum srv_tep_result result, int64_t now_ms)
 {
 	if (result != SRV_TEP_DONE)
-		return fails(engine, job, TSP_STATUS_TEP_ERROR, result == SRV_TEP_LOST, now_ms);
+		return fails(engine, job, TSP_STATUS_TEP_ERROR,
+			result == SRV_TEP_LOST || srv_lease_pool(engine, job->lease)->n_teps > 1,
+			now_ms);
 	srv_job_ask_copies(engine, job, now_ms);
 }
 

@@ -92,7 +92,8 @@ bool srv_engine_uses_tep(const struct srv_engine *engine, uint32_t tep)
 	const struct srv_job *job;
 
 	if (engine->params.teps[tep].n_leases > 0 ||
-		srv_lease_db_count_at(engine->db, tep).kept > 0)
+		srv_lease_db_count_at(engine->db, tep).kept > 0 ||
+		srv_tep_may_know_old(engine, tep, engine->ticked_ms))
 		return true;
 	TAILQ_FOREACH(job, &engine->jobs, of_engine) {
 		if (job->n_tried > 0 && srv_job_tep(job) == tep)
@@ -108,16 +109,17 @@ bool srv_engine_uses_tep(const struct srv_engine *engine, uint32_t tep)
 
 /*
  * A pending lease was never acknowledged, but its TEP may have installed it: it rests. So does one that
- * ended while nobody looked, for as long as it would have.
+ * ended while nobody looked, for as long as it would have. Where there are several TEPs, one of them may have been asked
+ * for a renewal just before the server stopped: what ended less than a lifetime ago waits for them, too
+ * (srv_lease_may_stand).
  */
 static enum srv_lease_state resumed_state(const struct srv_engine *engine, uint32_t n_teps,
 	const struct srv_store_record *record, int64_t *until_ms, int64_t now_ms)
 {
 	int64_t quarantine_ms = (int64_t)engine->params.quarantine_s * 1000;
+	int64_t lifetime_ms = (int64_t)engine->params.policy.lifetime_s * 1000;
 	/* Should the clock have jumped: no longer than a binding that was left behind can live. */
-	int64_t longest_ms = n_teps < 2 ? quarantine_ms
-					: quarantine_ms +
-						  (int64_t)engine->params.policy.lifetime_s * 1000;
+	int64_t longest_ms = n_teps < 2 ? quarantine_ms : quarantine_ms + lifetime_ms;
 
 	switch (record->state) {
 	case SRV_LEASE_ACTIVE:
@@ -133,7 +135,9 @@ static enum srv_lease_state resumed_state(const struct srv_engine *engine, uint3
 			*until_ms = now_ms + longest_ms;
 		break;
 	}
-	return *until_ms > now_ms ? SRV_LEASE_RESTING : SRV_LEASE_FORMER;
+	if (*until_ms > now_ms || (n_teps > 1 && *until_ms + lifetime_ms > now_ms))
+		return SRV_LEASE_RESTING;
+	return SRV_LEASE_FORMER;
 }
 
 int srv_engine_resume(struct srv_engine *engine, const struct srv_store_record *record,

@@ -19,15 +19,6 @@
 
 #define SECOND_US 1000000
 
-static bool serves(const struct srv_engine_pool *pool, uint32_t tep)
-{
-	for (uint32_t i = 0; i < pool->n_teps; i++) {
-		if (pool->teps[i].tep == tep)
-			return true;
-	}
-	return false;
-}
-
 /* Without a port only the holder of the whole address is meant: of a shared one there are many (D2). */
 static struct srv_lease *find(const struct srv_engine *engine, const struct tsp_party *sought)
 {
@@ -85,7 +76,7 @@ static bool may_have(const struct srv_engine *engine, const struct srv_lease *le
 	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
 
 	return srv_lease_is_at(lease, tep) ||
-	       (srv_pool_has_copies(pool) && serves(pool, tep) && srv_tep_bit(tep) != 0);
+	       (srv_pool_has_copies(pool) && srv_pool_has_tep(pool, tep) && srv_tep_bit(tep) != 0);
 }
 
 static enum tsp_status answer_tep(struct srv_engine *engine, uint32_t tep,
@@ -100,6 +91,8 @@ static enum tsp_status answer_tep(struct srv_engine *engine, uint32_t tep,
 	lease = find(engine, sought);
 	if (lease == NULL || !may_have(engine, lease, tep))
 		return TSP_STATUS_UNAVAILABLE;
+	if (srv_job_is_asking(lease, tep))
+		return TSP_STATUS_BUSY;
 	said = srv_engine_announced(lease, tep);
 	if (sought->n_ranges > 0 && !lease_has_port(said, sought->ranges[0].first))
 		return TSP_STATUS_UNAVAILABLE;

@@ -194,14 +194,15 @@ void srv_lease_go_to_tep(
 }
 
 int64_t srv_lease_rest_until(
-	const struct srv_engine *engine, const struct srv_lease *lease, bool told, int64_t now_ms)
+	const struct srv_engine *engine, struct srv_lease *lease, bool told, int64_t now_ms)
 {
 	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
 	int64_t until_ms = now_ms + (int64_t)engine->params.quarantine_s * 1000;
-	int64_t stray_ms = (int64_t)lease->stray_s * 1000;
+	int64_t stray_ms;
 
-	if (!told && (pool->n_teps > 1 || lease->copies != 0) && lease->lease.end_ms > stray_ms)
-		stray_ms = lease->lease.end_ms;
+	if (!told && (pool->n_teps > 1 || lease->copies != 0))
+		srv_lease_waits_for_stray(lease, lease->lease.end_ms);
+	stray_ms = (int64_t)lease->stray_s * 1000;
 	return stray_ms > until_ms ? stray_ms : until_ms;
 }
 

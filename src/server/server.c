@@ -79,6 +79,16 @@ static void act_remove(void *arg, uint64_t id)
 		log_err("store: out of memory");
 }
 
+static void act_together(void *arg, bool on)
+{
+	struct srv_server *server = arg;
+
+	if (on)
+		srv_writer_hold(server->writer);
+	else
+		srv_writer_release(server->writer);
+}
+
 static void act_record(
 	void *arg, const struct srv_lease *lease, enum srv_record_event event, const char *reason)
 {
@@ -117,6 +127,7 @@ static const struct srv_engine_ops engine_ops = {
 	.answer = act_answer,
 	.put = act_put,
 	.remove = act_remove,
+	.together = act_together,
 	.record = act_record,
 	.over_quota = act_over_quota,
 	.stamp = act_stamp,

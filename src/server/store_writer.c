@@ -44,6 +44,8 @@ struct srv_writer {
 	bool failing; /* event loop's: the last group failed */
 	struct change_list arrived; /* event loop's: written, and not delivered yet */
 	uint32_t n_open; /* event loop's: given, and not delivered yet */
+	bool is_held; /* event loop's */
+	struct change_list held; /* event loop's: for one group */
 
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work;
@@ -265,6 +267,7 @@ struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *
 	writer->done = done;
 	writer->arg = arg;
 	STAILQ_INIT(&writer->queued);
+	STAILQ_INIT(&writer->held);
 	STAILQ_INIT(&writer->unwritten);
 	STAILQ_INIT(&writer->finished);
 	STAILQ_INIT(&writer->arrived);
@@ -321,11 +324,29 @@ static struct change *make_change(const struct srv_record *note, void *token)
 static int enqueue(struct srv_writer *writer, struct change *change)
 {
 	writer->n_open++;
+	if (writer->is_held) {
+		STAILQ_INSERT_TAIL(&writer->held, change, link);
+		return 0;
+	}
 	pthread_mutex_lock(&writer->lock);
 	STAILQ_INSERT_TAIL(&writer->queued, change, link);
 	pthread_cond_signal(&writer->work);
 	pthread_mutex_unlock(&writer->lock);
 	return 0;
+}
+
+void srv_writer_hold(struct srv_writer *writer)
+{
+	writer->is_held = true;
+}
+
+void srv_writer_release(struct srv_writer *writer)
+{
+	writer->is_held = false;
+	pthread_mutex_lock(&writer->lock);
+	STAILQ_CONCAT(&writer->queued, &writer->held);
+	pthread_cond_signal(&writer->work);
+	pthread_mutex_unlock(&writer->lock);
 }
 
 int srv_writer_put(struct srv_writer *writer, const struct srv_store_record *record,

@@ -42,6 +42,9 @@ struct srv_writer *srv_writer_create(struct event_base *base, struct srv_store *
 /* Writes what is left, without calling done, and closes the store. */
 void srv_writer_destroy(struct srv_writer *writer);
 
+/* What is given between these two is written as a whole or not at all. */
+void srv_writer_hold(struct srv_writer *writer);
+void srv_writer_release(struct srv_writer *writer);
 /*
  * Queue a change. Return 0 or -ENOMEM. note: its record, or NULL. One without a token that the store refuses
  * is tried again, in front of all later ones, until the store takes it.

@@ -129,8 +129,8 @@ void srv_tep_link_pump(struct srv_tep_link *link)
 /* --- losing a session ---------------------------------------------------------------------------- */
 
 /*
- * Creates that somebody waits for go on to the next session, in front of those that were never sent.
- * Deletes have done their work: the next list will not name their leases.
+ * Creates that somebody waits for go on to the next session, in front of those that were never sent. Of the others the
+ * next list tells what is true by then, and it will not name the leases of deletes.
  */
 static void requeue(struct srv_tep_link *link, struct srv_tep_requests *deletes)
 {
@@ -138,10 +138,13 @@ static void requeue(struct srv_tep_link *link, struct srv_tep_requests *deletes)
 
 	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
 		next = TAILQ_NEXT(request, link);
-		if (request->kind != SRV_TEP_DELETE)
+		if (request->kind == SRV_TEP_CREATE && request->token != NULL)
 			continue;
 		take_unsent(link, request);
-		TAILQ_INSERT_TAIL(deletes, request, link);
+		if (request->kind == SRV_TEP_DELETE)
+			TAILQ_INSERT_TAIL(deletes, request, link);
+		else
+			free(request);
 	}
 	while ((request = TAILQ_LAST(&link->sent, srv_tep_requests)) != NULL) {
 		TAILQ_REMOVE(&link->sent, request, link);
@@ -199,13 +202,20 @@ void srv_tep_link_hang_up(struct srv_tep_link *link, const char *why)
 	lost(link, why);
 }
 
-/* It keeps its place, but nobody waits for it any more. */
+/* It keeps its place, but nobody waits for it any more; a delete counts as not heard. */
 static void stop_waiting(struct srv_tep_link *link, struct srv_tep_request *request, int64_t now_ms)
 {
-	if (request->token == NULL || request->deadline_ms > now_ms)
+	bool is_delete = request->kind == SRV_TEP_DELETE;
+
+	if (request->is_late || request->deadline_ms > now_ms ||
+		(request->token == NULL && !is_delete))
 		return;
+	request->is_late = true;
 	srv_tep_link_count(link, SRV_COUNT_TEP_TIMEOUTS);
-	tell(link, request, SRV_TEP_LOST, NULL);
+	if (is_delete)
+		lose_delete(link, request);
+	else
+		tell(link, request, SRV_TEP_LOST, NULL);
 }
 
 static void give_up_sent(struct srv_tep_link *link, int64_t now_ms)
@@ -465,9 +475,11 @@ uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
 
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
 {
-	struct srv_tep_request *request = srv_tep_link_new_request(
-		link, SRV_TEP_CREATE, lease, token);
+	struct srv_tep_request *request;
 
+	if (token == NULL && link->state == SRV_TEP_DOWN)
+		return false;
+	request = srv_tep_link_new_request(link, SRV_TEP_CREATE, lease, token);
 	if (request == NULL) {
 		log_err("TEP %s: out of memory", link->params.name);
 		return false;

@@ -45,7 +45,7 @@ struct srv_tep_link_ops {
 		const struct tsp_msg *answer);
 	/* Its session has ended (DOWN), or it has become level (CONNECTED). */
 	void (*changed)(void *arg, uint32_t tep, enum srv_tep_state state);
-	/* A session ended before it had answered this delete without a token. */
+	/* It did not answer this delete without a token in time, or before its session ended. */
 	void (*delete_lost)(void *arg, uint32_t tep, const struct lease *lease);
 	/* It will not have this, which was on the list or had no token. */
 	void (*create_refused)(void *arg, uint32_t tep, const struct lease *lease);
@@ -101,7 +101,10 @@ uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link);
 /* After a reload; from the next look on. */
 void srv_tep_link_set_compare_s(struct srv_tep_link *link, uint32_t compare_s);
 
-/* answered() follows, never from inside. False: out of memory, and nothing follows. */
+/*
+ * answered() follows, never from inside, if there is a token; without one and without a session the list will say it.
+ * False: out of memory, or that, and nothing follows.
+ */
 bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
 /* With a NULL token nobody hears of the answer. False: no session, nothing will be sent. */
 bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token);

@@ -579,6 +579,7 @@ static void more_ports_reach_every_copy(void **state)
 		assert_int_equal(delete->lease.ranges[0].first, extra);
 	}
 	assert_int_equal(expect(world, PUT)->state, SRV_LEASE_RESTING);
+	expect_copy(world, 0, &lease);
 	expect_copy(world, 1, &lease);
 	expect_copy(world, 2, &lease);
 	expect(world, PUT);

@@ -231,6 +231,7 @@ static void expect_as_before(struct world *world, struct srv_session *session,
 		assert_int_equal(put->lease.n_ranges, 1);
 		assert_false(port_range_equal(put->lease.ranges[0], lease->ranges[0]));
 		assert_int_equal(expect(world, PUT)->state, SRV_LEASE_RESTING);
+		expect_end_at_tep(world, lease->end_ms);
 	}
 	put = expect(world, PUT);
 	assert_int_equal(put->state, SRV_LEASE_ACTIVE);

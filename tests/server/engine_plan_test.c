@@ -208,6 +208,8 @@ static void a_stored_lease_that_no_pool_has_lives_to_its_end(void **state)
 		srv_engine_resume(world->engine, &record, world->now_ms + 1000, world->now_ms), 0);
 	assert_int_equal(srv_engine_homeless(world->engine), 1);
 	assert_true(srv_engine_uses_tep(world->engine, 0));
+	for (uint32_t i = 0; i < WORLD_TEPS; i++)
+		srv_engine_tep_changed(world->engine, i, SRV_TEP_CONNECTED);
 	pass_ms(world, 1000);
 	expect_end(world);
 	pass_ms(world, QUARANTINE_MS);

@@ -52,6 +52,10 @@ static void act_remove(void *arg, uint64_t id)
 	record(arg, REMOVE)->id = id;
 }
 
+static void act_together(void *arg, bool on)
+{
+}
+
 static void act_record(
 	void *arg, const struct srv_lease *lease, enum srv_record_event event, const char *reason)
 {
@@ -110,6 +114,7 @@ static const struct srv_engine_ops ops = {
 	.answer = act_answer,
 	.put = act_put,
 	.remove = act_remove,
+	.together = act_together,
 	.record = act_record,
 	.over_quota = act_over_quota,
 	.stamp = act_stamp,
