@@ -136,7 +136,7 @@ void srv_job_ask_copies(struct srv_engine *engine, struct srv_job *job, int64_t 
 	answer_came(engine, job, now_ms);
 }
 
-/* One that refuses has nothing new, but may still have what it agreed to before. */
+/* One that refuses may still have what it agreed to before, or have taken the same from a list meanwhile. */
 void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t tep,
 	enum srv_tep_result result, int64_t now_ms)
 {
@@ -149,11 +149,7 @@ void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t 
 	} else if (result == SRV_TEP_REFUSED) {
 		srv_engine_count(engine, SRV_COUNT_COPIES_REFUSED);
 		say(lease, engine, tep, "refused");
-		if (job->kind == SRV_JOB_CREATE && !job->returned)
-			srv_lease_db_set_copies(
-				engine->db, lease, lease->copies & ~srv_tep_bit(tep));
-		else
-			srv_copies_leave(engine, lease, srv_tep_bit(tep), longest_end(job));
+		srv_copies_leave(engine, lease, srv_tep_bit(tep), longest_end(job));
 	}
 	answer_came(engine, job, now_ms);
 }

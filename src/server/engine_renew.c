@@ -42,7 +42,7 @@ static void renewal_fails(
 		srv_engine_ops_of(engine)->tep_create(
 			engine->params.arg, lease->tep, &lease->lease, NULL);
 	srv_copies_retell(engine, lease);
-	if (lease->copies != 0)
+	if (srv_lease_pool(engine, lease)->n_teps > 1 || lease->copies != 0)
 		srv_lease_waits_for_stray(lease, job->asked.end_ms);
 	srv_lease_set_active_due(engine, lease, now_ms);
 	srv_job_fail(engine, job, status);
