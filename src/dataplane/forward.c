@@ -119,13 +119,6 @@ static uint32_t judge_way(const struct dp_pkt *p, const struct dp_adjacency *adj
 
 /* --- onwards ---------------------------------------------------------------------------------------- */
 
-/* As it came. */
-static void leave_to_host(const struct dp_ctx *ctx, struct dp_pkt *p)
-{
-	dp_pkt_to_host(ctx, p);
-	p->cut = p->m->nb_segs != 1; /* it had been joined */
-}
-
 static void depart(
 	struct dp_ctx *ctx, struct dp_pkt *p, const struct dp_adjacency *adjacency, uint32_t len)
 {
@@ -197,7 +190,7 @@ static void route(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i,
 	uint32_t reason;
 
 	if (adjacency->state == DP_ADJ_LOCAL) {
-		leave_to_host(ctx, p);
+		dp_pkt_to_host(ctx, p);
 		return;
 	}
 	reason = p->v4 != NULL ? judge_v4(ctx, p) : judge_v6(p);
@@ -236,7 +229,7 @@ static void give_to_host(const struct dp_ctx *ctx, struct dp_pkt *p)
 	if (reason != GOOD)
 		dp_pkt_drop(p, reason);
 	else
-		leave_to_host(ctx, p);
+		dp_pkt_to_host(ctx, p);
 }
 
 void dp_forward(struct dp_ctx *ctx, struct dp_burst *burst)

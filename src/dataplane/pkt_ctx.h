@@ -207,10 +207,10 @@ static inline bool dp_pkt_is_plain(const struct dp_pkt *p)
 	return !p->from_v6 && !p->to_v6;
 }
 
-/* An IPv4 packet to an address that is no client's. */
+/* An IPv4 packet to an address that is no client's; nor was when its fragments came, to be joined here. */
 static inline bool dp_pkt_forward_v4(const struct dp_ctx *ctx, struct dp_pkt *p, uint32_t dst)
 {
-	if (ctx->forward.v4 == DP_FORWARD_DROP || dp_is_clients_v4(ctx, dst))
+	if (ctx->forward.v4 == DP_FORWARD_DROP || p->m->nb_segs != 1 || dp_is_clients_v4(ctx, dst))
 		return false;
 	dp_pkt_forward(p);
 	return true;

@@ -39,6 +39,9 @@ static void draw_icmp(struct dp_icmp_params *icmp)
 	icmp->tunnel_v4 = 0xc0000001;
 	icmp->v4_source = traffic_chance(&traffic, 500) ? 0xc0000201 : 0;
 	icmp->relay = traffic_chance(&traffic, 800);
+	icmp->plain = traffic_chance(&traffic, 800);
+	icmp->v6_source = model.params.tep_v6[0];
+	icmp->v6_source.s6_addr[8] = 0x99;
 	for (uint32_t class = ICMP_REQUEST; class <= ICMP_ERROR; class ++)
 		icmp->refuse_from_v4[class] = traffic_chance(&traffic, 100);
 	for (uint32_t kind = DP_ICMP_NONE + 1; kind < DP_N_ICMP_KINDS; kind++) {
@@ -102,6 +105,10 @@ static void draw_params(struct dp_datapath_params *params)
 	params->ignore_df = !params->fragment_inner && traffic_chance(&traffic, 200);
 	params->pass_source_routes = traffic_chance(&traffic, 500);
 	params->mss_clamp = draw_mss();
+	if (traffic_chance(&traffic, 500))
+		params->forward = (struct dp_forward_params){
+			.v4 = (uint8_t)traffic_below(&traffic, DP_FORWARD_HOST + 1),
+			.v6 = traffic_chance(&traffic, 700)};
 	draw_outer(&params->outer);
 	draw_icmp(&params->icmp);
 }

@@ -25,7 +25,7 @@ const struct model_binding *model_binding_find(
 	return NULL;
 }
 
-static bool in_pool(const struct model *model, uint32_t v4)
+bool in_pool(const struct model *model, uint32_t v4)
 {
 	for (uint32_t i = 0; i < model->params.n_pools; i++) {
 		const struct addr_v4_prefix *pool = &model->params.pools[i];
@@ -36,7 +36,7 @@ static bool in_pool(const struct model *model, uint32_t v4)
 	return false;
 }
 
-static bool has_bindings(const struct model *model, uint32_t v4)
+bool has_bindings(const struct model *model, uint32_t v4)
 {
 	for (uint32_t i = 0; i < model->n_bindings; i++)
 		if (model->bindings[i].v4 == v4)
@@ -123,11 +123,15 @@ bool is_local(const struct model *model, uint32_t v4)
 	return false;
 }
 
-/* From the IPv4 side, and nobody's: ours, or dropped. */
+/* From the IPv4 side, and nobody's: ours, forwarded, or dropped. */
 static void unclaimed(struct model *model, const struct arrival *arrival, enum dp_counter reason)
 {
 	if (is_local(model, get32(arrival->v4 + 16))) {
 		to_host(model, arrival);
+		return;
+	}
+	if (is_plain_v4(model, arrival)) {
+		forward(model, arrival);
 		return;
 	}
 	drop(model, arrival, reason);
@@ -144,15 +148,20 @@ void refuse(
 
 void egress(struct model *model, uint32_t number, uint8_t *frame, uint32_t len, bool to_v6)
 {
-	const struct model_hop *hop = &model->hops[to_v6 ? 0 : 1];
-	uint32_t mtu = to_v6 ? model->params.mtu_v6 : model->params.mtu_v4;
+	egress_by(model, number, frame, len, to_v6, &model->hops[to_v6 ? 0 : 1],
+		to_v6 ? model->params.mtu_v6 : model->params.mtu_v4);
+}
+
+bool egress_by(struct model *model, uint32_t number, uint8_t *frame, uint32_t len, bool to_v6,
+	const struct model_hop *hop, uint32_t mtu)
+{
 	enum model_way way = hop->side == 0 ? MODEL_PORT_V6 : MODEL_PORT_V4;
 
 	memset(frame, 0, 12);
 	put16(frame + 12, to_v6 ? 0x86dd : 0x0800);
 	if (hop->state == DP_ADJ_NO_ROUTE) {
 		count(model, DP_DROP_NO_ROUTE, len);
-		return;
+		return false;
 	}
 	if (hop->state == DP_ADJ_RESOLVED) {
 		memcpy(frame, hop->dst, 6);
@@ -160,7 +169,7 @@ void egress(struct model *model, uint32_t number, uint8_t *frame, uint32_t len, 
 	} else if (!model->host) {
 		count(model, hop->state == DP_ADJ_LOCAL ? DP_DROP_NO_HOST : DP_DROP_NO_NEXTHOP,
 			len);
-		return;
+		return false;
 	} else if (hop->state == DP_ADJ_LOCAL) {
 		memcpy(frame, model->macs[hop->side], 6);
 		memcpy(frame + 6, model->macs[hop->side], 6);
@@ -172,6 +181,7 @@ void egress(struct model *model, uint32_t number, uint8_t *frame, uint32_t len, 
 		cut(model, way, number, frame, len, mtu, to_v6);
 	else
 		sent(model, way, number, frame, len);
+	return true;
 }
 
 /* --- the packet ---------------------------------------------------------------------------------- */

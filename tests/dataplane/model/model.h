@@ -11,6 +11,7 @@
  *	model_ext.c	IPv6 extension headers
  *	model_icmp.c	ICMP as the lookup sees it, errors of our own, errors from inside a tunnel
  *	model_mss.c	the segment size of TCP SYNs
+ *	model_forward.c	what is for no tunnel
  *	model_frag.c	packets from fragments, and fragments from packets
  *
  * The identifications of IPv6 fragments and flow labels that are hashes cannot be foretold: the model writes zero

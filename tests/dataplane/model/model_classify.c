@@ -101,6 +101,10 @@ static void classify_v6(struct model *model, struct arrival *a)
 	a->v6 = v6;
 	if (ours)
 		classify_for_tunnel_address(model, a);
+	else if (is_plain_v6(model, a) && a->group)
+		drop(model, a, DP_DROP_GROUP_MAC);
+	else if (is_plain_v6(model, a))
+		forward(model, a);
 	else
 		to_host(model, a);
 }
@@ -125,6 +129,8 @@ static void classify_v4(struct model *model, struct arrival *a)
 		drop(model, a, DP_DROP_GROUP_MAC);
 	else if (!is_fragment(v4))
 		from_v4(model, a);
+	else if (is_plain_v4(model, a))
+		forward(model, a);
 	else
 		join_v4(model, a);
 }

@@ -77,23 +77,32 @@ uint32_t walk_headers(const uint8_t *v6, struct chain *chain)
 	return chain->next == 50 ? DP_DROP_V6_ESP : DP_N_DROPS;
 }
 
-/* RFC 4443 section 2.4 (e): no error about an ICMPv6 error, nor about what may be one. */
+bool skip_headers(const uint8_t *v6, struct chain *chain)
+{
+	uint32_t len = V6_HEADER + get16(v6 + 4);
+
+	for (uint32_t number = 0; may_be_skipped(chain->next); number++) {
+		uint32_t octets = header_octets(v6, len, chain);
+
+		if (octets == 0 || number == HEADERS_MAX ||
+			chain->end + octets - V6_HEADER > OCTETS_MAX)
+			return false;
+		chain->next = v6[chain->end];
+		chain->end += octets;
+	}
+	return true;
+}
+
+/* RFC 4443 section 2.4 (e): no error about an ICMPv6 error or redirect, nor about what may be one. */
 static bool may_be_error(const uint8_t *v6, const struct chain *at_fault)
 {
 	uint32_t len = V6_HEADER + get16(v6 + 4);
 	struct chain chain = *at_fault;
 
-	for (uint32_t number = 0; may_be_skipped(chain.next); number++) {
-		uint32_t octets = header_octets(v6, len, &chain);
-
-		if (octets == 0 || number == HEADERS_MAX ||
-			chain.end + octets - V6_HEADER > OCTETS_MAX)
-			return true;
-		chain.next = v6[chain.end];
-		chain.end += octets;
-	}
+	if (!skip_headers(v6, &chain))
+		return true;
 	if (chain.next == 58)
-		return chain.end == len || v6[chain.end] < 128;
+		return chain.end == len || v6[chain.end] < 128 || v6[chain.end] == 137;
 	return chain.next == 44;
 }
 

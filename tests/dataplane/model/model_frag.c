@@ -455,7 +455,9 @@ static uint8_t *piece_v4(struct model *model, const uint8_t *frame, uint32_t off
 		header = 20 + copied_options(whole + 20, header - 20, v4 + 20);
 	v4[0] = (uint8_t)(0x40 | header / 4);
 	put16(v4 + 2, header + len);
-	put16(v4 + 6, offset / 8 | (more ? 0x2000 : 0));
+	/* A fragment that is cut again stays where it was. */
+	put16(v4 + 6, ((get16(whole + 6) & 0x1fff) + offset / 8) |
+			      (more || (get16(whole + 6) & 0x2000) != 0 ? 0x2000 : 0));
 	v4_write_checksum(v4);
 	*start = ETHER + header;
 	return piece;

@@ -126,6 +126,32 @@ static bool can_be_reached(const uint8_t *v6)
 	return v6[0] != 0xff;
 }
 
+/* A part of an ICMPv6 error, or of a redirect, or what may be one: later fragments only say what follows headers. */
+static bool may_be_part_of_error(const uint8_t *v6)
+{
+	struct chain chain = {.next = v6[6], .end = V6_HEADER};
+	uint32_t len = V6_HEADER + get16(v6 + 4);
+
+	if (!skip_headers(v6, &chain))
+		return true;
+	if (chain.next == 44) {
+		bool later;
+
+		if (len - chain.end < 8)
+			return true;
+		later = (get16(v6 + chain.end + 2) & 0xfff8) != 0;
+		chain.next = v6[chain.end];
+		chain.end += 8;
+		if (later)
+			return chain.next == 58 || chain.next == 0 || chain.next == 43 ||
+			       chain.next == 60;
+		if (!skip_headers(v6, &chain) || chain.next == 44)
+			return true;
+	}
+	return chain.next == 58 &&
+	       (chain.end == len || v6[chain.end] < 128 || v6[chain.end] == 137);
+}
+
 static bool may_be_answered(const struct arrival *a, enum dp_icmp_kind kind)
 {
 	uint8_t code;
@@ -133,6 +159,8 @@ static bool may_be_answered(const struct arrival *a, enum dp_icmp_kind kind)
 
 	if ((a->frame[0] & 1) != 0)
 		return false;
+	if (a->v4 == NULL && kind != DP_ICMP_PARAMETER)
+		return can_be_reached(a->v6 + 8) && !may_be_part_of_error(a->v6);
 	if (kind == DP_ICMP_PARAMETER)
 		return can_be_reached(a->v6 + 8) && parameter_problem(a->v6, &code, &pointer);
 	if (a->v4[9] == PROTO_ICMP &&
@@ -204,9 +232,9 @@ static void answer_client(
 	egress(model, a->number, frame, ETHER + overhead(model) + len, true);
 }
 
-/* ICMPv6 to the outer source, of 1,280 octets at most. */
-static void answer_v6(
-	struct model *model, const struct arrival *a, uint8_t type, uint8_t code, uint32_t pointer)
+/* ICMPv6 to the IPv6 source, of 1,280 octets at most; returns the frame's length. */
+static uint32_t write_error_v6(struct model *model, const struct arrival *a, const uint8_t *source,
+	uint8_t type, uint8_t code, uint32_t pointer, uint8_t **written)
 {
 	uint32_t quoted, len;
 	uint8_t *frame, *icmp;
@@ -215,7 +243,7 @@ static void answer_v6(
 	quoted = V6_HEADER + get16(a->v6 + 4);
 	quoted = quoted < 1232 ? quoted : 1232;
 	len = 8 + quoted;
-	frame = new_v6_frame(model, ERROR_TOS, len, 58, 64, a->v6 + 24, a->v6 + 8);
+	frame = new_v6_frame(model, ERROR_TOS, len, 58, 64, source, a->v6 + 8);
 	icmp = frame + ETHER + V6_HEADER;
 	icmp[0] = type;
 	icmp[1] = code;
@@ -224,7 +252,17 @@ static void answer_v6(
 	memcpy(icmp + 8, a->v6, quoted);
 	put16(icmp + 2, (uint16_t)~octets_fold(octets_icmp6_sum(frame + ETHER, icmp, len)));
 	count(model, DP_COUNT_OUT_ICMPV6_ERRORS, V6_HEADER + len);
-	egress(model, a->number, frame, ETHER + V6_HEADER + len, true);
+	*written = frame;
+	return ETHER + V6_HEADER + len;
+}
+
+static void answer_v6(
+	struct model *model, const struct arrival *a, uint8_t type, uint8_t code, uint32_t pointer)
+{
+	uint8_t *frame;
+	uint32_t len = write_error_v6(model, a, a->v6 + 24, type, code, pointer, &frame);
+
+	egress(model, a->number, frame, len, true);
 }
 
 static void answer_parameter(struct model *model, const struct arrival *a)
@@ -256,6 +294,50 @@ void icmp_answer(struct model *model, const struct arrival *a, enum dp_counter r
 		answer_client(model, a, type, code, mtu);
 	else
 		count(model, DP_COUNT_OUT_ICMPV4_ERRORS, answer_v4(model, a, type, code, mtu));
+}
+
+/* --- about plain packets: back by the side that they came from ------------------------------------------ */
+
+static enum dp_icmp_kind kind_of_plain(enum dp_counter reason)
+{
+	switch (reason) {
+	case DP_DROP_V4_TTL_EXPIRED:
+	case DP_DROP_FORWARD_HOP_LIMIT:
+		return DP_ICMP_TIME_EXCEEDED;
+	case DP_DROP_FORWARD_V4_TOO_BIG:
+	case DP_DROP_FORWARD_V6_TOO_BIG:
+		return DP_ICMP_TOO_BIG;
+	case DP_DROP_NO_ROUTE:
+		return DP_ICMP_NO_ROUTE;
+	default:
+		return DP_ICMP_NONE;
+	}
+}
+
+void icmp_answer_plain(
+	struct model *model, const struct arrival *a, enum dp_counter reason, uint32_t mtu)
+{
+	const uint8_t *source = model->params.icmp.v6_source.s6_addr;
+	const struct model_hop *hop = &model->hops[a->side];
+	enum dp_icmp_kind kind = kind_of_plain(reason);
+	bool time = kind == DP_ICMP_TIME_EXCEEDED, big = kind == DP_ICMP_TOO_BIG;
+	uint8_t *frame;
+	uint32_t len;
+
+	if (kind == DP_ICMP_NONE || !model->params.icmp.plain || !may_be_answered(a, kind))
+		return;
+	if (!take_token(model)) {
+		count(model, DP_COUNT_ICMP_WITHHELD, a->len);
+	} else if (a->v4 == NULL) {
+		len = write_error_v6(model, a, source, time ? 3 : big ? 2 : 1, 0, mtu, &frame);
+		egress_by(model, a->number, frame, len, true, hop, UINT32_MAX);
+	} else {
+		frame = take_room(model, ETHER + 576);
+		len = write_error(a, frame + ETHER, source_towards_v4(model),
+			time ? TIME_EXCEEDED : UNREACHABLE, big ? 4 : 0, mtu);
+		count(model, DP_COUNT_OUT_ICMPV4_ERRORS, len);
+		egress_by(model, a->number, frame, ETHER + len, false, hop, UINT32_MAX);
+	}
 }
 
 /* --- errors from inside a tunnel ------------------------------------------------------------------- */

@@ -28,7 +28,8 @@ struct arrival {
 	uint32_t number, side;
 	const uint8_t *frame;
 	uint32_t len;
-	const uint8_t *v6; /* outer header of what came to a tunnel address, or NULL */
+	const uint8_t *
+		v6; /* outer header of what came to a tunnel address, or that of a plain packet; or NULL */
 	const uint8_t *v4; /* the packet that is to be forwarded */
 	uint32_t v4_len, v4_header;
 	bool was_fragment; /* of an IPv6 packet */
@@ -89,6 +90,11 @@ void to_host(struct model *model, const struct arrival *arrival);
 bool is_local(const struct model *model, uint32_t v4);
 /* A frame whose Ethernet addresses are still to be written, by the way out of one side. */
 void egress(struct model *model, uint32_t number, uint8_t *frame, uint32_t len, bool to_v6);
+/* The same by any hop; false: it was dropped there. */
+bool egress_by(struct model *model, uint32_t number, uint8_t *frame, uint32_t len, bool to_v6,
+	const struct model_hop *hop, uint32_t mtu);
+bool in_pool(const struct model *model, uint32_t v4);
+bool has_bindings(const struct model *model, uint32_t v4);
 void sent(struct model *model, enum model_way way, uint32_t number, const uint8_t *frame,
 	uint32_t len);
 /* Why these octets are no IPv4 packet: 0 truncated, 1 version, 2 header length, 3 length, 4 checksum. */
@@ -106,6 +112,13 @@ static inline uint32_t overhead(const struct model *model)
 	return V6_HEADER + (model->params.outer.has_encapsulation_limit ? 8 : 0);
 }
 
+/* model_forward.c */
+/* Is it for nobody inside tunnels, and wanted to go on all the same? */
+bool is_plain_v4(const struct model *model, const struct arrival *a);
+bool is_plain_v6(const struct model *model, const struct arrival *a);
+/* One of these. */
+void forward(struct model *model, const struct arrival *a);
+
 /* model_mss.c */
 /* A packet that is forwarded: does it announce too large a segment? */
 void clamp_mss(struct model *model, uint8_t *v4, uint32_t frame_len);
@@ -121,6 +134,8 @@ struct chain {
 
 /* DP_N_DROPS, or the reason to refuse it. */
 uint32_t walk_headers(const uint8_t *v6, struct chain *chain);
+/* Where the header at chain->end leads, whatever it says: false, it is not all there or too far. */
+bool skip_headers(const uint8_t *v6, struct chain *chain);
 /* What the sender of a refused one hears, by code and pointer; false: nothing. */
 bool parameter_problem(const uint8_t *v6, uint8_t *code, uint32_t *pointer);
 
@@ -131,6 +146,9 @@ bool icmp_read_quote(const uint8_t *icmp, uint32_t len, bool take_source, struct
 /* A refused packet: is its sender told? */
 void icmp_answer(
 	struct model *model, const struct arrival *arrival, enum dp_counter reason, uint32_t mtu);
+/* A plain packet that was not forwarded: is its sender told, by the hop that it came from? */
+void icmp_answer_plain(
+	struct model *model, const struct arrival *a, enum dp_counter reason, uint32_t mtu);
 /* ICMPv6 to a tunnel address: false, it is no error about a tunnel packet. */
 bool icmp_relay(struct model *model, const struct arrival *arrival);
 

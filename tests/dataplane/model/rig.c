@@ -390,11 +390,43 @@ static bool is_safe_v4(
 	return get16(in->at + 12) == 0x86dd && holds(rig, &end, in->at + 22, in->at + 38);
 }
 
+static bool is_clients(const struct rig *rig, uint32_t v4)
+{
+	for (uint32_t i = 0; i < rig->model->n_bindings; i++)
+		if (rig->model->bindings[i].v4 == v4)
+			return true;
+	return false;
+}
+
+static bool is_tunnel_address(const struct rig *rig, const uint8_t *v6)
+{
+	for (uint32_t i = 0; i < rig->model->params.n_tep_v6; i++)
+		if (memcmp(&rig->model->params.tep_v6[i], v6, 16) == 0)
+			return true;
+	return false;
+}
+
+/* For no tunnel: as it came, to nobody's address who has a tunnel, and from nobody's. */
+static bool is_plain(const struct rig *rig, const uint8_t *at, const struct traffic_frame *in)
+{
+	const struct dp_forward_params *forward = &rig->model->params.forward;
+
+	if (get16(at + 12) != get16(in->at + 12))
+		return false;
+	if (get16(at + 12) == 0x86dd)
+		return forward->v6 && !is_tunnel_address(rig, in->at + 38) &&
+		       memcmp(at + 22, in->at + 22, 32) == 0;
+	return forward->v4 == DP_FORWARD_ROUTE && memcmp(at + 26, in->at + 26, 8) == 0 &&
+	       !is_clients(rig, get32(at + 26)) && !is_clients(rig, get32(at + 30));
+}
+
 static bool is_safe(const struct rig *rig, const struct rig_burst *burst,
 	const struct model_sent *expected, struct rte_mbuf *m)
 {
 	const uint8_t *at = rte_pktmbuf_mtod(m, const uint8_t *);
 
+	if (is_plain(rig, at, &burst->frames[expected->number]))
+		return true;
 	if (get16(at + 12) == 0x86dd
 			? is_safe_v6(rig, at, m->data_len)
 			: is_safe_v4(rig, at, m->data_len, &burst->frames[expected->number]))

@@ -490,6 +490,63 @@ static uint32_t make_other(struct traffic *t, uint32_t side)
 	return chance(t, 900) ? ETHER + V6_HEADER + len : below(t, ETHER + V6_HEADER);
 }
 
+static uint32_t plain_v4(struct traffic *t)
+{
+	return chance(t, 900) ? 0x0a000000 + below(t, 8) : chance(t, 500) ? 0xa9fe0001 : any_v4(t);
+}
+
+/* A fragment, maybe of what no packet can be. */
+static void write_fragment_field(struct traffic *t, uint8_t *v4)
+{
+	put16(v4 + 6, below(t, chance(t, 700) ? 64 : 65536));
+	put16(v4 + 10, 0);
+	put16(v4 + 10, octets_checksum(v4, (v4[0] & 15) * 4));
+}
+
+static uint32_t make_plain_v4(struct traffic *t, uint32_t side, uint32_t *inner)
+{
+	struct flow flow = {.src = plain_v4(t),
+		.dst = plain_v4(t),
+		.sport = (uint16_t)below(t, 65536),
+		.dport = (uint16_t)below(t, 65536),
+		.protocol = random_protocol(t)};
+	uint32_t len;
+
+	write_ether(t, t->whole, side, 0x0800);
+	len = write_packet(t, t->whole + ETHER, &flow, payload_len(t));
+	if (chance(t, 150))
+		write_fragment_field(t, t->whole + ETHER);
+	*inner = ETHER;
+	return ETHER + len;
+}
+
+static uint32_t make_plain_v6(struct traffic *t, uint32_t side)
+{
+	static const uint8_t next_headers[] = {6, 17, 17, 58, 58, 44, 4, 59};
+	static const uint8_t fragment[] = {58, 0, 0, 8, 0, 0, 0, 1};
+	uint32_t len = payload_len(t);
+	uint8_t far[16] = {0x20, 0x01, 0x0d, 0xb8, 0xff, [15] = (uint8_t)below(t, 4)};
+
+	fill(t, t->whole + INNER, len);
+	write_ether(t, t->whole, side, 0x86dd);
+	write_v6(t, t->whole + ETHER, len, next_headers[below(t, RTE_DIM(next_headers))],
+		any_sender(t), chance(t, 900) ? far : any_sender(t));
+	if (t->whole[20] == 44 && len >= sizeof(fragment))
+		memcpy(t->whole + INNER, fragment, chance(t, 500) ? 4 : sizeof(fragment));
+	if (chance(t, 300))
+		t->whole[21] = (uint8_t)below(t, 3);
+	len += INNER;
+	return chance(t, 200) ? traffic_insert_headers(t, t->whole, len, TRAFFIC_FRAME_MAX) : len;
+}
+
+/* For no tunnel, where such packets are forwarded. */
+static uint32_t make_plain(struct traffic *t, uint32_t side, uint32_t *inner)
+{
+	if (t->model->params.forward.v4 != DP_FORWARD_DROP && chance(t, 500))
+		return make_plain_v4(t, side, inner);
+	return make_plain_v6(t, side);
+}
+
 /* --- the next one --------------------------------------------------------------------------------- */
 
 void traffic_next(struct traffic *t, struct traffic_frame *frame)
@@ -504,7 +561,10 @@ void traffic_next(struct traffic *t, struct traffic_frame *frame)
 		traffic_take_pending(t, frame);
 		return;
 	}
-	if (nobody || kind < 30)
+	if (kind >= 900 && !t->one_sender &&
+		(t->model->params.forward.v4 != DP_FORWARD_DROP || t->model->params.forward.v6))
+		frame->len = make_plain(t, frame->side, &inner);
+	else if (nobody || kind < 30)
 		frame->len = make_other(t, frame->side);
 	else if (kind < 50 && frame->side == 0)
 		frame->len = make_tunnel_error(t);
