@@ -43,11 +43,13 @@ fuzz: packages
 soak: build
 	@DSTM_BUILD=$(BUILD) tools/soak $(SECONDS)
 
-# kill -9 of server and TEP at random under load, and what must hold afterwards; then with a disk that fails, too:
+# kill -9 of server and TEP at random under load, and what must hold afterwards; then with a disk that fails, too; then
+# with a session between the two that breaks:
 # make chaos ROUNDS=100 SEED=1
 chaos: build
 	@DSTM_BUILD=$(BUILD) tools/chaos --rounds $(or $(ROUNDS),1000) $(if $(SEED),--seed $(SEED))
 	@DSTM_BUILD=$(BUILD) tools/chaos --rounds $(or $(ROUNDS),1000) $(if $(SEED),--seed $(SEED)) --faults
+	@DSTM_BUILD=$(BUILD) tools/chaos --flaps $(or $(ROUNDS),1000) $(if $(SEED),--seed $(SEED))
 
 lint: packages
 	@tools/lint

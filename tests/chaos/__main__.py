@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
-chaos [--rounds N] [--seed S] [--rate R] [--faults]: kills server and TEP at random under load, and checks what must
-hold. With --faults, the disk under the server's store fails at random, too.
+chaos [--rounds N] [--flaps N] [--seed S] [--rate R] [--faults]: kills server and TEP at random under load, and checks
+what must hold. With --faults, the disk under the server's store fails at random, too. With --flaps it is the session
+between the two that breaks, N times, mixed with kills, and after each the digests of their tables are compared.
 
 No answered lease is lost, no range has two holders, and after every pause the tables of server and TEP are equal
 within five seconds. Prints its seed; the same seed kills in the same order.
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
 
 # pylint: disable=wrong-import-position
 from iofault import Faults  # noqa: E402
+from . import flaps  # noqa: E402
 from .history import History  # noqa: E402
 from .load import Load  # noqa: E402
 from .world import QUARANTINE_S, World  # noqa: E402
@@ -30,6 +32,7 @@ VICTIMS = [("server",)] * 5 + [("tep",)] * 4 + [("server", "tep")]
 def arguments():
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__.strip().splitlines()[0])
     parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--flaps", type=int, default=0, help="of the session, instead of rounds")
     parser.add_argument("--rate", type=int, default=500, help="transactions a second")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--faults", action="store_true", help="I/O errors, full disk, torn writes")
@@ -69,22 +72,25 @@ async def rounds(world, load, history, n, rng):
 async def play(folder, options):
     rng = random.Random(options.seed)
     history = History(QUARANTINE_S)
-    world = World(folder, Faults(folder) if options.faults else None)
+    world = World(folder, Faults(folder) if options.faults else None, options.flaps > 0)
     load = Load(world.port, history, options.seed, options.rate)
     began = time.monotonic()
     try:
-        world.start()
+        await world.start()
         await world.level()
         load.start()
         await asyncio.sleep(1)
-        await rounds(world, load, history, options.rounds, rng)
+        if options.flaps:
+            await flaps.rounds(world, load, history, options.flaps, rng)
+        else:
+            await rounds(world, load, history, options.rounds, rng)
         load.check()
     finally:
         await load.stop()
-        world.stop()
+        await world.stop()
     took = time.monotonic() - began
     done = sum(load.counts.values())
-    print(f"{options.rounds} rounds in {took:.0f} s, {done} transactions ({done / took:.0f}/s): " +
+    print(f"{options.flaps or options.rounds} rounds in {took:.0f} s, {done} transactions ({done / took:.0f}/s): " +
           ", ".join(f"{n} {what}" for what, n in sorted(load.counts.items())))
     print(f"tables equal after at most {world.slowest_s:.2f} s; no lease lost, no range with two holders")
 

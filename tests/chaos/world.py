@@ -9,6 +9,8 @@ from dstm_server import Server
 from dstm_tep import Tep, free_port
 from iofault import TORN_STATUS
 
+from .flaps import Proxy
+
 QUARANTINE_S = 2
 LEVEL_S = 5  # after this their tables are equal
 END_S = 2  # both round to seconds, and the TEP ends a binding by itself
@@ -16,9 +18,9 @@ START_S = 30
 
 
 class World:
-    """faults: of the server's disk (iofault.py), or None."""
+    """faults: of the server's disk (iofault.py), or None. proxy: the path to the TEP, or None for a direct one."""
 
-    def __init__(self, folder, faults=None):
+    def __init__(self, folder, faults=None, proxy=False):
         self.tep = Tep(folder)
         self.server = Server(folder, [self.tep])
         self.port = free_port()
@@ -28,12 +30,36 @@ class World:
         self.server.config["pools"][0]["prefix"] = "198.51.100.0/28"
         self.server.config["records"] = {"file": str(folder / "records.jsonl")}
         self.server.config["lease"].update(quarantine_s=QUARANTINE_S, tep_timeout_s=2)
+        self.proxy = Proxy(self.tep.port) if proxy else None
         self.slowest_s = 0
         self.n_leases = 0
 
-    def start(self):
+    async def start(self):
+        if self.proxy is not None:
+            await self.start_proxy()
         self.tep.launch()
         self.server.launch()
+
+    async def start_proxy(self):
+        """More addresses than else, so that a flap is about many leaves; and a TEP that knows what it knew."""
+        await self.proxy.start()
+        self.server.config["teps"][0]["control"] = f"[::1]:{self.proxy.port}"
+        self.server.config["pools"][0]["prefix"] = "198.51.96.0/22"
+        self.server.config["lease"]["tep_compare_s"] = 1
+        self.tep.config["bindings"]["snapshot"] = str(self.tep.folder / "snapshot")
+
+    async def there(self):
+        """Until both programs answer."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            self.check_running()
+            try:
+                self.server.ctl("show")
+                self.tep.ctl("show")
+                return
+            except OSError:
+                await asyncio.sleep(0.02)
+        raise AssertionError(f"a program does not answer: {self.server.log()[-3000:]}")
 
     def kill(self, names):
         for name in names:
@@ -41,9 +67,11 @@ class World:
         for name in names:
             getattr(self, name).launch()
 
-    def stop(self):
+    async def stop(self):
         self.server.stop(signal.SIGKILL)
         self.tep.stop(signal.SIGKILL)
+        if self.proxy is not None:
+            await self.proxy.stop()
 
     def check_running(self):
         """A program that ended without being killed has a bug, unless it ended in a torn write."""
