@@ -47,6 +47,7 @@ PROGRAM = y.table(
     config=Key(configuration),
     config_file=Key(y.text),
     eal=Key(y.list_of(y.text), []),
+    nice=Key(y.integer(-20, 19), 0),
     port=Key(y.integer(1, 65535)),
 )
 

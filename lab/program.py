@@ -59,7 +59,7 @@ class Program:
         began = time.monotonic()
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                self.namespace.command(self._command()), stdin=subprocess.DEVNULL, stdout=log,
+                self._in_namespace(self._command()), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.folder, env=os.environ | self.environment)
         self.wait_for(self._answers, READY_TIMEOUT_S, "to answer")
         return time.monotonic() - began
@@ -127,6 +127,10 @@ class Program:
         """Name -> count of every counter."""
         return {item["name"]: item.get("packets", item.get("count"))
                 for item in self.ctl("counters")}
+
+    def _in_namespace(self, command: list[str]) -> list[str]:
+        """The command line in its node, at its place before others at the CPU."""
+        return self.namespace.command(["nice", "-n", str(self.spec.nice), *command])
 
     def _answers(self) -> bool:
         if self.spec.run in DAEMONS:

@@ -53,7 +53,7 @@ class Bird(Router):
         return ["birdc", "-s", str(self.socket), *words]
 
     def sessions(self) -> dict[str, bool]:
-        """A row of birdc is: name, protocol, table, state, since, info; or address, interface, state."""
+        """Rows of birdc: name, protocol, table, state, since, info; address, interface, state."""
         rows = [line.split() for line in self.ask("show", "protocols").splitlines()[2:]]
         found = {row[0]: row[3] == "up" and (row[1] != "OSPF" or row[-1] == "Running")
                  for row in rows if row[1] in ("BGP", "OSPF")}
@@ -109,7 +109,7 @@ class Frr(Router):
         with open(self.log, "ab") as log:
             for name in names:
                 self._processes[name] = subprocess.Popen(
-                    self.namespace.command(self._command_of(name)), stdin=subprocess.DEVNULL,
+                    self._in_namespace(self._command_of(name)), stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log, cwd=self.folder)
         for name in names:
             self.wait_for((self._folder / f"{name}.vty").exists, READY_TIMEOUT_S, "to answer")
