@@ -129,6 +129,7 @@ void srv_job_ask_copies(struct srv_engine *engine, struct srv_job *job, int64_t 
 		}
 		srv_engine_count(engine, SRV_COUNT_COPIES);
 		job->n_awaited++;
+		job->copies_asked |= srv_tep_bit(tep);
 		if (!srv_engine_ops_of(engine)->tep_create(
 			    engine->params.arg, tep, &lease->lease, job))
 			srv_copy_answered(engine, job, tep, SRV_TEP_LOST, now_ms);
@@ -142,6 +143,7 @@ void srv_copy_answered(struct srv_engine *engine, struct srv_job *job, uint32_t 
 {
 	struct srv_lease *lease = job->lease;
 
+	job->copies_asked &= ~srv_tep_bit(tep);
 	if (result == SRV_TEP_LOST) {
 		srv_engine_count(engine, SRV_COUNT_COPIES_LOST);
 		say(lease, engine, tep, "not answered for");
@@ -258,13 +260,15 @@ void srv_engine_tep_changed(struct srv_engine *engine, uint32_t tep, enum srv_te
 		known->heard_id = srv_lease_db_last_id(engine->db);
 }
 
+/* One that has been asked again since says in a moment what holds. */
 void srv_engine_copy_refused(struct srv_engine *engine, uint32_t tep, const struct lease *value)
 {
 	struct srv_lease *lease = srv_lease_db_holder(
 		engine->db, value->v4, value->ranges[0].first);
 
 	if (lease == NULL || (lease->copies & srv_tep_bit(tep)) == 0 ||
-		!addr_v6_equal(&lease->lease.client_v6, &value->client_v6))
+		!addr_v6_equal(&lease->lease.client_v6, &value->client_v6) ||
+		(lease->job != NULL && (lease->job->copies_asked & srv_tep_bit(tep)) != 0))
 		return;
 	srv_engine_count(engine, SRV_COUNT_COPIES_REFUSED);
 	srv_copies_leave(engine, lease, srv_tep_bit(tep), value->end_ms);

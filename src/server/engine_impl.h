@@ -49,6 +49,7 @@ struct srv_job {
 	bool is_lost; /* create: one of the TEPs did not answer */
 	bool is_refused; /* renewal: by the TEP that the lease goes through */
 	uint64_t refused; /* TEPs that would not be its home */
+	uint64_t copies_asked; /* TEPs whose answers about a copy have not come yet */
 	uint32_t n_awaited; /* copies, release: answers of TEPs that have not come yet */
 	bool is_untold; /* release: a TEP may not have heard of it */
 	struct lease before; /* renewal, more: what to go back to ... */
