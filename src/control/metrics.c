@@ -214,6 +214,29 @@ static void write_host(const struct tep_host *host, struct metrics *metrics)
 	}
 }
 
+/* What becomes of packets without a binding; the packets themselves are among write_counters, too. */
+static void write_questions(const struct tep_ask *ask, struct metrics *metrics)
+{
+	const struct tep_question_counter_info *info = tep_question_counter_info;
+
+	if (ask == NULL)
+		return;
+	for (uint32_t i = 0; i < TEP_QUESTION_N_COUNTERS; i++) {
+		if (info[i].is_drop)
+			continue;
+		metrics_family(
+			metrics, METRICS_COUNTER, info[i].text, "dstm_tep_%s_total", info[i].name);
+		metrics_u64(metrics, tep_ask_counter(ask, i), NULL);
+	}
+	metrics_family(metrics, METRICS_COUNTER,
+		"Packets dropped while they waited for a server's answer, each under one reason.",
+		"dstm_tep_ask_drop_packets_total");
+	for (uint32_t i = 0; i < TEP_QUESTION_N_COUNTERS; i++) {
+		if (info[i].is_drop)
+			metrics_u64(metrics, tep_ask_counter(ask, i), "reason", info[i].name, NULL);
+	}
+}
+
 static void write_announcement(const struct tep_view *view, struct metrics *metrics)
 {
 	metrics_gauge(metrics, "dstm_tep_draining",
@@ -327,6 +350,7 @@ static void write_all(void *arg, struct metrics *metrics)
 	write_bindings(view->tep, metrics);
 	write_reassembly(view->tep, metrics);
 	write_host(view->host, metrics);
+	write_questions(view->ask, metrics);
 	write_announcement(view, metrics);
 	write_servers(view->sessions, metrics);
 }

@@ -193,6 +193,7 @@ static int create_monitor(struct tep_services *services)
 	services->view = (struct tep_view){.tep = services->tep,
 		.host = services->host,
 		.sessions = services->sessions,
+		.ask = services->ask,
 		.announce = services->announce};
 	services->telemetry = tep_telemetry_create(services->base, &services->view);
 	if (services->telemetry == NULL)

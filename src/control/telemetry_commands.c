@@ -50,9 +50,26 @@ static void add_work(struct rte_tel_data *dict, const struct dp_counters *counte
 		carried(counters) == 0 ? 0 : counters->busy_cycles / carried(counters));
 }
 
+/* Of what the control thread does with packets. */
+static int add_control_counters(const struct tep_view *view, struct rte_tel_data *answer)
+{
+	struct rte_tel_data *host = view->host != NULL ? add_dict(answer, "host") : NULL;
+	struct rte_tel_data *ask = view->ask != NULL ? add_dict(answer, "ask") : NULL;
+
+	if ((view->host != NULL && host == NULL) || (view->ask != NULL && ask == NULL))
+		return -ENOMEM;
+	for (uint32_t i = 0; host != NULL && i < TEP_HOST_N_COUNTERS; i++)
+		rte_tel_data_add_dict_u64(
+			host, tep_host_counter_info[i].name, tep_host_counter(view->host, i));
+	for (uint32_t i = 0; ask != NULL && i < TEP_QUESTION_N_COUNTERS; i++)
+		rte_tel_data_add_dict_u64(
+			ask, tep_question_counter_info[i].name, tep_ask_counter(view->ask, i));
+	return 0;
+}
+
 static int run_stats(const struct tep_view *view, const char *params, struct rte_tel_data *answer)
 {
-	struct rte_tel_data *drops, *others, *host;
+	struct rte_tel_data *drops, *others;
 	struct dp_counters counters;
 
 	rte_tel_data_start_dict(answer);
@@ -65,15 +82,7 @@ static int run_stats(const struct tep_view *view, const char *params, struct rte
 		rte_tel_data_add_dict_u64(dp_counter_is_drop(i) ? drops : others,
 			dp_counter_info[i].name, counters.packets[i]);
 	add_work(answer, &counters);
-	if (view->host == NULL)
-		return 0;
-	host = add_dict(answer, "host");
-	if (host == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < TEP_HOST_N_COUNTERS; i++)
-		rte_tel_data_add_dict_u64(
-			host, tep_host_counter_info[i].name, tep_host_counter(view->host, i));
-	return 0;
+	return add_control_counters(view, answer);
 }
 
 static int run_workers(const struct tep_view *view, const char *params, struct rte_tel_data *answer)

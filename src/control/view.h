@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/announce.h"
+#include "control/ask.h"
 #include "control/host.h"
 #include "control/session.h"
 #include "control/tep.h"
@@ -12,5 +13,6 @@ struct tep_view {
 	struct tep *tep;
 	const struct tep_host *host; /* NULL: neighbor: static */
 	const struct tep_sessions *sessions; /* NULL: none */
+	const struct tep_ask *ask; /* NULL: servers are not asked */
 	const struct tep_announce *announce; /* NULL: nothing is announced */
 };

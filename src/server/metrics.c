@@ -147,6 +147,13 @@ static double is_leaving(const struct srv_server *server, uint32_t tep)
 	return server->fleet.teps[tep].is_leaving;
 }
 
+static double differs_seconds(const struct srv_server *server, uint32_t tep)
+{
+	struct srv_tep_status status = srv_tep_link_status(server->fleet.teps[tep].link);
+
+	return srv_tep_compare_differs_s(status.compare, clock_boot_ms());
+}
+
 static void write_questions(const struct srv_server *server, struct metrics *metrics)
 {
 	metrics_family(metrics, METRICS_COUNTER,
@@ -178,6 +185,9 @@ static void write_teps(const struct srv_server *server, struct metrics *metrics)
 		{"bindings", "Bindings that active leases ought to have at a TEP.", bindings},
 		{"homes", "Active leases that go through a TEP.", homes},
 		{"copies", "Active leases of other TEPs with a copy at a TEP.", copies},
+		{"differs_seconds",
+			"For how long a TEP's table has not been what it ought to be; 0: it is.",
+			differs_seconds},
 		{"backlog", "Requests that a TEP has not answered yet, levelling aside.", backlog},
 		{"leaving", "1 for a TEP that is no longer configured and still has leases.",
 			is_leaving},

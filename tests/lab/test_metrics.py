@@ -34,7 +34,8 @@ def with_metrics(content):
     """For derived(): both daemons are watched, and the TEP has its telemetry socket."""
     without_captures(content)
     tep, server = content["programs"]["tep"], content["programs"]["server"]
-    tep["config"]["metrics"] = {"listen": "[::]:9476"}
+    tep["config"] |= {"metrics": {"listen": "[::]:9476"}, "pools": ["198.51.100.7/32"],
+                      "query": {"enabled": True}}
     tep["eal"].remove("--no-telemetry")
     server["config"] |= {"metrics": {"listen": "[::]:9477"}, "records": {"file": "records.jsonl"}}
     for step in content["steps"]:
@@ -133,6 +134,7 @@ def fixture_prometheus(lab, slow, tmp_path_factory):
     """After some seconds of pages."""
     prometheus = Prometheus(lab, tmp_path_factory.mktemp("prometheus"))
     try:
+        lab.nodes["web"].run(["ping", "-c", "3", "-i", "0.2", "-W", "1", "198.51.100.7"], check=False)
         run_steps(lab, "pages")
         wait_until(prometheus.is_there, TIMEOUT_S, "Prometheus")
         wait_until(lambda: len(prometheus.values("sum_over_time(up[1m]) >= 4")) == 2, TIMEOUT_S,
@@ -219,10 +221,13 @@ def test_every_counter_is_there_and_only_grows(lab, prometheus):
         return dict(re.findall(r"^(\w+(?:{.*})?) (\S+)$", text, re.MULTILINE))
 
     def named(row):
-        if not row["drop"]:
-            return f"dstm_tep_{row['name']}_packets_total"
-        host = "host_" * row["name"].startswith("host_")
-        return f'dstm_tep_{host}drop_packets_total{{reason="{row["name"]}"}}'
+        """Its place in what was seen: drops are one family for each table."""
+        drop = f'drop_packets_total{{reason="{row["name"]}"}}'
+        name, = (name for name in before if name in (
+            f"dstm_tep_{row['name']}_packets_total", f"dstm_tep_{row['name']}_total",
+            f"dstm_tep_{drop}", f"dstm_tep_host_{drop}", f"dstm_tep_ask_{drop}"))
+        assert ("drop_packets" in name) == row["drop"]
+        return name
 
     before = look()
     tep = {named(row): row["packets"] for row in lab.programs["tep"].ctl("counters", "--all")}
@@ -242,12 +247,15 @@ def test_the_figures_are_those_of_the_lab(prometheus):
     for expression, expected in {
             "dstm_tep_ready": 1, "dstm_server_ready": 1, "dstm_tep_bindings": 2,
             "dstm_tep_bindings_limit": 65536, "dstm_tep_server_connected": 1,
+            "dstm_tep_server_level": 1, "dstm_server_tep_differs_seconds": 0,
             'dstm_server_leases{state="active"}': 2, 'dstm_server_pool_units{state="leased"}': 2,
             'dstm_server_pool_units{state="free"}': 61, "dstm_server_leases_created_total": 2,
             'dstm_server_tep_state{state="connected"}': 1, "dstm_server_tep_bindings": 2,
             "dstm_server_store_failing": 0}.items():
         assert prometheus.value(expression) == expected, expression
     assert prometheus.value("dstm_tep_decapsulated_packets_total") > 100
+    assert prometheus.value("dstm_tep_ask_nobody_total") > 0
+    assert prometheus.value('dstm_server_tep_questions_total{answer="unknown"}') > 0
     assert prometheus.value("dstm_tep_encapsulated_bytes_total") > 100000
     assert prometheus.value('dstm_tep_port_receive_packets_total{side="v4"}') > 100
     assert 0 < prometheus.value("time() - process_start_time_seconds{job='dstm-tep'}") < 120
@@ -310,7 +318,7 @@ def test_dpdks_own_tool_is_answered(lab, prometheus):
     stats, workers, bindings, servers, ready = telemetry(
         lab, "/dstm/stats", "/dstm/workers", "/dstm/bindings", "/dstm/servers", "/dstm/ready")
     counters = lab.programs["tep"].ctl("counters", "--all")
-    assert set(stats["drops"]) | set(stats["packets"]) | set(stats["host"]) == {
+    assert set().union(*(stats[table] for table in ("drops", "packets", "host", "ask"))) == {
         row["name"] for row in counters}
     assert 100 < stats["packets"]["decapsulated"] <= lab.programs["tep"].counters()["decapsulated"]
     assert stats["cycles_per_packet"] > 0 and stats["drops"]["spoofed_client"] == 0
