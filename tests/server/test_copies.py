@@ -59,6 +59,7 @@ def wait_same(server, teps):
     server.wait_level()
     wait_for(lambda: all(rows(tep.bindings()) == expected(server) for tep in teps),
              "equal tables")
+    assert {item["tables"] for item in server.ctl("teps")["items"]} == {"equal"}
 
 
 def show(server, i):

@@ -126,3 +126,32 @@ def test_a_tep_may_ask_who_holds_a_port(fleet, teps):
     assert teps[0].query("198.51.100.7", (first, last)).code == 500
     assert teps[1].query("198.51.100.7", (first, first)).code == 301
     assert fleet.counter("tep-refusals") == 0
+
+
+def test_a_tep_that_asked_hears_of_what_becomes_of_the_lease(fleet, teps):
+    """R72, R74: it has a copy, also of the next end, and not beyond the lease."""
+    fleet.config["pools"][0]["copies"] = "query"
+    fleet.start().wait_level()
+    client, info = fleet.lease(A, "1.0")
+    (first, last), = info.ports
+    assert teps[1].query("198.51.100.7", (first, first)).address("client", "ipv6") == V6[0]
+    assert [(t["homes"], t["copies"], t["queries_answered"])
+            for t in fleet.ctl("teps")["items"]] == [(1, 0, 0), (0, 1, 1)]
+    assert client.create(A, v4="198.51.100.7", ports=info.ports).code == 200
+    assert list(teps[1].table) == list(teps[0].table) == [("198.51.100.7", info.ports)]
+    teps[1].drop()
+    fleet.wait_level()  # the list names what it asked for
+    assert list(teps[1].table) == [("198.51.100.7", info.ports)]
+    assert client.ask("delete", address_xml("198.51.100.7", A, info.ports)).code == 200
+    assert teps[0].table == teps[1].table == {}
+    assert teps[1].query("198.51.100.7", (last, last)).code == 301
+
+
+def test_a_tep_asks_no_faster_than_it_may(fleet, teps):
+    """D2: what a scan costs the server is bounded for each TEP."""
+    fleet.config["limits"]["tep_queries_per_second"] = 5
+    fleet.start().wait_level()
+    codes = [teps[0].query("198.51.100.7", (80, 80)).code for _ in range(20)]
+    assert codes[:5] == [301] * 5 and codes.count(530) >= 10
+    assert teps[1].query("198.51.100.7", (80, 80)).code == 301
+    assert fleet.counter("tep-queries-refused") == codes.count(530)
