@@ -268,7 +268,8 @@ void srv_engine_copy_refused(struct srv_engine *engine, uint32_t tep, const stru
 
 	if (lease == NULL || (lease->copies & srv_tep_bit(tep)) == 0 ||
 		!addr_v6_equal(&lease->lease.client_v6, &value->client_v6) ||
-		(lease->job != NULL && (lease->job->copies_asked & srv_tep_bit(tep)) != 0))
+		(lease->job != NULL && (lease->job->copies_asked & srv_tep_bit(tep)) != 0) ||
+		srv_job_is_asking(lease, tep))
 		return;
 	srv_engine_count(engine, SRV_COUNT_COPIES_REFUSED);
 	srv_copies_leave(engine, lease, srv_tep_bit(tep), value->end_ms);
