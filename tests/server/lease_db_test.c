@@ -265,6 +265,112 @@ static void homes_and_copies_are_counted_by_tep(void **state)
 	assert_int_equal(srv_lease_db_count_at(db, SRV_TEP_NONE).bindings, 0);
 }
 
+static void expect_digests(const struct srv_lease_db *db)
+{
+	static struct digest expected[8];
+
+	memset(expected, 0, sizeof(expected));
+	for (uint32_t slot = 0; slot < srv_lease_db_slots(db); slot++) {
+		const struct srv_lease *lease = srv_lease_db_at(db, slot);
+
+		for (uint32_t tep = 0; tep < 8; tep++) {
+			if (lease != NULL && lease->state == SRV_LEASE_ACTIVE &&
+				srv_lease_is_at(lease, tep))
+				expected[tep].leaves[digest_leaf(lease->lease.v4)] += digest_lease(
+					&lease->lease);
+		}
+	}
+	for (uint16_t tep = 0; tep < 8; tep++)
+		assert_memory_equal(
+			srv_lease_db_digest(db, tep), &expected[tep], sizeof(expected[tep]));
+}
+
+static void change(struct srv_lease_db *db, struct srv_lease **at)
+{
+	struct srv_lease *lease = *at;
+	struct lease changed = lease->lease;
+
+	switch (arc4random_uniform(6)) {
+	case 0:
+		srv_lease_db_remove(db, lease);
+		*at = NULL;
+		break;
+	case 1:
+		srv_lease_db_set_tep(db, lease,
+			arc4random_uniform(4) == 0 ? SRV_TEP_NONE : arc4random_uniform(8));
+		srv_lease_db_set_copies(db, lease, lease->copies & ~srv_tep_bit(lease->tep));
+		break;
+	case 2:
+		srv_lease_db_set_copies(
+			db, lease, arc4random_uniform(256) & ~srv_tep_bit(lease->tep));
+		break;
+	case 3:
+		srv_lease_db_set_state(db, lease, arc4random_uniform(SRV_LEASE_STATES));
+		break;
+	case 4:
+		changed.stamp = arc4random_uniform(1000);
+		changed.tep_v6.s6_addr[15] = arc4random_uniform(3);
+		srv_lease_db_set_value(db, lease, &changed);
+		break;
+	default:
+		changed.n_ranges = 3 - changed.n_ranges;
+		changed.ranges[1].first = changed.ranges[0].first + 512;
+		changed.ranges[1].last = changed.ranges[1].first + 255;
+		*at = srv_lease_db_set_ranges(db, lease, &changed);
+		assert_non_null(*at);
+	}
+}
+
+/* S1: after any change the digest of each TEP is what one from scratch would be. */
+static void digests_are_what_a_walk_adds_up_to(void **state)
+{
+	struct srv_lease_db *db = *state;
+	struct srv_lease *leases[64] = {NULL};
+
+	for (uint32_t step = 0; step < 4000; step++) {
+		uint32_t i = arc4random_uniform(64);
+
+		if (leases[i] == NULL)
+			leases[i] = add(
+				db, i, i / 4, i * 1024 & 0xffff, (i * 1024 & 0xffff) + 511, "");
+		else
+			change(db, &leases[i]);
+		if (step % 16 == 0)
+			expect_digests(db);
+	}
+	for (uint32_t i = 0; i < 64; i++) {
+		if (leases[i] != NULL)
+			srv_lease_db_remove(db, leases[i]);
+	}
+	expect_digests(db);
+	for (uint16_t tep = 0; tep < 8; tep++)
+		assert_true(digest_root(srv_lease_db_digest(db, tep)) == 0);
+}
+
+static void count_due(void *arg, const struct srv_lease *lease)
+{
+	uint32_t *n = arg;
+
+	assert_true(lease->due_ms <= 500);
+	(*n)++;
+}
+
+static void all_leases_that_are_due_by_then_are_visited(void **state)
+{
+	struct srv_lease_db *db = *state;
+	uint32_t n = 0, expected = 0;
+
+	srv_lease_db_visit_due(db, 500, count_due, &n);
+	for (uint32_t i = 0; i < 1000; i++) {
+		uint32_t due_ms = arc4random_uniform(1000);
+
+		srv_lease_db_set_due(db, add(db, i, i, 1024, 2047, ""), due_ms);
+		expected += due_ms <= 500;
+	}
+	srv_lease_db_visit_due(db, 500, count_due, &n);
+	assert_int_equal(n, expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +386,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lease_costs_at_most_300_octets, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			homes_and_copies_are_counted_by_tep, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			digests_are_what_a_walk_adds_up_to, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			all_leases_that_are_due_by_then_are_visited, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
