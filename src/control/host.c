@@ -17,6 +17,7 @@
 #define BURST         64 /* frames each way before other events have their turn */
 #define TICK_S        1
 #define STALE_CHECK_S 30
+#define READ_AGAIN_S  60 /* while there is no room for all routes */
 
 /* A twin, and its place in the event loop. */
 struct arm {
@@ -35,7 +36,8 @@ struct tep_host {
 	struct event *tick;
 	uint32_t ticks;
 	uint32_t n_unplaced; /* routes and neighbours, when last told */
-	uint32_t n_local_v4;
+	uint32_t n_local_v4; /* when last told */
+	uint32_t local_v4[DP_LOCAL_V4_MAX + 1];
 	bool told_of_neighbours; /* that they are too many; once is enough */
 	uint64_t counters[TEP_HOST_N_COUNTERS];
 };
@@ -205,15 +207,6 @@ static void on_twin_readable(evutil_socket_t fd, short events, void *arg)
 
 /* --- what the kernel knows ----------------------------------------------------------------------- */
 
-static void on_routes(void *arg, const struct tep_route *routes, uint32_t n)
-{
-	struct tep_host *host = arg;
-	int error = tep_mirror_set_routes(host->mirror, routes, n);
-
-	if (error != 0)
-		log_warn("routes: cannot mirror: %s", strerror(-error));
-}
-
 static void on_neighbour(void *arg, uint32_t ifindex, const struct tep_ip *ip,
 	const struct rte_ether_addr *mac, bool is_stale)
 {
@@ -229,17 +222,11 @@ static void on_neighbour(void *arg, uint32_t ifindex, const struct tep_ip *ip,
 		return tep_mirror_remove_neighbour(host->mirror, &neighbour.hop);
 	neighbour.mac = *mac;
 	if (tep_mirror_set_neighbour(host->mirror, &neighbour) != 0 && !host->told_of_neighbours) {
-		log_warn("neighbours: more than %u, the rest is not used", TEP_NEIGHBOURS_MAX);
+		log_warn("neighbours: more than %u (neighbor.max_neighbours), the rest is not used",
+			host->params.max_neighbours);
 		host->told_of_neighbours = true;
 	}
 	tep_hold_release(host->hold, &neighbour.hop, send_to_neighbour, &release);
-}
-
-static void on_neighbours_anew(void *arg)
-{
-	struct tep_host *host = arg;
-
-	tep_mirror_clear_neighbours(host->mirror);
 }
 
 static void set_local_v4(struct tep_host *host)
@@ -247,20 +234,20 @@ static void set_local_v4(struct tep_host *host)
 	uint32_t v4[DP_LOCAL_V4_MAX + 1];
 	uint32_t n = tep_mirror_local_v4(host->mirror, v4, DP_LOCAL_V4_MAX + 1);
 
-	if (n > DP_LOCAL_V4_MAX) {
-		if (host->n_local_v4 != n)
-			log_warn("local addresses: more than %u of IPv4, the rest is not served",
-				DP_LOCAL_V4_MAX);
-		host->n_local_v4 = n;
-		n = DP_LOCAL_V4_MAX;
-	}
-	dp_datapath_set_local_v4(host->params.datapath, v4, n);
+	if (n == host->n_local_v4 && memcmp(v4, host->local_v4, n * sizeof(*v4)) == 0)
+		return;
+	if (n > DP_LOCAL_V4_MAX && host->n_local_v4 != n)
+		log_warn("local addresses: more than %u of IPv4, the rest is not served",
+			DP_LOCAL_V4_MAX);
+	host->n_local_v4 = n;
+	memcpy(host->local_v4, v4, n * sizeof(*v4));
+	dp_datapath_set_local_v4(host->params.datapath, v4, RTE_MIN(n, (uint32_t)DP_LOCAL_V4_MAX));
 }
 
 static void on_settled(void *arg)
 {
 	struct tep_host *host = arg;
-	uint32_t unplaced = tep_mirror_apply(host->mirror);
+	uint32_t unplaced = tep_mirror_settle(host->mirror);
 
 	if (unplaced != host->n_unplaced && unplaced != 0)
 		log_warn("routes: %u do not fit or cannot be expressed", unplaced);
@@ -269,9 +256,7 @@ static void on_settled(void *arg)
 }
 
 static const struct tep_netlink_ops netlink_ops = {
-	.routes = on_routes,
 	.neighbour = on_neighbour,
-	.neighbours_anew = on_neighbours_anew,
 	.settled = on_settled,
 };
 
@@ -290,8 +275,13 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
 	host->counters[TEP_HOST_UNRESOLVED] += tep_hold_expire(host->hold, clock_boot_ms());
 	if (++host->ticks % STALE_CHECK_S == 0)
 		tep_mirror_visit_stale(host->mirror, verify, host);
-	if (host->n_unplaced != 0)
+	tep_mirror_visit_unknown(host->mirror, verify, host);
+	if (host->n_unplaced != 0) {
+		tep_mirror_retry(host->mirror);
+		if (host->ticks % READ_AGAIN_S == 0)
+			tep_netlink_read_again(host->netlink);
 		on_settled(host);
+	}
 }
 
 /* --- set-up -------------------------------------------------------------------------------------- */
@@ -316,6 +306,14 @@ static int open_twins(struct tep_host *host)
 static int open_mirror(struct tep_host *host)
 {
 	struct tep_mirror_twin twins[TEP_TWINS_MAX];
+	const struct tep_mirror_params params = {
+		.nexthops = host->params.nexthops,
+		.twins = twins,
+		.n_twins = host->params.n_twins,
+		.max_routes = {host->params.max_routes[0], host->params.max_routes[1]},
+		.max_neighbours = host->params.max_neighbours,
+		.max_ways = host->params.max_ways,
+	};
 
 	for (uint32_t i = 0; i < host->params.n_twins; i++) {
 		const struct tep_twin *twin = &host->arms[i].twin;
@@ -324,10 +322,10 @@ static int open_mirror(struct tep_host *host)
 			.ifindex = twin->ifindex, .port = twin->port, .mac = twin->mac};
 	}
 	host->hold = tep_hold_create();
-	host->mirror = tep_mirror_create(host->params.nexthops, twins, host->params.n_twins);
+	host->mirror = tep_mirror_create(&params);
 	if (host->hold == NULL || host->mirror == NULL)
 		return -ENOMEM;
-	host->netlink = tep_netlink_create(host->params.base, &netlink_ops, host);
+	host->netlink = tep_netlink_create(host->params.base, host->mirror, &netlink_ops, host);
 	return host->netlink == NULL ? -errno : 0;
 }
 

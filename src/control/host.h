@@ -54,6 +54,9 @@ struct tep_host_params {
 	struct dp_punt *punt;
 	struct dp_nexthops *nexthops; /* with fib */
 	struct dp_datapath *datapath;
+	uint32_t max_routes[2]; /* as in struct tep_mirror_params, like the next two */
+	uint32_t max_neighbours;
+	uint32_t max_ways;
 	struct rte_mempool *pool; /* for frames from the kernel */
 	uint32_t n_twins; /* one, or two; one-armed: one */
 	struct tep_twin_params twins[TEP_TWINS_MAX];

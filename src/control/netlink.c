@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/netlink.h"
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "control/route_message.h"
 
 #include <event2/event.h>
 #include <netlink/msg.h>
@@ -11,167 +13,240 @@
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <rte_common.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define ROUTES_DELAY_MS  20 /* changes come in groups */
-#define RECEIVE_BUFFER   (4 << 20) /* octets of announcements that may wait */
-#define ROUNDS_PER_EVENT 64 /* reads before other events have their turn */
+#define READ_DELAY_MS   20 /* changes come in groups */
+#define FAILED_DELAY_MS 1000
+#define READ_PAUSE      4 /* between two readings, times what the last one took */
+#define READ_TRIES      3 /* when routes went while they were read */
+#define SLICE_MS        3 /* before other events have their turn */
+#define FIRST_MS        1000 /* at the start nobody else has a turn yet */
+#define RECEIVE_BUFFER  (32 << 20) /* octets of announcements that may wait */
+#define BATCH           64 /* announcements with one system call */
+#define MESSAGE_MAX     8192
+#define CHUNK_MAX       65536 /* of routes that are read */
+#define SWEEP_STEP      2048
+#define LINKS_MAX       64 /* whose state is remembered */
 
-/* States in which the kernel would send to the link-layer address that it has. */
-#define NUD_USABLE (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT)
+enum step {
+	STEP_NONE,
+	STEP_READ_V4,
+	STEP_READ_V6,
+	STEP_SWEEP,
+};
 
-struct route_list {
-	struct tep_route *items;
-	uint32_t n;
-	bool is_cut; /* more than TEP_ROUTES_MAX */
+struct link_state {
+	int ifindex; /* 0: free */
+	uint32_t flags;
+};
+
+/* Where recvmmsg puts a batch. */
+struct batch {
+	struct mmsghdr headers[BATCH];
+	struct iovec vectors[BATCH];
+	_Alignas(uint64_t) uint8_t octets[BATCH][MESSAGE_MAX];
 };
 
 struct tep_netlink {
+	struct tep_mirror *mirror;
 	const struct tep_netlink_ops *ops;
 	void *arg;
 	struct nl_sock *announcements;
-	struct nl_sock *dumps; /* answers are read at once */
+	struct nl_sock *routes; /* all of them, in chunks */
+	struct nl_sock *neighbours; /* all of them, at once */
 	struct nl_sock *requests; /* nothing depends on the answers */
 	struct event *readable;
-	struct event *routes_due;
-	struct route_list routes; /* while a dump is read */
-	bool must_read_all;
-	bool was_cut;
-	uint64_t overruns;
+	struct event *due; /* to begin a reading, or to go on with it */
+	enum step step;
+	bool again; /* it has to be read once more */
+	bool is_torn; /* a reading may have missed routes that have not changed */
+	uint32_t tries;
+	uint32_t seq;
+	int64_t began_ms, earliest_ms;
+	uint64_t removed; /* announcements of routes that went */
+	uint64_t removed_before;
+	bool told_of_bare;
+	struct link_state links[LINKS_MAX];
+	struct tep_route route; /* the one in hand */
+	struct tep_netlink_stats stats;
+	struct batch batch;
+	_Alignas(uint64_t) uint8_t chunk[CHUNK_MAX];
 };
 
-/* --- messages ------------------------------------------------------------------------------------ */
+/* --- all routes ---------------------------------------------------------------------------------- */
 
-static bool get_ip(const struct nlattr *attribute, uint8_t family, struct tep_ip *ip)
+static void schedule(struct tep_netlink *netlink, int64_t ms)
 {
-	*ip = (struct tep_ip){.family = family};
-	if (attribute == NULL || nla_len(attribute) != (int)tep_ip_size(ip))
-		return false;
-	memcpy(ip->octets, nla_data(attribute), tep_ip_size(ip));
-	return true;
+	const struct timeval delay = {
+		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	evtimer_add(netlink->due, &delay);
 }
 
-/* RTA_VIA: a gateway of the other family. */
-static bool get_via(const struct nlattr *attribute, struct tep_ip *ip)
+/* The first change sets the time: a steady stream must not put it off for ever. */
+void tep_netlink_read_again(struct tep_netlink *netlink)
 {
-	const struct rtvia *via;
+	int64_t now = clock_boot_ms();
 
-	if (attribute == NULL || nla_len(attribute) < (int)sizeof(*via))
-		return false;
-	via = nla_data(attribute);
-	*ip = (struct tep_ip){.family = (uint8_t)via->rtvia_family};
-	if ((ip->family != AF_INET && ip->family != AF_INET6) ||
-		nla_len(attribute) != (int)(sizeof(*via) + tep_ip_size(ip)))
-		return false;
-	memcpy(ip->octets, via->rtvia_addr, tep_ip_size(ip));
-	return true;
+	netlink->again = true;
+	if (netlink->step == STEP_NONE && !evtimer_pending(netlink->due, NULL))
+		schedule(netlink, RTE_MAX(READ_DELAY_MS + now, netlink->earliest_ms) - now);
 }
 
-static void get_hop(struct tep_route *route, struct nlattr **attributes)
+/* As long as it does not work out, what was known stays. */
+static void give_up_reading(struct tep_netlink *netlink)
 {
-	route->has_gateway = get_ip(attributes[RTA_GATEWAY], route->dst.family, &route->gateway) ||
-			     get_via(attributes[RTA_VIA], &route->gateway);
+	tep_mirror_end_reading(netlink->mirror);
+	netlink->step = STEP_NONE;
+	netlink->again = true;
+	schedule(netlink, FAILED_DELAY_MS);
 }
 
-/* Of several ways the first that is not dead. */
-static void get_first_of_multipath(struct tep_route *route, const struct nlattr *multipath)
+static void ask_for_routes(struct tep_netlink *netlink, uint8_t family)
 {
-	const struct rtnexthop *hop = nla_data(multipath);
-	int left = nla_len(multipath);
+	struct rtmsg header = {.rtm_family = family};
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP);
+	int error = -NLE_NOMEM;
 
-	for (; RTNH_OK(hop, left); left -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
-		struct nlattr *attributes[RTA_MAX + 1];
-
-		if ((hop->rtnh_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) != 0 ||
-			nla_parse(attributes, RTA_MAX, (struct nlattr *)RTNH_DATA(hop),
-				hop->rtnh_len - (int)sizeof(*hop), NULL) < 0)
-			continue;
-		route->ifindex = (uint32_t)hop->rtnh_ifindex;
-		get_hop(route, attributes);
-		return;
+	netlink->is_torn = false;
+	netlink->removed_before = netlink->removed;
+	if (msg != NULL)
+		error = nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO);
+	if (error == 0) {
+		nlmsg_hdr(msg)->nlmsg_seq = ++netlink->seq;
+		error = nl_send_auto(netlink->routes, msg);
 	}
-	route->kind = TEP_ROUTE_NONE;
+	nlmsg_free(msg);
+	if (error < 0)
+		give_up_reading(netlink);
 }
 
-static enum tep_route_kind kind_of(const struct rtmsg *header)
+static void begin_reading(struct tep_netlink *netlink)
 {
-	if (header->rtm_type == RTN_LOCAL)
-		return TEP_ROUTE_LOCAL;
-	if (header->rtm_type == RTN_UNICAST &&
-		(header->rtm_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) == 0)
-		return TEP_ROUTE_UNICAST;
-	return TEP_ROUTE_NONE;
+	netlink->again = false;
+	netlink->tries = 1;
+	netlink->began_ms = clock_boot_ms();
+	tep_mirror_begin_reading(netlink->mirror);
+	netlink->step = STEP_READ_V4;
+	ask_for_routes(netlink, AF_INET);
 }
 
-/* Routes of the tables main and local; false: not one of these. */
-static bool parse_route(struct nlmsghdr *nlh, struct tep_route *route)
+static void end_reading(struct tep_netlink *netlink)
 {
-	struct nlattr *attributes[RTA_MAX + 1];
-	const struct rtmsg *header = nlmsg_data(nlh);
-	uint32_t table;
+	int64_t now = clock_boot_ms();
 
-	if (nlmsg_parse(nlh, sizeof(*header), attributes, RTA_MAX, NULL) < 0)
+	netlink->step = STEP_NONE;
+	netlink->stats.readings++;
+	netlink->earliest_ms = now + (now - netlink->began_ms) * READ_PAUSE;
+	if (netlink->again)
+		tep_netlink_read_again(netlink);
+}
+
+/* All routes of a family have been told. Those that were overlooked because others went are told the next time. */
+static void end_family(struct tep_netlink *netlink)
+{
+	uint8_t family = netlink->step == STEP_READ_V4 ? AF_INET : AF_INET6;
+	bool is_torn = netlink->is_torn || netlink->removed != netlink->removed_before;
+
+	if (is_torn && netlink->tries++ < READ_TRIES) {
+		ask_for_routes(netlink, family);
+	} else if (family == AF_INET) {
+		netlink->step = STEP_READ_V6;
+		netlink->tries = 1;
+		ask_for_routes(netlink, AF_INET6);
+	} else {
+		tep_mirror_end_reading(netlink->mirror);
+		netlink->step = STEP_SWEEP;
+	}
+}
+
+static void tell_of_bare(struct tep_netlink *netlink)
+{
+	if (!netlink->told_of_bare)
+		log_warn("routes: those with next-hop objects are not used: "
+			 "net.ipv4.nexthop_compat_mode is 0");
+	netlink->told_of_bare = true;
+}
+
+/* False: this was the last one. */
+static bool on_read(struct tep_netlink *netlink, struct nlmsghdr *nlh)
+{
+	netlink->is_torn |= (nlh->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+	if (nlh->nlmsg_seq != netlink->seq)
+		return true;
+	if (nlh->nlmsg_type == NLMSG_DONE)
 		return false;
-	table = attributes[RTA_TABLE] != NULL ? nla_get_u32(attributes[RTA_TABLE])
-					      : header->rtm_table;
-	if ((header->rtm_family != AF_INET && header->rtm_family != AF_INET6) ||
-		(table != RT_TABLE_MAIN && table != RT_TABLE_LOCAL) ||
-		(header->rtm_flags & RTM_F_CLONED) != 0 || header->rtm_tos != 0)
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		netlink->is_torn = true;
 		return false;
-	*route = (struct tep_route){
-		.len = header->rtm_dst_len,
-		.kind = kind_of(header),
-	};
-	if (!get_ip(attributes[RTA_DST], header->rtm_family, &route->dst) && route->len != 0)
-		return false;
-	if (route->len > tep_ip_size(&route->dst) * 8)
-		return false;
-	if (attributes[RTA_PRIORITY] != NULL)
-		route->metric = nla_get_u32(attributes[RTA_PRIORITY]);
-	if (attributes[RTA_OIF] != NULL)
-		route->ifindex = nla_get_u32(attributes[RTA_OIF]);
-	get_hop(route, attributes);
-	if (attributes[RTA_MULTIPATH] != NULL)
-		get_first_of_multipath(route, attributes[RTA_MULTIPATH]);
+	}
+	if (nlh->nlmsg_type != RTM_NEWROUTE || !tep_route_message_parse(nlh, &netlink->route))
+		return true;
+	if (netlink->route.nexthop_id != 0 && tep_route_message_is_bare(nlh))
+		tell_of_bare(netlink);
+	tep_mirror_read_route(netlink->mirror, &netlink->route);
 	return true;
 }
+
+/* False: there is nothing to read at the moment. */
+static bool read_chunk(struct tep_netlink *netlink)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)netlink->chunk;
+	ssize_t len = recv(nl_socket_get_fd(netlink->routes), netlink->chunk,
+		sizeof(netlink->chunk), MSG_DONTWAIT);
+	int left = (int)len;
+
+	if (len < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			give_up_reading(netlink);
+		return false;
+	}
+	for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left)) {
+		if (!on_read(netlink, nlh)) {
+			end_family(netlink);
+			break;
+		}
+	}
+	return true;
+}
+
+/* As far as it goes in this time; the rest when others have had their turn. */
+static void go_on(struct tep_netlink *netlink, int64_t ms)
+{
+	int64_t end = clock_boot_ms() + ms, pause = 0;
+
+	while (netlink->step != STEP_NONE && clock_boot_ms() < end && pause == 0) {
+		if (netlink->step != STEP_SWEEP)
+			pause = read_chunk(netlink) ? 0 : READ_DELAY_MS;
+		else if (tep_mirror_sweep(netlink->mirror, SWEEP_STEP))
+			end_reading(netlink);
+	}
+	if (netlink->step != STEP_NONE)
+		schedule(netlink, pause);
+}
+
+static void on_due(evutil_socket_t fd, short events, void *arg)
+{
+	struct tep_netlink *netlink = arg;
+
+	if (netlink->step == STEP_NONE)
+		begin_reading(netlink);
+	go_on(netlink, SLICE_MS);
+	netlink->ops->settled(netlink->arg);
+}
+
+/* --- neighbours ---------------------------------------------------------------------------------- */
 
 static void on_neighbour(struct tep_netlink *netlink, struct nlmsghdr *nlh)
 {
-	struct nlattr *attributes[NDA_MAX + 1];
-	const struct ndmsg *header = nlmsg_data(nlh);
-	const struct rte_ether_addr *mac = NULL;
-	struct tep_ip ip;
+	struct tep_neighbour_message message;
 
-	if (nlmsg_parse(nlh, sizeof(*header), attributes, NDA_MAX, NULL) < 0 ||
-		(header->ndm_family != AF_INET && header->ndm_family != AF_INET6) ||
-		(header->ndm_flags & NTF_PROXY) != 0 ||
-		!get_ip(attributes[NDA_DST], header->ndm_family, &ip))
-		return;
-	if (nlh->nlmsg_type == RTM_NEWNEIGH && (header->ndm_state & NUD_USABLE) != 0 &&
-		attributes[NDA_LLADDR] != NULL &&
-		nla_len(attributes[NDA_LLADDR]) == RTE_ETHER_ADDR_LEN)
-		mac = nla_data(attributes[NDA_LLADDR]);
-	netlink->ops->neighbour(netlink->arg, (uint32_t)header->ndm_ifindex, &ip, mac,
-		(header->ndm_state & NUD_STALE) != 0);
-}
-
-/* --- dumps --------------------------------------------------------------------------------------- */
-
-static int on_dumped_route(struct nl_msg *msg, void *arg)
-{
-	struct tep_netlink *netlink = arg;
-	struct route_list *list = &netlink->routes;
-	struct tep_route route;
-
-	if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWROUTE || !parse_route(nlmsg_hdr(msg), &route))
-		return NL_OK;
-	if (list->n < TEP_ROUTES_MAX)
-		list->items[list->n++] = route;
-	else
-		list->is_cut = true;
-	return NL_OK;
+	if (tep_neighbour_message_parse(nlh, &message))
+		netlink->ops->neighbour(netlink->arg, message.ifindex, &message.ip,
+			message.has_mac ? &message.mac : NULL, message.is_stale);
 }
 
 static int on_dumped_neighbour(struct nl_msg *msg, void *arg)
@@ -181,100 +256,151 @@ static int on_dumped_neighbour(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Asks for everything of one kind and reads it all. */
-static int dump(
-	struct tep_netlink *netlink, int type, uint8_t family, nl_recvmsg_msg_cb_t on_message)
-{
-	/* Both kinds of header begin with the family; this is the longer one. */
-	struct rtmsg header = {.rtm_family = family};
-	size_t len = type == RTM_GETROUTE ? sizeof(struct rtmsg) : sizeof(struct ndmsg);
-	int error;
-
-	static_assert(sizeof(struct rtmsg) >= sizeof(struct ndmsg));
-	nl_socket_modify_cb(netlink->dumps, NL_CB_VALID, NL_CB_CUSTOM, on_message, netlink);
-	error = nl_send_simple(netlink->dumps, type, NLM_F_DUMP, &header, len);
-	if (error >= 0)
-		error = nl_recvmsgs_default(netlink->dumps);
-	return error < 0 ? error : 0;
-}
-
-static void routes_later(struct tep_netlink *netlink)
-{
-	static const struct timeval delay = {.tv_usec = ROUTES_DELAY_MS * 1000};
-
-	/* The first change sets the time: a steady stream must not put it off for ever. */
-	if (!evtimer_pending(netlink->routes_due, NULL))
-		evtimer_add(netlink->routes_due, &delay);
-}
-
-static void read_routes(struct tep_netlink *netlink)
-{
-	struct route_list *list = &netlink->routes;
-	int error = -NLE_NOMEM;
-
-	*list = (struct route_list){.items = calloc(TEP_ROUTES_MAX, sizeof(*list->items))};
-	if (list->items != NULL)
-		error = dump(netlink, RTM_GETROUTE, AF_INET, on_dumped_route);
-	if (error == 0)
-		error = dump(netlink, RTM_GETROUTE, AF_INET6, on_dumped_route);
-	if (error == 0)
-		netlink->ops->routes(netlink->arg, list->items, list->n);
-	else
-		routes_later(netlink); /* changed while we read, most likely */
-	if (list->is_cut && !netlink->was_cut)
-		log_warn("routes: more than %u, the rest is not used", TEP_ROUTES_MAX);
-	netlink->was_cut = list->is_cut;
-	free(list->items);
-	list->items = NULL;
-}
-
+/* Interrupted by a change: that change is announced. */
 static void read_neighbours(struct tep_netlink *netlink)
 {
-	netlink->ops->neighbours_anew(netlink->arg);
-	/* Interrupted by a change: that change is announced. */
-	dump(netlink, RTM_GETNEIGH, AF_INET, on_dumped_neighbour);
-	dump(netlink, RTM_GETNEIGH, AF_INET6, on_dumped_neighbour);
-}
+	static const uint8_t families[] = {AF_INET, AF_INET6};
 
-static void on_routes_due(evutil_socket_t fd, short events, void *arg)
-{
-	struct tep_netlink *netlink = arg;
+	tep_mirror_begin_neighbours(netlink->mirror);
+	for (uint32_t i = 0; i < RTE_DIM(families); i++) {
+		struct ndmsg header = {.ndm_family = families[i]};
 
-	read_routes(netlink);
-	netlink->ops->settled(netlink->arg);
+		if (nl_send_simple(netlink->neighbours, RTM_GETNEIGH, NLM_F_DUMP, &header,
+			    sizeof(header)) >= 0)
+			nl_recvmsgs_default(netlink->neighbours);
+	}
+	tep_mirror_end_neighbours(netlink->mirror);
 }
 
 /* --- announcements ------------------------------------------------------------------------------- */
 
-static int on_announcement(struct nl_msg *msg, void *arg)
+static void on_route(struct tep_netlink *netlink, struct nlmsghdr *nlh)
 {
-	struct nlmsghdr *nlh = nlmsg_hdr(msg);
-	struct tep_netlink *netlink = arg;
+	if (!tep_route_message_parse(nlh, &netlink->route))
+		return;
+	netlink->stats.announcements++;
+	if (netlink->route.nexthop_id != 0 && tep_route_message_is_bare(nlh))
+		tell_of_bare(netlink);
+	if (nlh->nlmsg_type == RTM_NEWROUTE) {
+		tep_mirror_set_route(netlink->mirror, &netlink->route);
+		return;
+	}
+	netlink->removed++;
+	if (tep_mirror_remove_route(netlink->mirror, &netlink->route) != 0)
+		tep_netlink_read_again(netlink);
+}
 
-	if (nlh->nlmsg_type == RTM_NEWNEIGH || nlh->nlmsg_type == RTM_DELNEIGH)
+/* Is it news? Many messages about links only count their packets. */
+static bool link_changed(struct tep_netlink *netlink, int ifindex, uint32_t flags)
+{
+	struct link_state *slot = NULL;
+
+	for (uint32_t i = 0; i < LINKS_MAX; i++) {
+		struct link_state *link = &netlink->links[i];
+
+		if (link->ifindex == ifindex) {
+			bool changed = link->flags != flags;
+
+			link->flags = flags;
+			return changed;
+		}
+		if (link->ifindex == 0 && slot == NULL)
+			slot = link;
+	}
+	if (slot != NULL)
+		*slot = (struct link_state){ifindex, flags};
+	return true;
+}
+
+static void on_link(struct tep_netlink *netlink, struct nlmsghdr *nlh)
+{
+	const struct ifinfomsg *header = nlmsg_data(nlh);
+	uint32_t flags = nlh->nlmsg_type == RTM_DELLINK ? 0 : header->ifi_flags;
+	int twin = tep_mirror_twin_of(netlink->mirror, (uint32_t)header->ifi_index);
+
+	flags &= IFF_UP | IFF_RUNNING;
+	if (header->ifi_family != AF_UNSPEC || !link_changed(netlink, header->ifi_index, flags))
+		return;
+	if (twin >= 0)
+		tep_mirror_set_link(
+			netlink->mirror, (uint32_t)twin, flags == (IFF_UP | IFF_RUNNING));
+	tep_netlink_read_again(netlink);
+}
+
+static void on_announcement(struct tep_netlink *netlink, struct nlmsghdr *nlh)
+{
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		on_route(netlink, nlh);
+		break;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
 		on_neighbour(netlink, nlh);
-	else
-		routes_later(netlink);
-	return NL_OK;
+		break;
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		if (nlh->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
+			on_link(netlink, nlh);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		tep_netlink_read_again(netlink);
+		break;
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		if (tep_mirror_uses_nexthop(netlink->mirror, tep_nexthop_message_id(nlh)))
+			tep_netlink_read_again(netlink);
+		break;
+	}
+}
+
+/* The number of announcements; 0: none for now; -ENOBUFS: some were lost. */
+static int read_batch(struct tep_netlink *netlink)
+{
+	struct batch *batch = &netlink->batch;
+	bool is_cut = false;
+	int n;
+
+	for (uint32_t i = 0; i < BATCH; i++) {
+		batch->vectors[i] = (struct iovec){batch->octets[i], MESSAGE_MAX};
+		batch->headers[i].msg_hdr = (struct msghdr){
+			.msg_iov = &batch->vectors[i], .msg_iovlen = 1};
+	}
+	n = recvmmsg(nl_socket_get_fd(netlink->announcements), batch->headers, BATCH, MSG_DONTWAIT,
+		NULL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -ENOBUFS;
+	for (int i = 0; i < n; i++) {
+		struct nlmsghdr *nlh = (struct nlmsghdr *)batch->octets[i];
+		int left = (int)batch->headers[i].msg_len;
+
+		is_cut |= (batch->headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+		for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left))
+			on_announcement(netlink, nlh);
+	}
+	return is_cut ? -ENOBUFS : n;
 }
 
 static void on_readable(evutil_socket_t fd, short events, void *arg)
 {
 	struct tep_netlink *netlink = arg;
-	int error = 0;
+	int64_t end = clock_boot_ms() + SLICE_MS;
+	int n;
 
-	for (uint32_t i = 0; i < ROUNDS_PER_EVENT && error >= 0; i++)
-		error = nl_recvmsgs_default(netlink->announcements);
-	/* ENOBUFS (here NLE_NOMEM): announcements were lost. */
-	if (error < 0 && error != -NLE_AGAIN) {
-		netlink->overruns++;
-		log_info("netlink: announcements were lost, reading everything again: %s",
-			nl_geterror(error));
+	do
+		n = read_batch(netlink);
+	while (n > 0 && clock_boot_ms() < end);
+	if (n < 0) {
+		netlink->stats.overruns++;
+		log_info("netlink: announcements were lost, reading everything again");
 		read_neighbours(netlink);
-		read_routes(netlink);
+		tep_netlink_read_again(netlink);
 	}
 	netlink->ops->settled(netlink->arg);
 }
+
+/* --- set-up -------------------------------------------------------------------------------------- */
 
 static int subscribe(struct tep_netlink *netlink)
 {
@@ -284,14 +410,11 @@ static int subscribe(struct tep_netlink *netlink)
 	netlink->announcements = nl_socket_alloc();
 	if (netlink->announcements == NULL)
 		return -NLE_NOMEM;
-	nl_socket_disable_seq_check(netlink->announcements);
-	nl_socket_modify_cb(
-		netlink->announcements, NL_CB_VALID, NL_CB_CUSTOM, on_announcement, netlink);
 	error = nl_connect(netlink->announcements, NETLINK_ROUTE);
 	if (error == 0)
 		error = nl_socket_add_memberships(netlink->announcements, RTNLGRP_LINK,
 			RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-			RTNLGRP_IPV6_ROUTE, 0);
+			RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP, 0);
 	if (error == 0)
 		error = nl_socket_set_nonblocking(netlink->announcements);
 	if (error == 0)
@@ -304,13 +427,18 @@ static int open_others(struct tep_netlink *netlink)
 {
 	int error;
 
-	netlink->dumps = nl_socket_alloc();
+	netlink->routes = nl_socket_alloc();
+	netlink->neighbours = nl_socket_alloc();
 	netlink->requests = nl_socket_alloc();
-	if (netlink->dumps == NULL || netlink->requests == NULL)
+	if (netlink->routes == NULL || netlink->neighbours == NULL || netlink->requests == NULL)
 		return -NLE_NOMEM;
+	nl_socket_modify_cb(
+		netlink->neighbours, NL_CB_VALID, NL_CB_CUSTOM, on_dumped_neighbour, netlink);
 	nl_socket_disable_seq_check(netlink->requests);
 	nl_socket_disable_auto_ack(netlink->requests);
-	error = nl_connect(netlink->dumps, NETLINK_ROUTE);
+	error = nl_connect(netlink->routes, NETLINK_ROUTE);
+	if (error == 0)
+		error = nl_connect(netlink->neighbours, NETLINK_ROUTE);
 	if (error == 0)
 		error = nl_connect(netlink->requests, NETLINK_ROUTE);
 	if (error == 0)
@@ -318,37 +446,43 @@ static int open_others(struct tep_netlink *netlink)
 	return error;
 }
 
-struct tep_netlink *tep_netlink_create(
-	struct event_base *base, const struct tep_netlink_ops *ops, void *arg)
+static int open_events(struct tep_netlink *netlink, struct event_base *base)
+{
+	netlink->readable = event_new(base, nl_socket_get_fd(netlink->announcements),
+		EV_READ | EV_PERSIST, on_readable, netlink);
+	netlink->due = evtimer_new(base, on_due, netlink);
+	if (netlink->readable == NULL || netlink->due == NULL ||
+		event_add(netlink->readable, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+struct tep_netlink *tep_netlink_create(struct event_base *base, struct tep_mirror *mirror,
+	const struct tep_netlink_ops *ops, void *arg)
 {
 	struct tep_netlink *netlink = calloc(1, sizeof(*netlink));
 	int error;
 
 	if (netlink == NULL)
 		return NULL;
+	netlink->mirror = mirror;
 	netlink->ops = ops;
 	netlink->arg = arg;
 	error = subscribe(netlink);
 	if (error == 0)
 		error = open_others(netlink);
-	if (error != 0) {
+	if (error != 0)
 		log_err("netlink: cannot open: %s", nl_geterror(error));
-		goto fail;
+	if (error != 0 || open_events(netlink, base) != 0) {
+		tep_netlink_destroy(netlink);
+		errno = EIO;
+		return NULL;
 	}
-	netlink->readable = event_new(base, nl_socket_get_fd(netlink->announcements),
-		EV_READ | EV_PERSIST, on_readable, netlink);
-	netlink->routes_due = evtimer_new(base, on_routes_due, netlink);
-	if (netlink->readable == NULL || netlink->routes_due == NULL ||
-		event_add(netlink->readable, NULL) < 0)
-		goto fail;
 	read_neighbours(netlink);
-	read_routes(netlink);
+	begin_reading(netlink);
+	go_on(netlink, FIRST_MS);
 	ops->settled(arg);
 	return netlink;
-fail:
-	tep_netlink_destroy(netlink);
-	errno = EIO;
-	return NULL;
 }
 
 void tep_netlink_destroy(struct tep_netlink *netlink)
@@ -357,10 +491,11 @@ void tep_netlink_destroy(struct tep_netlink *netlink)
 		return;
 	if (netlink->readable != NULL)
 		event_free(netlink->readable);
-	if (netlink->routes_due != NULL)
-		event_free(netlink->routes_due);
+	if (netlink->due != NULL)
+		event_free(netlink->due);
 	nl_socket_free(netlink->announcements);
-	nl_socket_free(netlink->dumps);
+	nl_socket_free(netlink->routes);
+	nl_socket_free(netlink->neighbours);
 	nl_socket_free(netlink->requests);
 	free(netlink);
 }
@@ -390,7 +525,7 @@ void tep_netlink_use_neighbour(
 	nlmsg_free(msg);
 }
 
-uint64_t tep_netlink_overruns(const struct tep_netlink *netlink)
+void tep_netlink_stats(const struct tep_netlink *netlink, struct tep_netlink_stats *stats)
 {
-	return netlink->overruns;
+	*stats = netlink->stats;
 }

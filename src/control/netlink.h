@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What the kernel says about links, addresses, routes and neighbours, and how to make it resolve one.
+ * What the kernel says about links, addresses, routes and neighbours, told to the mirror, and how to make it
+ * resolve a neighbour.
  *
- * Neighbours are told as they change. For everything else a change is only a hint to read all routes
- * again, a moment later and together: the kernel does not announce the IPv4 routes that go with a link
- * or an address, so nothing less is true. When the kernel had to drop announcements, everything is read again.
+ * Routes and neighbours are told as they change. All routes are read anew when the kernel had to drop announcements, and
+ * a moment after a link, an address or an object of next hops has changed: the kernel does not announce the IPv4 routes
+ * that go with it. Both are done in slices of a few milliseconds, between which other events have their turn.
  */
 #pragma once
 
@@ -17,25 +18,29 @@ struct event_base;
 struct tep_netlink;
 
 struct tep_netlink_ops {
-	/* All routes of the host, local addresses among them. */
-	void (*routes)(void *arg, const struct tep_route *routes, uint32_t n);
 	/* A neighbour by this interface; mac is NULL when its link-layer address is not (or no longer) known. */
 	void (*neighbour)(void *arg, uint32_t ifindex, const struct tep_ip *ip,
 		const struct rte_ether_addr *mac, bool is_stale);
-	/* All neighbours follow: forget those that were told. */
-	void (*neighbours_anew)(void *arg);
 	/* What there was to tell has been told: once for any number of changes. */
 	void (*settled)(void *arg);
 };
 
-/* Subscribes and reads everything once. NULL + errno. */
-struct tep_netlink *tep_netlink_create(
-	struct event_base *base, const struct tep_netlink_ops *ops, void *arg);
+/* Subscribes and reads everything once; a table that takes longer than a second is read on as events. NULL + errno. */
+struct tep_netlink *tep_netlink_create(struct event_base *base, struct tep_mirror *mirror,
+	const struct tep_netlink_ops *ops, void *arg);
 void tep_netlink_destroy(struct tep_netlink *netlink);
 
 /* Makes the kernel resolve, or verify, a neighbour, as if it had a packet for it. */
 void tep_netlink_use_neighbour(
 	struct tep_netlink *netlink, uint32_t ifindex, const struct tep_ip *ip);
 
-/* How often everything had to be read again. */
-uint64_t tep_netlink_overruns(const struct tep_netlink *netlink);
+/* Reads all routes anew, soon. */
+void tep_netlink_read_again(struct tep_netlink *netlink);
+
+struct tep_netlink_stats {
+	uint64_t overruns; /* how often announcements were lost */
+	uint64_t readings; /* of all routes, complete ones */
+	uint64_t announcements; /* of routes */
+};
+
+void tep_netlink_stats(const struct tep_netlink *netlink, struct tep_netlink_stats *stats);

@@ -61,6 +61,9 @@ static int create_host(struct tep_services *services)
 		.punt = tep->punt,
 		.nexthops = tep->nexthops,
 		.datapath = tep->datapath,
+		.max_routes = {config->neighbor.max_routes_v4, config->neighbor.max_routes_v6},
+		.max_neighbours = config->neighbor.max_neighbours,
+		.max_ways = tep_config_max_ways(&config->neighbor),
 		.pool = tep->pools[0],
 		.n_twins = tep->numbers[0] == tep->numbers[1] ? 1 : 2,
 	};

@@ -15,7 +15,6 @@
 
 #define HOST_RING_SIZE  1024
 #define ASK_RING_MIN    1024
-#define ADJACENCIES_MAX (2 * TEP_NEIGHBOURS_MAX) /* while all change, the old ones still count */
 
 static int find_port(const char *side, const char *device, uint16_t *port)
 {
@@ -142,9 +141,11 @@ static int create_nexthops(struct tep *tep)
 	const struct tep_config_neighbor *neighbor = &tep->config->neighbor;
 	struct dp_nexthops_params params = {
 		.fib = neighbor->mode == TEP_NEIGHBOR_KERNEL,
-		.max_adjacencies = ADJACENCIES_MAX,
-		.max_groups = TEP_ROUTES_MAX + TEP_NEIGHBOURS_MAX,
-		.max_routes = TEP_ROUTES_MAX + TEP_NEIGHBOURS_MAX,
+		.max_adjacencies = neighbor->max_neighbours * 2, /* old ones count for a while */
+		.max_groups = tep_config_max_ways(neighbor),
+		.max_routes_v4 = neighbor->max_routes_v4,
+		.max_routes_v6 = neighbor->max_routes_v6,
+		.max_hosts = neighbor->max_neighbours,
 		.max_readers = tep->config->workers,
 		.socket = tep->node,
 	};

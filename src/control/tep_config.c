@@ -149,6 +149,12 @@ static const struct config_key neighbor_keys[] = {
 		.max = IFNAME_MAX},
 	{CONFIG_STRING, AT(tep_config_neighbor, twin_v4), "twin_v4", .value = "dstm4", .min = 1,
 		.max = IFNAME_MAX},
+	{CONFIG_U32, AT(tep_config_neighbor, max_routes_v4), "max_routes_v4", .value = "131072",
+		.min = 16, .max = 4 << 20},
+	{CONFIG_U32, AT(tep_config_neighbor, max_routes_v6), "max_routes_v6", .value = "16384",
+		.min = 16, .max = 1 << 20},
+	{CONFIG_U32, AT(tep_config_neighbor, max_neighbours), "max_neighbours", .value = "4096",
+		.min = 16, .max = 16384},
 	{CONFIG_END},
 };
 static const struct config_section neighbor_section = {

@@ -118,7 +118,16 @@ struct tep_config_neighbor {
 	bool has_v4_mac;
 	char *twin_v6;
 	char *twin_v4;
+	uint32_t max_routes_v4;
+	uint32_t max_routes_v6;
+	uint32_t max_neighbours;
 };
+
+/* What routes lead to: each neighbour on a link, and this many gateways and sets of them. */
+static inline uint32_t tep_config_max_ways(const struct tep_config_neighbor *neighbor)
+{
+	return neighbor->max_neighbours + 4096;
+}
 
 /* A binding as it stands in the YAML. */
 struct tep_config_binding {

@@ -1,43 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * An array of groups, and two ways into it: one default a family (all there is with neighbor: static), and
- * rte_fib (DIR24_8) and rte_lpm6, whose next hops are indexes of the array. The default routes stand
- * outside the tables: a change of one is a change of one pointer.
+ * An array of groups, and two ways into it: one default a family (all there is with neighbor: static), and a
+ * table of prefixes (lpm.h) whose numbers are indexes of the array. The default routes stand outside the
+ * tables: a change of one is a change of one pointer.
  *
  * Invariant: a group that a reader can still come by stays, with slots that all lead somewhere; a number without
  * routes waits for a grace period before it is given out again (numbers.h), as do its adjacencies.
- *
- * The tables know no RCU in DPDK 22.11: second-level groups that a removed route frees may be used by
- * the next one added. So adding waits until readers have moved on from the last removal. What remains is
- * that rte_fib clears a group it frees: a reader caught between the two levels of that group takes the default
- * route for one burst.
- *
- * Two more faults of that release decided this. rte_fib6 never gives back what it reserved for a removed
- * route: with 256 groups it was full after 31 host routes had come and gone, one at a time. Hence rte_lpm6. rte_fib loses
- * track at the end of the address space: routes that reach 255.255.255.255 (multicast and
- * reserved addresses, which are not forwarded anyway) are refused.
  */
 #include "dataplane/nexthop.h"
 
+#include "dataplane/lpm.h"
 #include "dataplane/numbers.h"
 
 #include <rte_errno.h>
-#include <rte_fib.h>
-#include <rte_lpm6.h>
 #include <rte_malloc.h>
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define LOOKUP_MAX          64
-#define STATIC_ADJACENCIES  16 /* two in use, the rest for changes within one grace period */
-#define STATIC_GROUPS       2 /* numbers of them: */
-#define STATIC_V4           1
-#define STATIC_V6           2
-#define NUMBERS_OF_2_OCTETS INT16_MAX /* the fibs keep one bit for themselves */
-#define TBL8_PER_ROUTE_V6   4 /* host routes of one link share what their addresses share */
-#define TBL8_SHARED_V6      32 /* and the prefixes above it */
+#define LOOKUP_MAX         64
+#define STATIC_ADJACENCIES 16 /* two in use, the rest for changes within one grace period */
+#define STATIC_GROUPS      2 /* numbers of them: */
+#define STATIC_V4          1
+#define STATIC_V6          2
+#define NODES_FOR_PREFIXES 4096 /* of IPv4 that are longer than /24 */
+#define NODES_PER_HOST_V6  4 /* hosts of one link share what their addresses share */
 
 /* What the writer knows of a group. */
 struct group_state {
@@ -49,14 +35,14 @@ struct dp_nexthops {
 	const struct dp_group *default_v4; /* where no route matches */
 	const struct dp_group *default_v6;
 	struct dp_group *groups; /* [0] is the one without a route */
-	struct rte_fib *fib4; /* NULL: static */
-	struct rte_lpm6 *lpm6;
+	bool is_static;
+	struct dp_lpm v4;
+	struct dp_lpm v6;
 	struct rte_rcu_qsbr *qsbr;
 	/* The writer's own: */
 	struct dp_adjacencies *adjacencies;
 	struct dp_numbers *numbers; /* of groups */
 	struct group_state *states; /* of groups */
-	uint64_t removal_token; /* grace period since the last route was removed */
 };
 
 static int create_qsbr(struct dp_nexthops *nexthops, uint32_t max_readers, int socket)
@@ -109,33 +95,32 @@ static void create_static(struct dp_nexthops *nexthops)
 
 static int create_tables(struct dp_nexthops *nexthops, const struct dp_nexthops_params *params)
 {
-	bool wide = RTE_MAX(params->max_routes, params->max_groups) > NUMBERS_OF_2_OCTETS;
-	struct rte_fib_conf conf4 = {
-		.type = RTE_FIB_DIR24_8,
-		.max_routes = (int)params->max_routes,
-		.dir24_8.nh_sz = wide ? RTE_FIB_DIR24_8_4B : RTE_FIB_DIR24_8_2B,
-		.dir24_8.num_tbl8 = params->max_routes,
+	const struct dp_lpm_params v4 = {
+		.family = AF_INET,
+		.max_routes = params->max_routes_v4 + params->max_hosts,
+		.max_nodes = RTE_MIN(params->max_hosts + NODES_FOR_PREFIXES, DP_LPM_NUMBERS_V4),
+		.qsbr = nexthops->qsbr,
+		.socket = params->socket,
 	};
-	const struct rte_lpm6_config conf6 = {
-		.max_rules = params->max_routes,
-		.number_tbl8s = params->max_routes * TBL8_PER_ROUTE_V6 + TBL8_SHARED_V6,
+	const struct dp_lpm_params v6 = {
+		.family = AF_INET6,
+		.max_routes = params->max_routes_v6 + params->max_hosts,
+		.max_nodes = params->max_routes_v6 + params->max_hosts * NODES_PER_HOST_V6,
+		.qsbr = nexthops->qsbr,
+		.socket = params->socket,
 	};
-	char name[RTE_LPM6_NAMESIZE];
+	int error = dp_lpm_init(&nexthops->v4, &v4);
 
-	snprintf(name, sizeof(name), "fib4_%" PRIxPTR, (uintptr_t)nexthops);
-	nexthops->fib4 = rte_fib_create(name, params->socket, &conf4);
-	if (nexthops->fib4 == NULL)
-		return -rte_errno;
-	snprintf(name, sizeof(name), "lpm6_%" PRIxPTR, (uintptr_t)nexthops);
-	nexthops->lpm6 = rte_lpm6_create(name, params->socket, &conf6);
-	return nexthops->lpm6 == NULL ? -rte_errno : 0;
+	return error != 0 ? error : dp_lpm_init(&nexthops->v6, &v6);
 }
 
 static bool is_in_range(const struct dp_nexthops_params *params)
 {
 	return params->max_adjacencies >= 1 && params->max_adjacencies <= INT32_MAX / 32 &&
-	       params->max_groups >= 1 && params->max_groups <= 1U << 20 &&
-	       params->max_routes >= 1 && params->max_routes <= 1U << 24;
+	       params->max_groups >= 1 && params->max_groups <= DP_LPM_NUMBERS_V4 &&
+	       params->max_routes_v4 >= 1 && params->max_routes_v4 <= 1U << 24 &&
+	       params->max_routes_v6 >= 1 && params->max_routes_v6 <= 1U << 24 &&
+	       params->max_hosts <= 1U << 20;
 }
 
 struct dp_nexthops *dp_nexthops_create(const struct dp_nexthops_params *params)
@@ -165,7 +150,8 @@ struct dp_nexthops *dp_nexthops_create(const struct dp_nexthops_params *params)
 		rte_errno = -error;
 		return NULL;
 	}
-	if (!params->fib)
+	nexthops->is_static = !params->fib;
+	if (nexthops->is_static)
 		create_static(nexthops);
 	return nexthops;
 }
@@ -174,8 +160,8 @@ void dp_nexthops_destroy(struct dp_nexthops *nexthops)
 {
 	if (nexthops == NULL)
 		return;
-	rte_fib_free(nexthops->fib4);
-	rte_lpm6_free(nexthops->lpm6);
+	dp_lpm_clear(&nexthops->v4);
+	dp_lpm_clear(&nexthops->v6);
 	dp_numbers_destroy(nexthops->numbers);
 	free(nexthops->states);
 	rte_free(nexthops->groups);
@@ -192,47 +178,63 @@ struct rte_rcu_qsbr *dp_nexthops_qsbr(struct dp_nexthops *nexthops)
 bool dp_nexthops_static(const struct dp_nexthops *nexthops, const struct dp_adjacency **v4,
 	const struct dp_adjacency **v6)
 {
-	if (nexthops->fib4 != NULL)
+	if (!nexthops->is_static)
 		return false;
 	*v4 = __atomic_load_n(&nexthops->default_v4->slots[0], __ATOMIC_ACQUIRE);
 	*v6 = __atomic_load_n(&nexthops->default_v6->slots[0], __ATOMIC_ACQUIRE);
 	return true;
 }
 
+/* All first accesses before the second ones: most of them wait for memory, and so they wait together. */
 void dp_nexthops_lookup_v4(const struct dp_nexthops *nexthops, const uint32_t *v4, uint32_t n,
 	const struct dp_group **found)
 {
 	const struct dp_group *otherwise = __atomic_load_n(&nexthops->default_v4, __ATOMIC_ACQUIRE);
-	uint64_t numbers[LOOKUP_MAX] = {0};
+	uint32_t numbers[LOOKUP_MAX];
 
-	if (nexthops->fib4 == NULL) {
+	if (nexthops->is_static) {
 		for (uint32_t i = 0; i < n; i++)
 			found[i] = otherwise;
 		return;
 	}
-	/* The library takes a pointer to non-const and only reads. */
-	rte_fib_lookup_bulk(nexthops->fib4, (uint32_t *)(uintptr_t)v4, numbers, (int)n);
 	for (uint32_t i = 0; i < n; i++)
-		found[i] = numbers[i] == 0 ? otherwise : &nexthops->groups[numbers[i]];
+		numbers[i] = dp_lpm_first_v4(&nexthops->v4, v4[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t number = dp_lpm_second_v4(&nexthops->v4, v4[i], numbers[i]);
+
+		found[i] = number == 0 ? otherwise : &nexthops->groups[number];
+	}
+}
+
+/* Level by level, for the same reason. */
+static void look_up_v6(const struct dp_lpm *lpm, const struct in6_addr *const *addresses,
+	uint32_t n, uint32_t *numbers)
+{
+	uint32_t more = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		numbers[i] = dp_lpm_first_v6(lpm, addresses[i]->s6_addr);
+		more |= numbers[i];
+	}
+	for (uint32_t octet = 2; (more & DP_LPM_EXT_V6) != 0; octet++) {
+		more = 0;
+		for (uint32_t i = 0; i < n; i++) {
+			numbers[i] = dp_lpm_next_v6(lpm, addresses[i]->s6_addr[octet], numbers[i]);
+			more |= numbers[i];
+		}
+	}
 }
 
 void dp_nexthops_lookup_v6(const struct dp_nexthops *nexthops,
 	const struct in6_addr *const *addresses, uint32_t n, const struct dp_group **found)
 {
 	const struct dp_group *otherwise = __atomic_load_n(&nexthops->default_v6, __ATOMIC_ACQUIRE);
-	uint8_t keys[LOOKUP_MAX][RTE_LPM6_IPV6_ADDR_SIZE];
-	int32_t numbers[LOOKUP_MAX];
+	uint32_t numbers[LOOKUP_MAX] = {0};
 
-	if (nexthops->lpm6 == NULL) {
-		for (uint32_t i = 0; i < n; i++)
-			found[i] = otherwise;
-		return;
-	}
+	if (!nexthops->is_static)
+		look_up_v6(&nexthops->v6, addresses, n, numbers);
 	for (uint32_t i = 0; i < n; i++)
-		memcpy(keys[i], addresses[i], sizeof(keys[i]));
-	rte_lpm6_lookup_bulk_func(nexthops->lpm6, keys, numbers, n);
-	for (uint32_t i = 0; i < n; i++)
-		found[i] = numbers[i] < 0 ? otherwise : &nexthops->groups[numbers[i]];
+		found[i] = numbers[i] == 0 ? otherwise : &nexthops->groups[numbers[i]];
 }
 
 /* --- groups -------------------------------------------------------------------------------------- */
@@ -273,7 +275,7 @@ int dp_nexthops_group_add(struct dp_nexthops *nexthops, int family,
 	uint32_t number;
 	int error;
 
-	if (nexthops->fib4 == NULL)
+	if (nexthops->is_static)
 		return -EINVAL;
 	number = dp_numbers_take(nexthops->numbers);
 	if (number == 0)
@@ -322,53 +324,30 @@ static bool is_group(const struct dp_nexthops *nexthops, int group, rte_be16_t e
 	return group > 0 && nexthops->states[group].ether_type == ether_type;
 }
 
-/* A prefix that rte_fib can hold. */
-static bool is_usable_v4(const struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix)
-{
-	return nexthops->fib4 != NULL && prefix->len <= RTE_FIB_MAXDEPTH &&
-	       (prefix->len == 0 ||
-		       (prefix->addr | UINT32_MAX >> (prefix->len - 1) >> 1) != UINT32_MAX);
-}
-
-static bool is_usable_v6(const struct dp_nexthops *nexthops, const struct addr_v6_prefix *prefix)
-{
-	return nexthops->lpm6 != NULL && prefix->len <= RTE_LPM6_MAX_DEPTH;
-}
-
-/* Before a second-level group that the last removal freed can be used again. */
-static void wait_for_readers(struct dp_nexthops *nexthops)
-{
-	if (nexthops->removal_token != 0)
-		rte_rcu_qsbr_check(nexthops->qsbr, nexthops->removal_token, true);
-	nexthops->removal_token = 0;
-}
-
 int dp_nexthops_route_v4_set(
 	struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix, int group)
 {
-	if (!is_usable_v4(nexthops, prefix) ||
+	if (nexthops->is_static || prefix->len > 32 ||
 		!is_group(nexthops, group, RTE_BE16(RTE_ETHER_TYPE_IPV4)))
 		return -EINVAL;
-	if (prefix->len == 0) {
-		__atomic_store_n(&nexthops->default_v4, &nexthops->groups[group], __ATOMIC_RELEASE);
-		return 0;
-	}
-	wait_for_readers(nexthops);
-	return rte_fib_add(nexthops->fib4, prefix->addr, prefix->len, (uint64_t)group);
+	if (prefix->len > 0)
+		return dp_lpm_set(
+			&nexthops->v4, dp_lpm_key_v4(prefix->addr), prefix->len, (uint32_t)group);
+	__atomic_store_n(&nexthops->default_v4, &nexthops->groups[group], __ATOMIC_RELEASE);
+	return 0;
 }
 
 int dp_nexthops_route_v6_set(
 	struct dp_nexthops *nexthops, const struct addr_v6_prefix *prefix, int group)
 {
-	if (!is_usable_v6(nexthops, prefix) ||
+	if (nexthops->is_static || prefix->len > 128 ||
 		!is_group(nexthops, group, RTE_BE16(RTE_ETHER_TYPE_IPV6)))
 		return -EINVAL;
-	if (prefix->len == 0) {
-		__atomic_store_n(&nexthops->default_v6, &nexthops->groups[group], __ATOMIC_RELEASE);
-		return 0;
-	}
-	wait_for_readers(nexthops);
-	return rte_lpm6_add(nexthops->lpm6, prefix->addr.s6_addr, prefix->len, (uint32_t)group);
+	if (prefix->len > 0)
+		return dp_lpm_set(
+			&nexthops->v6, dp_lpm_key_v6(&prefix->addr), prefix->len, (uint32_t)group);
+	__atomic_store_n(&nexthops->default_v6, &nexthops->groups[group], __ATOMIC_RELEASE);
+	return 0;
 }
 
 static int remove_default(struct dp_nexthops *nexthops, const struct dp_group **pointer)
@@ -381,24 +360,18 @@ static int remove_default(struct dp_nexthops *nexthops, const struct dp_group **
 
 int dp_nexthops_route_v4_remove(struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix)
 {
-	if (!is_usable_v4(nexthops, prefix))
+	if (nexthops->is_static || prefix->len > 32)
 		return -ENOENT;
 	if (prefix->len == 0)
 		return remove_default(nexthops, &nexthops->default_v4);
-	if (rte_fib_delete(nexthops->fib4, prefix->addr, prefix->len) != 0)
-		return -ENOENT;
-	nexthops->removal_token = rte_rcu_qsbr_start(nexthops->qsbr);
-	return 0;
+	return dp_lpm_remove(&nexthops->v4, dp_lpm_key_v4(prefix->addr), prefix->len);
 }
 
 int dp_nexthops_route_v6_remove(struct dp_nexthops *nexthops, const struct addr_v6_prefix *prefix)
 {
-	if (!is_usable_v6(nexthops, prefix))
+	if (nexthops->is_static || prefix->len > 128)
 		return -ENOENT;
 	if (prefix->len == 0)
 		return remove_default(nexthops, &nexthops->default_v6);
-	if (rte_lpm6_delete(nexthops->lpm6, prefix->addr.s6_addr, prefix->len) != 0)
-		return -ENOENT;
-	nexthops->removal_token = rte_rcu_qsbr_start(nexthops->qsbr);
-	return 0;
+	return dp_lpm_remove(&nexthops->v6, dp_lpm_key_v6(&prefix->addr), prefix->len);
 }

@@ -35,7 +35,9 @@ struct dp_nexthops_params {
 	bool fib; /* false: neighbor: static */
 	uint32_t max_adjacencies; /* with fib, like all that follows but the readers */
 	uint32_t max_groups;
-	uint32_t max_routes; /* per family */
+	uint32_t max_routes_v4;
+	uint32_t max_routes_v6;
+	uint32_t max_hosts; /* of each family, in addition: host routes to neighbours */
 	uint32_t max_readers;
 	int socket;
 };
@@ -87,8 +89,7 @@ int dp_nexthops_group_set(struct dp_nexthops *nexthops, int group,
 /* No route may lead to it any more. */
 void dp_nexthops_group_remove(struct dp_nexthops *nexthops, int group);
 
-/* Points a prefix at a group of its family. 0, -ENOSPC, -ENOMEM,
- * -EINVAL (an IPv4 prefix other than the default that reaches 255.255.255.255). */
+/* Points a prefix at a group of its family. 0; -ENOSPC, and it is as it was; -EINVAL. */
 int dp_nexthops_route_v4_set(
 	struct dp_nexthops *nexthops, const struct addr_v4_prefix *prefix, int group);
 int dp_nexthops_route_v6_set(

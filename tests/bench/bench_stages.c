@@ -299,7 +299,8 @@ static struct dp_nexthops *make_nexthops(void)
 	struct dp_nexthops_params params = {.fib = n_routes >= 0,
 		.max_adjacencies = 64,
 		.max_groups = 64,
-		.max_routes = (uint32_t)RTE_MAX(n_routes, 0) + 64,
+		.max_routes_v4 = (uint32_t)RTE_MAX(n_routes, 0) + 64,
+		.max_routes_v6 = (uint32_t)RTE_MAX(n_routes, 0) + 64,
 		.max_readers = 1,
 		.socket = SOCKET_ID_ANY};
 	struct dp_nexthops *nexthops = dp_nexthops_create(&params);

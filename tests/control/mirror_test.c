@@ -25,13 +25,17 @@ struct fixture {
 	struct tep_mirror *mirror;
 };
 
+#define ROUTES_MAX     512
+#define NEIGHBOURS_MAX 64
+
 static int set_up(void **state)
 {
 	static const struct dp_nexthops_params params = {
 		.fib = true,
-		.max_adjacencies = 64,
-		.max_groups = 64,
-		.max_routes = 64,
+		.max_adjacencies = 128,
+		.max_groups = 128,
+		.max_routes_v4 = 64,
+		.max_routes_v6 = 64,
 		.max_readers = 1,
 		.socket = SOCKET_ID_ANY,
 	};
@@ -39,12 +43,20 @@ static int set_up(void **state)
 		{.ifindex = INSIDE, .port = 0, .mac = {{2, 0, 0, 0, 0, 6}}},
 		{.ifindex = OUTSIDE, .port = 1, .mac = {{2, 0, 0, 0, 0, 4}}},
 	};
+	struct tep_mirror_params mirror = {
+		.twins = twins,
+		.n_twins = RTE_DIM(twins),
+		.max_routes = {ROUTES_MAX, ROUTES_MAX},
+		.max_neighbours = NEIGHBOURS_MAX,
+		.max_ways = 128,
+	};
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
 	f->nexthops = dp_nexthops_create(&params);
 	assert_non_null(f->nexthops);
-	f->mirror = tep_mirror_create(f->nexthops, twins, RTE_DIM(twins));
+	mirror.nexthops = f->nexthops;
+	f->mirror = tep_mirror_create(&mirror);
 	assert_non_null(f->mirror);
 	*state = f;
 	return 0;
@@ -72,7 +84,12 @@ static struct tep_ip ip(const char *text)
 static struct tep_route route(const char *dst, uint8_t len, uint32_t ifindex)
 {
 	return (struct tep_route){
-		.dst = ip(dst), .len = len, .kind = TEP_ROUTE_UNICAST, .ifindex = ifindex};
+		.dst = ip(dst),
+		.len = len,
+		.kind = TEP_ROUTE_UNICAST,
+		.n_hops = 1,
+		.hops = {{.ifindex = ifindex, .weight = 1}},
+	};
 }
 
 static struct tep_route route_via(
@@ -80,8 +97,8 @@ static struct tep_route route_via(
 {
 	struct tep_route via = route(dst, len, ifindex);
 
-	via.has_gateway = true;
-	via.gateway = ip(gateway);
+	via.hops[0].has_gateway = true;
+	via.hops[0].gateway = ip(gateway);
 	return via;
 }
 
@@ -94,10 +111,16 @@ static struct tep_route local(const char *dst, uint32_t ifindex)
 	return address;
 }
 
+/* All routes there are, read anew. */
 static void set_routes(struct fixture *f, const struct tep_route *routes, uint32_t n)
 {
-	assert_int_equal(tep_mirror_set_routes(f->mirror, routes, n), 0);
-	assert_int_equal(tep_mirror_apply(f->mirror), 0);
+	tep_mirror_begin_reading(f->mirror);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(tep_mirror_read_route(f->mirror, &routes[i]), 0);
+	tep_mirror_end_reading(f->mirror);
+	while (!tep_mirror_sweep(f->mirror, 1))
+		;
+	assert_int_equal(tep_mirror_settle(f->mirror), 0);
 }
 
 static void set_neighbour(struct fixture *f, uint8_t twin, const char *address, uint8_t mac)
@@ -108,7 +131,7 @@ static void set_neighbour(struct fixture *f, uint8_t twin, const char *address, 
 	};
 
 	assert_int_equal(tep_mirror_set_neighbour(f->mirror, &neighbour), 0);
-	assert_int_equal(tep_mirror_apply(f->mirror), 0);
+	assert_int_equal(tep_mirror_settle(f->mirror), 0);
 }
 
 static void remove_neighbour(struct fixture *f, uint8_t twin, const char *address)
@@ -116,7 +139,7 @@ static void remove_neighbour(struct fixture *f, uint8_t twin, const char *addres
 	const struct tep_hop hop = {.twin = twin, .ip = ip(address)};
 
 	tep_mirror_remove_neighbour(f->mirror, &hop);
-	assert_int_equal(tep_mirror_apply(f->mirror), 0);
+	assert_int_equal(tep_mirror_settle(f->mirror), 0);
 }
 
 static const struct dp_adjacency *lookup(const struct fixture *f, const char *address)
@@ -309,18 +332,29 @@ static void the_lowest_metric_wins_then_the_first(void **state)
 {
 	struct fixture *f = *state;
 	struct tep_route routes[] = {
-		route_via("::", 0, INSIDE, "fe80::1"),
-		route_via("::", 0, INSIDE, "fe80::2"),
-		route_via("::", 0, INSIDE, "fe80::3"),
+		route_via("0.0.0.0", 0, OUTSIDE, "192.0.2.1"),
+		route_via("0.0.0.0", 0, OUTSIDE, "192.0.2.2"),
+		route_via("0.0.0.0", 0, OUTSIDE, "192.0.2.3"),
 	};
 
 	routes[0].metric = 2048;
 	routes[1].metric = 1024;
 	routes[2].metric = 1024;
 	set_routes(f, routes, RTE_DIM(routes));
-	assert_hop(f, "2001:db8:1::17", 0, "fe80::2");
+	assert_hop(f, "203.0.113.1", 1, "192.0.2.2");
+	/* As the kernel does with `ip route prepend`, `append` and `replace`. */
+	routes[2].place = TEP_ROUTE_IN_FRONT;
+	assert_int_equal(tep_mirror_remove_route(f->mirror, &routes[2]), 0);
+	assert_int_equal(tep_mirror_set_route(f->mirror, &routes[2]), 0);
+	assert_hop(f, "203.0.113.1", 1, "192.0.2.3");
+	routes[0].metric = 1024;
+	routes[0].place = TEP_ROUTE_INSTEAD;
+	assert_int_equal(tep_mirror_set_route(f->mirror, &routes[0]), 0);
+	assert_hop(f, "203.0.113.1", 1, "192.0.2.1");
+	assert_int_equal(tep_mirror_remove_route(f->mirror, &routes[0]), 0);
+	assert_hop(f, "203.0.113.1", 1, "192.0.2.2");
 	set_routes(f, routes, 1);
-	assert_hop(f, "2001:db8:1::17", 0, "fe80::1");
+	assert_hop(f, "203.0.113.1", 1, "192.0.2.1");
 }
 
 static void what_is_never_sent_to_is_not_mirrored(void **state)
@@ -353,15 +387,17 @@ static void everything_can_go_and_come_back(void **state)
 		set_routes(f, routes, RTE_DIM(routes));
 		set_neighbour(f, 1, "192.0.2.254", (uint8_t)i);
 		assert_sent(f, "203.0.113.9", 1, (uint8_t)i);
-		if (i % 2 == 0)
-			tep_mirror_clear_neighbours(f->mirror);
+		if (i % 2 == 0) {
+			tep_mirror_begin_neighbours(f->mirror);
+			tep_mirror_end_neighbours(f->mirror);
+		}
 		set_routes(f, NULL, 0);
 		assert_state(f, "203.0.113.9", DP_ADJ_NO_ROUTE);
 		assert_state(f, "192.0.2.1", DP_ADJ_NO_ROUTE);
 	}
 }
 
-/* The table of the fixture has room for 64 routes: what does not fit is told, and tried again. */
+/* The data plane of the fixture has room for 64 routes: what does not fit is told, and tried again. */
 static void what_does_not_fit_is_tried_again(void **state)
 {
 	struct fixture *f = *state;
@@ -371,32 +407,42 @@ static void what_does_not_fit_is_tried_again(void **state)
 		routes[i] = route("10.0.0.1", 32, OUTSIDE);
 		routes[i].dst.octets[1] = (uint8_t)(i / 2);
 		routes[i].dst.octets[2] = (uint8_t)i;
+		assert_int_equal(tep_mirror_set_route(f->mirror, &routes[i]), 0);
 	}
-	assert_int_equal(tep_mirror_set_routes(f->mirror, routes, RTE_DIM(routes)), 0);
-	assert_true(tep_mirror_apply(f->mirror) > 0);
-	assert_true(tep_mirror_apply(f->mirror) > 0);
-	set_routes(f, routes, 3);
-	assert_state(f, "10.0.0.1", DP_ADJ_GLEAN);
-	assert_int_equal(tep_mirror_apply(f->mirror), 0);
+	assert_true(tep_mirror_settle(f->mirror) > 0);
+	for (uint32_t i = 0; i + 3 < RTE_DIM(routes); i++)
+		assert_int_equal(tep_mirror_remove_route(f->mirror, &routes[i]), 0);
+	tep_mirror_retry(f->mirror);
+	assert_int_equal(tep_mirror_settle(f->mirror), 0);
+	for (uint32_t i = RTE_DIM(routes) - 3; i < RTE_DIM(routes); i++) {
+		const uint8_t *octets = routes[i].dst.octets;
+		char text[INET_ADDRSTRLEN];
+
+		assert_state(f, inet_ntop(AF_INET, octets, text, sizeof(text)), DP_ADJ_GLEAN);
+	}
 }
 
 static void too_many_are_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct tep_route *routes = calloc(TEP_ROUTES_MAX + 1, sizeof(*routes));
 	struct tep_neighbour neighbour = {.hop = {.ip = {.family = AF_INET6}}};
+	struct tep_route more = route("2001:db8::", 64, OTHER);
 	uint32_t n = 0;
 
-	assert_non_null(routes);
-	assert_int_equal(tep_mirror_set_routes(f->mirror, routes, TEP_ROUTES_MAX + 1), -E2BIG);
-	free(routes);
-	for (; n <= TEP_NEIGHBOURS_MAX; n++) {
-		neighbour.hop.ip.octets[14] = (uint8_t)(n >> 8);
+	for (; n <= NEIGHBOURS_MAX; n++) {
 		neighbour.hop.ip.octets[15] = (uint8_t)n;
 		if (tep_mirror_set_neighbour(f->mirror, &neighbour) != 0)
 			break;
 	}
-	assert_in_range(n, TEP_NEIGHBOURS_MAX / 2, TEP_NEIGHBOURS_MAX);
+	assert_int_equal(n, NEIGHBOURS_MAX);
+	for (n = 0; n < ROUTES_MAX; n++) {
+		more.dst.octets[6] = (uint8_t)(n >> 8);
+		more.dst.octets[7] = (uint8_t)n;
+		assert_int_equal(tep_mirror_set_route(f->mirror, &more), 0);
+	}
+	more.dst.octets[5] = 1;
+	assert_int_equal(tep_mirror_set_route(f->mirror, &more), -ENOSPC);
+	assert_true(tep_mirror_settle(f->mirror) > 0);
 }
 
 static void count_hop(void *arg, const struct tep_hop *hop)
@@ -421,7 +467,7 @@ static void stale_neighbours_are_found_and_stay_in_use(void **state)
 	set_routes(f, routes, RTE_DIM(routes));
 	set_neighbour(f, 1, "192.0.2.81", 81);
 	assert_int_equal(tep_mirror_set_neighbour(f->mirror, &neighbour), 0);
-	assert_int_equal(tep_mirror_apply(f->mirror), 0);
+	assert_int_equal(tep_mirror_settle(f->mirror), 0);
 	assert_sent(f, "192.0.2.80", 1, 80);
 	tep_mirror_visit_stale(f->mirror, count_hop, &n);
 	assert_int_equal(n, 1);

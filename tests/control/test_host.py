@@ -202,7 +202,8 @@ def test_lost_announcements_are_made_good(bench):
     """The kernel drops what does not fit into the socket: then everything is read again."""
     assert_both_ways(bench, b"before")
     changes = "".join(f"neighbour replace 192.0.2.{n} lladdr 02:00:00:00:{turn:02x}:{n:02x} "
-                      "nud permanent dev dstm4\n" for turn in range(200) for n in range(100, 250))
+                      "nud permanent dev dstm4\n"
+                      for turn in range(200) for n in range(100, 250)) * 4
     batch = bench.folder / "changes"
     batch.write_text(changes)
     bench.process.send_signal(signal.SIGSTOP)
@@ -235,7 +236,7 @@ def test_the_control_socket_lists_bindings_and_refuses_nonsense(bench):
     answer = bench.ask("bindings", limit=1)
     first = answer["result"]["items"][0]
     assert first == {"v4": LEASE_V4, "first": 1024, "last": 2047, "client": CLIENT_V6,
-                     "tep": TEP_V6, "static": True, "seconds_left": None}
+                     "tep": TEP_V6, "static": True, "dormant": False, "seconds_left": None}
     rest = bench.ask("bindings", after=answer["result"]["next"])["result"]
     assert [item["first"] for item in rest["items"]] == [2048] and rest["next"] is None
     by_address = bench.ask("bindings", v4=LEASE_V4, limit=1)["result"]

@@ -54,7 +54,8 @@ static int set_up(void **state)
 	const struct dp_nexthops_params nexthops_params = {.fib = true,
 		.max_adjacencies = 64,
 		.max_groups = 64,
-		.max_routes = 64,
+		.max_routes_v4 = 64,
+		.max_routes_v6 = 64,
 		.max_readers = 1,
 		.socket = SOCKET_ID_ANY};
 	const struct dp_adjacency v4 = way(4, DP_ADJ_RESOLVED, 1), v6 = way(6, DP_ADJ_RESOLVED, 0);

@@ -573,7 +573,8 @@ static int make_all(void)
 	const struct dp_nexthops_params nexthops_params = {.fib = true,
 		.max_adjacencies = 1024,
 		.max_groups = 1024,
-		.max_routes = 64,
+		.max_routes_v4 = 64,
+		.max_routes_v6 = 64,
 		.max_readers = N_WORKERS,
 		.socket = SOCKET_ID_ANY};
 
