@@ -32,15 +32,16 @@ enum tep_ready_state tep_ready_state(const struct tep_ready *ready)
 {
 	if (ready->is_draining)
 		return TEP_READY_DRAINING;
-	if (!ready->is_running || !ready->has_looked || ready->awaited != NULL)
-		return TEP_READY_STARTING;
+	if (!ready->is_running || !ready->has_looked || ready->awaited != NULL ||
+		ready->unreached != NULL)
+		return TEP_READY_WAITING;
 	return TEP_READY;
 }
 
 const char *tep_ready_name(enum tep_ready_state state)
 {
 	static const char *const names[] = {
-		[TEP_READY_STARTING] = "starting",
+		[TEP_READY_WAITING] = "waiting",
 		[TEP_READY] = "ready",
 		[TEP_READY_DRAINING] = "draining",
 	};
@@ -59,6 +60,8 @@ const char *tep_ready_reason(
 	else if (ready->awaited != NULL)
 		snprintf(reason, TEP_READY_REASON_LEN,
 			"server %s has not told all its bindings yet", ready->awaited);
+	else if (ready->unreached != NULL)
+		snprintf(reason, TEP_READY_REASON_LEN, "there is no route to %s", ready->unreached);
 	else if (!ready->has_looked)
 		snprintf(reason, TEP_READY_REASON_LEN, "has just started");
 	return reason;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Is this TEP fit to carry its share? Its routes are announced, and a load balancer may choose it, only while it
- * is ready: the workers run, and each configured server has told it all its bindings once, or has not been
- * there for confirm_ms; waiting longer would help nobody, since what the TEP knows from before is in force by
- * then. A server that is lost later changes nothing. Once drained, never ready again.
+ * is ready: the workers run; each configured server has told it all its bindings once, or has not been
+ * there for confirm_ms (waiting longer would help nobody, since what the TEP knows from before is in force by
+ * then); and there are routes to the addresses that ready.routes_* name. A server that is lost later changes
+ * nothing, a route does. Once drained, never ready again.
  *
  * Control thread only.
  */
@@ -17,7 +18,7 @@
 #define TEP_READY_REASON_LEN 128
 
 enum tep_ready_state {
-	TEP_READY_STARTING,
+	TEP_READY_WAITING,
 	TEP_READY,
 	TEP_READY_DRAINING,
 };
@@ -38,6 +39,8 @@ struct tep_ready {
 	uint32_t n_servers; /* in settled */
 	enum tep_settled settled[TEP_SERVERS_MAX];
 	const char *awaited; /* a server that has not settled yet; NULL: none */
+	const char *unreached; /* an address that no route leads to; NULL: none (reach.h) */
+	char unreached_text[ADDR_V6_STRLEN];
 };
 
 /* Looks at all servers' sessions; now_ms is of the boot clock. */
@@ -46,7 +49,7 @@ void tep_ready_look(struct tep_ready *ready, const struct tep_server_status *ser
 
 enum tep_ready_state tep_ready_state(const struct tep_ready *ready);
 
-/* "ready", "starting" or "draining". */
+/* "ready", "waiting" or "draining". */
 const char *tep_ready_name(enum tep_ready_state state);
 
 /* Why it is not ready, in one line; empty when it is. Returns reason. */

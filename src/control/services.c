@@ -10,6 +10,7 @@
 #include "control/host.h"
 #include "control/metrics.h"
 #include "control/session.h"
+#include "control/reach.h"
 #include "control/restore.h"
 #include "control/telemetry.h"
 #include "tsp/tsp_tls.h"
@@ -270,6 +271,8 @@ void tep_services_look(struct tep_services *services)
 	if (services->sessions != NULL)
 		n = tep_sessions_status(services->sessions, rows, TEP_SERVERS_MAX);
 	tep_ready_look(&tep->ready, rows, n, now);
+	tep->ready.unreached = tep_reach_lacking(
+		&tep->config->ready, tep->nexthops, tep->ready.unreached_text);
 	tep_dormant_look(&services->dormant, &tep->ready, tep->bindings);
 	look_at_drain(services, now);
 	if (services->announce != NULL)

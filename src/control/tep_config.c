@@ -253,6 +253,7 @@ static const struct config_key root_keys[] = {
 		.item = CONFIG_V4_PREFIX},
 	{CONFIG_SECTION, AT(tep_config, plain), "plain", .section = &tep_plain_section},
 	{CONFIG_SECTION, AT(tep_config, announce), "announce", .section = &tep_announce_section},
+	{CONFIG_SECTION, AT(tep_config, ready), "ready", .section = &tep_ready_section},
 	{CONFIG_SECTION, AT(tep_config, icmp), "icmp", .section = &icmp_section},
 	{CONFIG_SECTION, AT(tep_config, neighbor), "neighbor", .section = &neighbor_section},
 	{CONFIG_SECTION, AT(tep_config, reassembly), "reassembly", .section = &reassembly_section},

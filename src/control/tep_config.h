@@ -87,6 +87,12 @@ struct tep_config_announce {
 	uint32_t metric;
 };
 
+struct tep_config_ready {
+	struct config_pos pos;
+	struct config_list routes_v4; /* uint32_t: host order */
+	struct config_list routes_v6; /* struct in6_addr */
+};
+
 struct tep_config_icmp {
 	struct config_pos pos;
 	uint32_t rate;
@@ -194,6 +200,7 @@ struct tep_config {
 	struct config_list pools; /* struct addr_v4_prefix */
 	struct tep_config_plain plain;
 	struct tep_config_announce announce;
+	struct tep_config_ready ready;
 	struct tep_config_icmp icmp;
 	struct tep_config_neighbor neighbor;
 	struct tep_config_reassembly reassembly;

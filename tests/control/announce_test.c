@@ -141,8 +141,8 @@ static void what_a_killed_process_left_goes_before_this_one_is_ready(void **stat
 	begin(state);
 	said("ip route add unreachable 198.51.100.0/24 proto 213 metric " METRIC);
 	said("ip route add unreachable 192.0.2.0/24 proto 213 metric " METRIC);
-	said("ip address add 2001:db8::1/128 dev lo metric " METRIC);
-	said("ip address add 2001:db8::99/128 dev lo metric " METRIC);
+	said("ip address add 2001:db8::1/128 dev lo nodad metric " METRIC);
+	said("ip address add 2001:db8::99/128 dev lo nodad metric " METRIC);
 	announce = create(&both);
 	assert_nothing_stands();
 	tep_announce_set(announce, true, 0);
@@ -160,8 +160,8 @@ static void what_is_not_of_its_metric_protocol_and_kind_is_not_touched(void **st
 	said("ip route add unreachable 192.0.2.0/24 proto static metric " METRIC);
 	said("ip route add blackhole 192.0.2.0/25 proto 213 metric " METRIC);
 	said("ip route add unreachable 192.0.2.128/25 proto 213 metric " METRIC " table 100");
-	said("ip address add 2001:db8::77/128 dev lo");
-	said("ip address add 2001:db8::78/128 dev lo metric 300");
+	said("ip address add 2001:db8::77/128 dev lo nodad");
+	said("ip address add 2001:db8::78/128 dev lo metric 300 nodad");
 	snprintf(before, sizeof(before), "%s",
 		said("ip route show table all type unreachable;" ROUTES));
 	snprintf(addresses, sizeof(addresses), "%s", said(ADDRESSES));

@@ -22,7 +22,7 @@ static void without_servers_it_is_ready_once_the_workers_run(void **state)
 	char reason[TEP_READY_REASON_LEN];
 
 	tep_ready_look(&ready, NULL, 0, 0);
-	assert_int_equal(tep_ready_state(&ready), TEP_READY_STARTING);
+	assert_int_equal(tep_ready_state(&ready), TEP_READY_WAITING);
 	assert_string_equal(tep_ready_reason(&ready, reason), "the workers do not run");
 	ready.is_running = true;
 	assert_int_equal(tep_ready_state(&ready), TEP_READY);
@@ -33,7 +33,7 @@ static void before_it_has_looked_it_is_starting(void **state)
 {
 	struct tep_ready ready = running();
 
-	assert_int_equal(tep_ready_state(&ready), TEP_READY_STARTING);
+	assert_int_equal(tep_ready_state(&ready), TEP_READY_WAITING);
 }
 
 static void each_server_is_level_or_was_absent_long_enough(void **state)
@@ -44,7 +44,7 @@ static void each_server_is_level_or_was_absent_long_enough(void **state)
 	char reason[TEP_READY_REASON_LEN];
 
 	tep_ready_look(&ready, servers, 2, 100);
-	assert_int_equal(tep_ready_state(&ready), TEP_READY_STARTING);
+	assert_int_equal(tep_ready_state(&ready), TEP_READY_WAITING);
 	assert_string_equal(
 		tep_ready_reason(&ready, reason), "server alpha has not told all its bindings yet");
 	servers[0].connected = true;
@@ -64,11 +64,11 @@ static void a_server_that_is_there_is_waited_for_until_it_has_been_gone(void **s
 	struct tep_ready ready = running();
 
 	tep_ready_look(&ready, &server, 1, 100 * CONFIRM_MS);
-	assert_int_equal(tep_ready_state(&ready), TEP_READY_STARTING);
+	assert_int_equal(tep_ready_state(&ready), TEP_READY_WAITING);
 	server.connected = false;
 	server.since_ms = 100 * CONFIRM_MS;
 	tep_ready_look(&ready, &server, 1, 100 * CONFIRM_MS);
-	assert_int_equal(tep_ready_state(&ready), TEP_READY_STARTING);
+	assert_int_equal(tep_ready_state(&ready), TEP_READY_WAITING);
 	tep_ready_look(&ready, &server, 1, 101 * CONFIRM_MS);
 	assert_int_equal(tep_ready_state(&ready), TEP_READY);
 }
@@ -81,6 +81,19 @@ static void what_settled_once_stays_so(void **state)
 	tep_ready_look(&ready, &server, 1, 0);
 	server = (struct tep_server_status){.name = "alpha", .since_ms = 10, .connected = true};
 	tep_ready_look(&ready, &server, 1, 10);
+	assert_int_equal(tep_ready_state(&ready), TEP_READY);
+}
+
+static void a_route_that_is_missing_or_lost_ends_it_until_it_is_there(void **state)
+{
+	struct tep_ready ready = running();
+	char reason[TEP_READY_REASON_LEN];
+
+	tep_ready_look(&ready, NULL, 0, 0);
+	ready.unreached = "192.0.2.80";
+	assert_int_equal(tep_ready_state(&ready), TEP_READY_WAITING);
+	assert_string_equal(tep_ready_reason(&ready, reason), "there is no route to 192.0.2.80");
+	ready.unreached = NULL;
 	assert_int_equal(tep_ready_state(&ready), TEP_READY);
 }
 
@@ -104,6 +117,7 @@ int main(void)
 		cmocka_unit_test(each_server_is_level_or_was_absent_long_enough),
 		cmocka_unit_test(a_server_that_is_there_is_waited_for_until_it_has_been_gone),
 		cmocka_unit_test(what_settled_once_stays_so),
+		cmocka_unit_test(a_route_that_is_missing_or_lost_ends_it_until_it_is_there),
 		cmocka_unit_test(draining_ends_it),
 	};
 

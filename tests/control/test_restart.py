@@ -14,8 +14,8 @@ import threading
 import pytest
 from scapy.layers.inet import IP, UDP
 
-from tep_bench import (LEASE_PORT, LEASE_V4, OUTSIDE_V4, ROOT, TEP_V6, Bench, Tunnel, udp_socket,
-                       wait_for)
+from tep_bench import (CLIENT_V6, LEASE_PORT, LEASE_V4, OUTSIDE_V4, ROOT, TEP_V6, Bench, Tunnel,
+                       udp_socket, wait_for)
 
 DSTMCTL = ROOT / os.environ.get("DSTM_BUILD", "build/gcc") / "src/ctl/dstmctl"
 POOL = "198.51.100.0/24"
@@ -115,6 +115,23 @@ def test_patience_of_a_drain_ends(bench):
         assert begin_drain(bench, "--wait", "1").wait(20) == 0
     assert ended(bench) == 0
     assert announced(bench) == NOTHING
+
+
+def test_a_tep_without_its_routes_is_not_announced(tmp_path):
+    """The way out comes, goes, and comes again."""
+    with Bench(tmp_path, pools=[POOL], announce=ANNOUNCE, tunnel={"v6": [TEP_V6, ANYCAST]},
+               ready={"routes_v4": ["203.0.113.1"], "routes_v6": [CLIENT_V6]}) as bench:
+        route = ("203.0.113.0/24", "via", OUTSIDE_V4, "dev", "dstm4")
+        wait_for(lambda: bench.ask("show")["result"]["reason"] ==
+                 "there is no route to 203.0.113.1", "the reason")
+        assert state(bench) == "waiting"
+        assert announced(bench) == NOTHING
+        for _ in range(2):
+            bench.tep_ns.ip("route", "add", *route)
+            wait_for(lambda: is_announced(bench), "pools and tunnel addresses stand")
+            assert state(bench) == "ready"
+            bench.tep_ns.ip("route", "del", *route)
+            wait_for(lambda: announced(bench) == NOTHING, "they are withdrawn")
 
 
 def test_a_stop_withdraws_and_what_a_kill_left_goes_at_the_next_start(bench):

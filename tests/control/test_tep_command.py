@@ -60,13 +60,14 @@ def check(tmp_path, text):
     GOOD + "pools: [198.51.100.0/25, 198.51.100.128/25, 192.0.2.1]\n",
     GOOD + "pools: [192.0.2.0/24]\nannounce: {pools: true, tunnel: true, metric: 4294967295}\n",
     GOOD + "bindings: {snapshot: /nowhere/tep, confirm_ms: 0}\n",
+    GOOD + 'ready: {routes_v4: [192.0.2.80], routes_v6: ["2001:db8:1::17"]}\n',
     GOOD + "pools: [192.0.2.0/24]\nplain: {ipv4: forward, ipv6: forward}\n",
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel")
     + "pools: [192.0.2.0/24]\nplain: {ipv4: host}\n",
     GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(64))}]\n",
 ], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "query", "metrics",
         "pools",
-        "announce", "snapshot", "plain forwarded", "plain to the host", "most pools"])
+        "announce", "snapshot", "ready", "plain forwarded", "plain to the host", "most pools"])
 def test_good_configurations_pass(tmp_path, text):
     assert check(tmp_path, text) == (0, "")
 
@@ -222,6 +223,8 @@ BAD = {
         "tep.yaml:9:11: announce.pools: pools is empty, so there is nothing to announce"),
     "announce metric": (GOOD + "announce: {metric: 0}\n",
         "tep.yaml:9:20: announce.metric: 0 is out of range 1..4294967295"),
+    "ready route": (GOOD + "ready: {routes_v4: [192.0.2.0/24]}\n",
+        'tep.yaml:9:21: ready.routes_v4[0]: expected an IPv4 address, not "192.0.2.0/24"'),
     "snapshot beside": (GOOD + "bindings: {snapshot: tep.snapshot}\n",
         "tep.yaml:9:11: bindings.snapshot: tep.snapshot does not start with a slash"),
     "plain without pools": (GOOD + "plain: {ipv4: forward}\n",

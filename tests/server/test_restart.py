@@ -91,7 +91,7 @@ def test_without_a_server_leases_wake_and_end_by_themselves(server, tep):
     assert short.is_forwarded(tep) and long.is_forwarded(tep)
     kill(tep)
     tep.start()
-    if tep.ctl("show")["state"] == "starting":
+    if tep.ctl("show")["state"] == "waiting":
         wait_for(lambda: tep.ctl("show")["reason"] != "has just started", "a first look")
     assert tep.ctl("show")["reason"] in (None, "server server1 has not told all its bindings yet")
     wait_for(lambda: long.is_forwarded(tep), "the lease in force")
