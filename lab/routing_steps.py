@@ -74,24 +74,43 @@ def carried_by(lab, keys):
     """Datagrams both ways between nodes and a probe server: which TEPs carry them, by counters."""
     lab.screen.say("stream", f"{' and '.join(keys.from_)} and {keys.to}, a datagram each 5 ms "
                              f"both ways, {keys.seconds} s")
-    teps = [name for name, one in lab.programs.items()
-            if one.spec.run == "dstm-tep" and one.running]
-    before = {name: lab.programs[name].counters() for name in teps}
-    streams = [Traffic(lab, node, "stream", (keys.to, keys.port)) for node in keys.from_]
-    time.sleep(keys.seconds)
-    reports = [one.end() for one in streams]
-    for way, counter in WAYS.items():
-        carried = {name: lab.programs[name].counters()[counter] - before[name][counter]
-                   for name in teps}
+    carried, reports = stream_through(lab, keys.from_, (keys.to, keys.port), keys.seconds)
+    for way in WAYS:
         expected = getattr(keys, way)
         lab.screen.check(f"{way} by {' and '.join(expected)}",
-                         {name for name, count in carried.items() if count} == set(expected),
-                         ", ".join(f"{name} {count:,}" for name, count in carried.items()))
+                         {name for name in carried if carried[name][way]} == set(expected),
+                         ", ".join(f"{name} {counts[way]:,}" for name, counts in carried.items()))
     for node, report in zip(keys.from_, reports):
-        lost = {way: report[way]["sent"] - report[way]["received"] for way in ("up", "down")}
-        lab.screen.check(f"{node}'s datagrams arrive", not any(lost.values()),
+        lab.screen.check(f"{node}'s datagrams arrive", lost(report) == 0,
                          f"{report['up']['received']} out, {report['down']['received']} back, "
-                         f"{sum(lost.values())} lost")
+                         f"{lost(report)} lost")
+
+
+def stream_through(lab, nodes, to: tuple[str, int], seconds: float) -> tuple[dict, list[dict]]:
+    """Datagrams both ways for a while: what each TEP that runs carried of them, each way, and what
+    the streams report."""
+    before = carried_so_far(lab)
+    streams = [Traffic(lab, node, "stream", to) for node in nodes]
+    time.sleep(seconds)
+    reports = [one.end() for one in streams]
+    after = carried_so_far(lab)
+    return {name: {way: after[name][way] - before[name][way] for way in WAYS}
+            for name in after}, reports
+
+
+def carried_so_far(lab) -> dict[str, dict[str, int]]:
+    """Of each dstm-tep that runs: the packets that it sent outward and inward."""
+    found = {}
+    for name, program in lab.programs.items():
+        if program.spec.run == "dstm-tep" and program.running:
+            counted = program.counters()
+            found[name] = {way: counted[counter] for way, counter in WAYS.items()}
+    return found
+
+
+def lost(report: dict) -> int:
+    """Datagrams of a stream that did not come, of both directions."""
+    return sum(way["sent"] - way["received"] for way in report.values())
 
 
 @step(y.table(program=Key(y.name_of("program"), required=True),
