@@ -13,8 +13,17 @@ PAGE = "http://192.0.2.80/"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with lab_with_leases(derived(tmp_path_factory, SHARED_ADDRESS, without_captures)) as lab:
+def snapshot(tmp_path_factory):
+    return tmp_path_factory.mktemp("tep") / "snapshot"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, snapshot):
+    def with_snapshot(content):
+        content["programs"]["tep"]["config"].setdefault("bindings", {})["snapshot"] = str(snapshot)
+        without_captures(content)
+
+    with lab_with_leases(derived(tmp_path_factory, SHARED_ADDRESS, with_snapshot)) as lab:
         yield lab
 
 
@@ -60,15 +69,32 @@ def test_the_server_still_knows_its_leases(lab):
     assert_traffic_flows_again(lab, began, "server")
 
 
-def test_the_tep_gets_its_table_back_without_being_asked(lab):
+def test_the_tep_gets_its_table_back_without_being_asked(lab, snapshot):
+    """From the server, with no snapshot of its own."""
     table = bindings(lab)
     assert len(table) == 2
     began = time.monotonic()
     lab.programs["tep"].kill()
+    snapshot.unlink()
     lab.start("tep")
     wait_until(lambda: bindings(lab) == table, RECOVERY_TIMEOUT_S, "the TEP's table")
     print(f"tep: its table is back {time.monotonic() - began:.2f} s after the kill")
     assert_traffic_flows_again(lab, began, "tep")
+
+
+def test_a_tep_carries_its_leases_without_a_server(lab):
+    """S1, R30: also after a restart, by its snapshot; the server finds nothing to mend."""
+    before, table = leases(lab), bindings(lab)
+    began = time.monotonic()
+    lab.programs["server"].kill()
+    lab.programs["tep"].kill()
+    lab.start("tep")
+    assert_traffic_flows_again(lab, began, "tep, the server dead")
+    assert bindings(lab) == table
+    lab.start("server")
+    steps.wait_for_teps(lab.programs["server"])
+    assert leases(lab) == before
+    assert bindings(lab) == table
 
 
 def test_the_client_recovers_its_lease(lab):
