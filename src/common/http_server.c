@@ -229,11 +229,13 @@ static void arm(struct http_server *server)
 static void on_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_server *server = arg;
-	struct http_client *oldest;
+	struct http_client *client = TAILQ_FIRST(&server->clients), *next;
 	int64_t now_ms = clock_boot_ms();
 
-	while ((oldest = TAILQ_FIRST(&server->clients)) != NULL && oldest->end_ms <= now_ms)
-		client_destroy(oldest);
+	for (; client != NULL && client->end_ms <= now_ms; client = next) {
+		next = TAILQ_NEXT(client, link);
+		client_destroy(client);
+	}
 	arm(server);
 }
 
@@ -313,10 +315,14 @@ struct http_server *http_server_create(struct event_base *base, const struct add
 
 void http_server_destroy(struct http_server *server)
 {
+	struct http_client *client, *next;
+
 	if (server == NULL)
 		return;
-	while (!TAILQ_EMPTY(&server->clients))
-		client_destroy(TAILQ_FIRST(&server->clients));
+	for (client = TAILQ_FIRST(&server->clients); client != NULL; client = next) {
+		next = TAILQ_NEXT(client, link);
+		client_destroy(client);
+	}
 	if (server->listener != NULL)
 		evconnlistener_free(server->listener);
 	if (server->late != NULL)

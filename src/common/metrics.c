@@ -59,15 +59,14 @@ void metrics_family(
 	begin(metrics, type, help);
 }
 
-static void add_labels(struct metrics *metrics, va_list labels)
+static void begin_sample(struct metrics *metrics, const struct metrics_label *labels)
 {
-	const char *name = va_arg(labels, const char *);
 	char before = '{';
 
 	evbuffer_add_printf(metrics->out, "%s", metrics->name);
-	for (; name != NULL; name = va_arg(labels, const char *)) {
-		evbuffer_add_printf(metrics->out, "%c%s=\"", before, name);
-		add_escaped(metrics->out, va_arg(labels, const char *), "\"");
+	for (; labels != NULL && labels->name != NULL; labels++) {
+		evbuffer_add_printf(metrics->out, "%c%s=\"", before, labels->name);
+		add_escaped(metrics->out, labels->value, "\"");
 		evbuffer_add(metrics->out, "\"", 1);
 		before = ',';
 	}
@@ -75,23 +74,15 @@ static void add_labels(struct metrics *metrics, va_list labels)
 		evbuffer_add(metrics->out, "}", 1);
 }
 
-void metrics_u64(struct metrics *metrics, uint64_t value, ...)
+void metrics_u64(struct metrics *metrics, uint64_t value, const struct metrics_label *labels)
 {
-	va_list labels;
-
-	va_start(labels, value);
-	add_labels(metrics, labels);
-	va_end(labels);
+	begin_sample(metrics, labels);
 	evbuffer_add_printf(metrics->out, " %" PRIu64 "\n", value);
 }
 
-void metrics_double(struct metrics *metrics, double value, ...)
+void metrics_double(struct metrics *metrics, double value, const struct metrics_label *labels)
 {
-	va_list labels;
-
-	va_start(labels, value);
-	add_labels(metrics, labels);
-	va_end(labels);
+	begin_sample(metrics, labels);
 	evbuffer_add_printf(metrics->out, " %.15g\n", value);
 }
 

@@ -50,7 +50,7 @@ static void write_process(const struct monitor *monitor, struct metrics *metrics
 	metrics_double(metrics, cpu_seconds(), NULL);
 	metrics_family(metrics, METRICS_GAUGE, "Always 1; the label is the version.",
 		"%s_build_info", monitor->ops->prefix);
-	metrics_u64(metrics, 1, "version", DSTM_VERSION, NULL);
+	metrics_u64(metrics, 1, METRICS_LABELS({"version", DSTM_VERSION}));
 	metrics_family(
 		metrics, METRICS_GAUGE, "1 when /ready says so.", "%s_ready", monitor->ops->prefix);
 	metrics_u64(metrics, monitor->ops->is_ready(monitor->arg, reason), NULL);

@@ -26,10 +26,12 @@ static void write_drops(const struct dp_counters *counters, struct metrics *metr
 		"Packets that went nowhere, each under one reason (docs/counters.md).",
 		"dstm_tep_drop_packets_total");
 	for (uint32_t i = 0; i < DP_N_DROPS; i++)
-		metrics_u64(metrics, counters->packets[i], "reason", dp_counter_info[i].name, NULL);
+		metrics_u64(metrics, counters->packets[i],
+			METRICS_LABELS({"reason", dp_counter_info[i].name}));
 	metrics_family(metrics, METRICS_COUNTER, "Their octets.", "dstm_tep_drop_bytes_total");
 	for (uint32_t i = 0; i < DP_N_DROPS; i++)
-		metrics_u64(metrics, counters->bytes[i], "reason", dp_counter_info[i].name, NULL);
+		metrics_u64(metrics, counters->bytes[i],
+			METRICS_LABELS({"reason", dp_counter_info[i].name}));
 }
 
 static void write_counters(const struct tep *tep, struct metrics *metrics)
@@ -99,8 +101,8 @@ static void write_workers(const struct tep *tep, struct metrics *metrics)
 			rows[row].name);
 		for (uint32_t i = 0; i < tep->config->workers; i++) {
 			dp_datapath_worker_counters(tep->datapath, i, &counters);
-			metrics_u64(metrics, rows[row].get(&counters), "worker", label(&number, i),
-				NULL);
+			metrics_u64(metrics, rows[row].get(&counters),
+				METRICS_LABELS({"worker", label(&number, i)}));
 		}
 	}
 	metrics_gauge(metrics, "dstm_tep_cycles_hertz",
@@ -135,8 +137,8 @@ static void write_ports(struct tep *tep, struct metrics *metrics)
 			const struct tep_stats_port *port = &tep->stats.ports[i];
 			const uint64_t *value = RTE_PTR_ADD(&port->now, rows[row].offset);
 
-			metrics_u64(
-				metrics, *value, "side", port->side, "device", port->device, NULL);
+			metrics_u64(metrics, *value,
+				METRICS_LABELS({"side", port->side}, {"device", port->device}));
 		}
 	}
 }
@@ -147,12 +149,13 @@ static void write_pools(const struct tep *tep, struct metrics *metrics)
 
 	metrics_family(metrics, METRICS_GAUGE, "Packet buffers of a pool.", "dstm_tep_buffers");
 	for (uint32_t i = 0; i < n; i++)
-		metrics_u64(metrics, tep->pools[i]->size, "pool", tep->pools[i]->name, NULL);
+		metrics_u64(metrics, tep->pools[i]->size,
+			METRICS_LABELS({"pool", tep->pools[i]->name}));
 	metrics_family(metrics, METRICS_GAUGE, "Those of them that are in use.",
 		"dstm_tep_buffers_in_use");
 	for (uint32_t i = 0; i < n; i++)
-		metrics_u64(metrics, rte_mempool_in_use_count(tep->pools[i]), "pool",
-			tep->pools[i]->name, NULL);
+		metrics_u64(metrics, rte_mempool_in_use_count(tep->pools[i]),
+			METRICS_LABELS({"pool", tep->pools[i]->name}));
 }
 
 /* --- tables -------------------------------------------------------------------------------------- */
@@ -209,8 +212,8 @@ static void write_host(const struct tep_host *host, struct metrics *metrics)
 		"dstm_tep_host_drop_packets_total");
 	for (uint32_t i = 0; i < TEP_HOST_N_COUNTERS; i++) {
 		if (tep_host_counter_info[i].is_drop)
-			metrics_u64(metrics, tep_host_counter(host, i), "reason",
-				tep_host_counter_info[i].name, NULL);
+			metrics_u64(metrics, tep_host_counter(host, i),
+				METRICS_LABELS({"reason", tep_host_counter_info[i].name}));
 	}
 }
 
@@ -233,7 +236,8 @@ static void write_questions(const struct tep_ask *ask, struct metrics *metrics)
 		"dstm_tep_ask_drop_packets_total");
 	for (uint32_t i = 0; i < TEP_QUESTION_N_COUNTERS; i++) {
 		if (info[i].is_drop)
-			metrics_u64(metrics, tep_ask_counter(ask, i), "reason", info[i].name, NULL);
+			metrics_u64(metrics, tep_ask_counter(ask, i),
+				METRICS_LABELS({"reason", info[i].name}));
 	}
 }
 
@@ -332,8 +336,8 @@ static void write_servers(const struct tep_sessions *sessions, struct metrics *m
 		metrics_family(metrics, rows[row].type, rows[row].help, "dstm_tep_server_%s",
 			rows[row].name);
 		for (uint32_t i = 0; i < n; i++)
-			metrics_u64(metrics, rows[row].get(&servers[i]), "server", servers[i].name,
-				NULL);
+			metrics_u64(metrics, rows[row].get(&servers[i]),
+				METRICS_LABELS({"server", servers[i].name}));
 	}
 }
 

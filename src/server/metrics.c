@@ -29,7 +29,8 @@ static void write_leases(const struct srv_server *server, struct metrics *metric
 		"Leases by state; former ones are remembered, and their ranges are free.",
 		"dstm_server_leases");
 	for (uint32_t i = 0; i < SRV_LEASE_STATES; i++)
-		metrics_u64(metrics, srv_lease_db_count(db, i), "state", states[i], NULL);
+		metrics_u64(
+			metrics, srv_lease_db_count(db, i), METRICS_LABELS({"state", states[i]}));
 }
 
 static void write_sessions(const struct srv_server *server, struct metrics *metrics)
@@ -56,10 +57,12 @@ static void write_pool_units(const struct srv_server *server, struct metrics *me
 		const struct srv_engine_pool *pool = &server->pools.items[i];
 		struct srv_pool_counts counts = srv_pool_count(pool->pool);
 
-		metrics_u64(metrics, counts.leased, "pool", pool->name, "state", "leased", NULL);
-		metrics_u64(
-			metrics, counts.resting, "pool", pool->name, "state", "quarantine", NULL);
-		metrics_u64(metrics, counts.free, "pool", pool->name, "state", "free", NULL);
+		metrics_u64(metrics, counts.leased,
+			METRICS_LABELS({"pool", pool->name}, {"state", "leased"}));
+		metrics_u64(metrics, counts.resting,
+			METRICS_LABELS({"pool", pool->name}, {"state", "quarantine"}));
+		metrics_u64(metrics, counts.free,
+			METRICS_LABELS({"pool", pool->name}, {"state", "free"}));
 	}
 }
 
@@ -78,13 +81,13 @@ static void write_pools(const struct srv_server *server, struct metrics *metrics
 	for (uint32_t i = 0; i < server->pools.n; i++) {
 		struct srv_pool_counts counts = srv_pool_count(pools[i].pool);
 
-		metrics_double(metrics, fill_of(&counts), "pool", pools[i].name, NULL);
+		metrics_double(metrics, fill_of(&counts), METRICS_LABELS({"pool", pools[i].name}));
 	}
 	metrics_family(metrics, METRICS_GAUGE,
 		"What has been told of a pool: 0 normal, 1 warning, 2 alarm, 3 exhausted.",
 		"dstm_server_pool_level");
 	for (uint32_t i = 0; i < server->pools.n; i++)
-		metrics_u64(metrics, pools[i].level, "pool", pools[i].name, NULL);
+		metrics_u64(metrics, pools[i].level, METRICS_LABELS({"pool", pools[i].name}));
 }
 
 /* --- TEPs ---------------------------------------------------------------------------------------- */
@@ -105,8 +108,8 @@ static void write_tep_states(const struct srv_server *server, struct metrics *me
 		if (tep->link == NULL)
 			continue;
 		for (uint32_t k = 0; k < sizeof(states) / sizeof(states[0]); k++)
-			metrics_u64(metrics, srv_tep_link_status(tep->link).state == k, "tep",
-				tep->config.name, "state", states[k], NULL);
+			metrics_u64(metrics, srv_tep_link_status(tep->link).state == k,
+				METRICS_LABELS({"tep", tep->config.name}, {"state", states[k]}));
 	}
 }
 
@@ -165,12 +168,12 @@ static void write_questions(const struct srv_server *server, struct metrics *met
 
 		if (tep->link == NULL)
 			continue;
-		metrics_u64(metrics, queries->answered, "tep", tep->config.name, "answer", "holder",
-			NULL);
-		metrics_u64(metrics, queries->unknown, "tep", tep->config.name, "answer", "unknown",
-			NULL);
-		metrics_u64(metrics, queries->refused, "tep", tep->config.name, "answer", "refused",
-			NULL);
+		metrics_u64(metrics, queries->answered,
+			METRICS_LABELS({"tep", tep->config.name}, {"answer", "holder"}));
+		metrics_u64(metrics, queries->unknown,
+			METRICS_LABELS({"tep", tep->config.name}, {"answer", "unknown"}));
+		metrics_u64(metrics, queries->refused,
+			METRICS_LABELS({"tep", tep->config.name}, {"answer", "refused"}));
 	}
 }
 
@@ -202,8 +205,8 @@ static void write_teps(const struct srv_server *server, struct metrics *metrics)
 			const struct srv_fleet_tep *tep = &server->fleet.teps[i];
 
 			if (tep->link != NULL)
-				metrics_double(metrics, rows[row].get(server, i), "tep",
-					tep->config.name, NULL);
+				metrics_double(metrics, rows[row].get(server, i),
+					METRICS_LABELS({"tep", tep->config.name}));
 		}
 	}
 }

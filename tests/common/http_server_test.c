@@ -278,7 +278,7 @@ static void who_ends_inside_a_request_hears_nothing(void **state)
 {
 	int fd = dial();
 
-	send_all(fd, "GET /hel", 8);
+	send_all(fd, "GET /mis", 8);
 	shutdown(fd, SHUT_WR);
 	assert_int_equal(read_answer(fd), 0);
 }

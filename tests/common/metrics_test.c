@@ -35,8 +35,8 @@ static void assert_text(const char *expected)
 static void a_family_has_its_sentence_and_type_before_its_samples(void **state)
 {
 	metrics_family(&metrics, METRICS_COUNTER, "Packets.", "dstm_%s_total", "rx");
-	metrics_u64(&metrics, 1, "side", "v6", "device", "net0", NULL);
-	metrics_u64(&metrics, 2, "side", "v4", "device", "net1", NULL);
+	metrics_u64(&metrics, 1, METRICS_LABELS({"side", "v6"}, {"device", "net0"}));
+	metrics_u64(&metrics, 2, METRICS_LABELS({"side", "v4"}, {"device", "net1"}));
 	metrics_gauge(&metrics, "dstm_fill", "Full.", 3);
 	assert_text("# HELP dstm_rx_total Packets.\n"
 		    "# TYPE dstm_rx_total counter\n"
@@ -51,9 +51,9 @@ static void a_family_has_its_sentence_and_type_before_its_samples(void **state)
 static void no_text_gets_out_of_its_place(void **state)
 {
 	metrics_family(&metrics, METRICS_GAUGE, "a\\b\n# TYPE x \"q\"", "m");
-	metrics_u64(&metrics, 0, "l", "\"} 1\nm{l=\"\\", NULL);
-	metrics_u64(&metrics, 0, "l", "", NULL);
-	metrics_u64(&metrics, 0, "l", "\xc3\xa9\\\\\n\n\"\"", NULL);
+	metrics_u64(&metrics, 0, METRICS_LABELS({"l", "\"} 1\nm{l=\"\\"}));
+	metrics_u64(&metrics, 0, METRICS_LABELS({"l", ""}));
+	metrics_u64(&metrics, 0, METRICS_LABELS({"l", "\xc3\xa9\\\\\n\n\"\""}));
 	assert_text("# HELP m a\\\\b\\n# TYPE x \"q\"\n"
 		    "# TYPE m gauge\n"
 		    "m{l=\"\\\"} 1\\nm{l=\\\"\\\\\"} 0\n"
@@ -84,7 +84,7 @@ static void numbers_are_whole(void **state)
 	metrics_u64(&metrics, UINT64_MAX, NULL);
 	metrics_double(&metrics, 0.25, NULL);
 	metrics_double(&metrics, 1763769600.125, NULL);
-	metrics_double(&metrics, 1e300, "a", "b", NULL);
+	metrics_double(&metrics, 1e300, METRICS_LABELS({"a", "b"}));
 	assert_text(" 18446744073709551615\n"
 		    " 0.25\n"
 		    " 1763769600.125\n"

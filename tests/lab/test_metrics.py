@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
-A real Prometheus watches over a lab under traffic: what it scrapes, and every expression of the dashboard and of the
-alerts that are shipped. Then a load balancer's, an operator's and a stranger's view of the same ports, and
-dpdk-telemetry.py.
+A real Prometheus watches over a lab under traffic: what it scrapes, and every expression of the
+dashboard and of the alerts that are shipped. Then a load balancer's, an operator's and a stranger's
+view of the same ports, and dpdk-telemetry.py.
 """
 
 import contextlib
@@ -78,7 +78,8 @@ class Prometheus:
             self.process = subprocess.Popen(
                 lab.nodes["server"].command([
                     "prometheus", f"--config.file={path}", "--web.listen-address=[::1]:9090",
-                    f"--storage.tsdb.path={folder / 'tsdb'}", "--storage.tsdb.retention.size=64MB"]),
+                    f"--storage.tsdb.path={folder / 'tsdb'}",
+                    "--storage.tsdb.retention.size=64MB"]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def stop(self):
@@ -125,7 +126,8 @@ def fixture_lab(tmp_path_factory):
 def fixture_slow(lab):
     """Connections to both that say one octet a second and never finish."""
     with contextlib.ExitStack() as stack:
-        slow = [stack.enter_context(connect(lab, *where)) for where in (("tep", 9476), ("server", 9477))]
+        slow = [stack.enter_context(connect(lab, *where))
+                for where in (("tep", 9476), ("server", 9477))]
         yield slow, time.monotonic()
 
 
@@ -134,7 +136,8 @@ def fixture_prometheus(lab, slow, tmp_path_factory):
     """After some seconds of pages."""
     prometheus = Prometheus(lab, tmp_path_factory.mktemp("prometheus"))
     try:
-        lab.nodes["web"].run(["ping", "-c", "3", "-i", "0.2", "-W", "1", "198.51.100.7"], check=False)
+        to_nobody = ["ping", "-c", "3", "-i", "0.2", "-W", "1", "198.51.100.7"]
+        lab.nodes["web"].run(to_nobody, check=False)
         run_steps(lab, "pages")
         wait_until(prometheus.is_there, TIMEOUT_S, "Prometheus")
         wait_until(lambda: len(prometheus.values("sum_over_time(up[1m]) >= 4")) == 2, TIMEOUT_S,
@@ -306,9 +309,11 @@ def test_variables_and_annotations_have_data(prometheus):
 def telemetry(lab, *commands: str) -> list:
     """What dpdk-telemetry.py prints for each of them, without what stands around it."""
     done = subprocess.run(["dpdk-telemetry.py", "-f", lab.nodes["tep"].id], text=True, timeout=30,
-                          input="\n".join([*commands, "quit"]) + "\n", capture_output=True, check=True)
+                          input="\n".join([*commands, "quit"]) + "\n", capture_output=True,
+                          check=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    return [answer[command.split(",")[0]] for command, answer in zip(commands, answers, strict=True)]
+    return [answer[command.split(",")[0]]
+            for command, answer in zip(commands, answers, strict=True)]
 
 
 def test_dpdks_own_tool_is_answered(lab, prometheus):
@@ -342,10 +347,12 @@ def test_a_binding_is_found_by_address_and_port(lab, prometheus):
 
 
 def test_nonsense_about_a_binding_is_refused(lab):
-    nonsense = ["", ",", ",,", ",198.51.100.7", ",198.51.100.7,", ",198.51.100.7,x", ",198.51.100.7,-1",
-                ",198.51.100.7,65536", ",198.51.100.7,1,2", ",198.51.100.7 ,1", ",::1,1",
+    nonsense = ["", ",", ",,", ",198.51.100.7", ",198.51.100.7,", ",198.51.100.7,x",
+                ",198.51.100.7,-1", ",198.51.100.7,65536", ",198.51.100.7,1,2",
+                ",198.51.100.7 ,1", ",::1,1",
                 ",1500,198.51.100.7", "," + 500 * "9", ",198.51.100.7," + 500 * "9", ",%s%n,1"]
-    assert telemetry(lab, *(f"/dstm/binding{params}" for params in nonsense)) == [None] * len(nonsense)
+    answers = telemetry(lab, *(f"/dstm/binding{params}" for params in nonsense))
+    assert answers == [None] * len(nonsense)
 
 
 def test_many_ask_at_once(lab):
@@ -378,10 +385,11 @@ def test_ipv4_is_served_by_the_wildcard_address(lab):
 
 @pytest.mark.parametrize("node,port", [("tep", 9476), ("server", 9477)])
 def test_strangers_change_nothing(lab, node, port):
-    """Garbage, halves, floods of connections: the next one is served. The server is in its sandbox."""
+    """Garbage, halves, floods of connections: the next one is served; also in the sandbox."""
     silent = [connect(lab, node, port) for _ in range(100)]
-    for octets in (b"", b"GET", b"\x00" * 9000, b"GET / HTTP/1.1\r\n" * 1000, b"POST /metrics HTTP/1.1"
-                   b"\r\nContent-Length: 99999999999999999999\r\n\r\n" + b"x" * 100000):
+    for octets in (b"", b"GET", b"\x00" * 9000, b"GET / HTTP/1.1\r\n" * 1000,
+                   b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"
+                   + b"x" * 100000):
         with connect(lab, node, port) as sock, contextlib.suppress(OSError):
             sock.sendall(octets)
             sock.shutdown(socket.SHUT_WR)
@@ -410,11 +418,13 @@ def test_who_never_finishes_a_request_is_cut_off(lab, slow, prometheus):
 
 
 def test_a_tep_that_leaves_is_told_by_all(lab, prometheus):
-    """S33: drained, it is not ready; gone, the server is not ready for clients, and alarms are raised."""
+    """S33: drained, it is not ready; gone, the server is not ready for clients, and alarms tell."""
     tep = lab.programs["tep"]
     with connect(lab, "tep", 9476) as early:
-        drain = subprocess.Popen(tep.ctl_command("drain", "--wait", "20"), stdout=subprocess.DEVNULL)
-        wait_until(lambda: page(lab, "tep", "/ready") == (503, "draining\n"), TIMEOUT_S, "the drain")
+        drain = subprocess.Popen(tep.ctl_command("drain", "--wait", "20"),
+                                 stdout=subprocess.DEVNULL)
+        wait_until(lambda: page(lab, "tep", "/ready") == (503, "draining\n"), TIMEOUT_S,
+                   "the drain")
         assert page(lab, "tep", "/healthz")[0] == 200
         assert drain.wait(TIMEOUT_S) == 0 and tep.stop() == 0
         assert early.recv(1) == b""
@@ -424,5 +434,5 @@ def test_a_tep_that_leaves_is_told_by_all(lab, prometheus):
     wait_until(lambda: {"DstmDown", "DstmServerNotReady", "DstmTepSessionDown"} <= {
         labels["alertname"] for labels, _ in prometheus.values("ALERTS")}, TIMEOUT_S, "the alarms")
     lab.start("tep")
-    wait_until(lambda: page(lab, "server", "/ready")[0] == 200 and page(lab, "tep", "/ready")[0] == 200,
+    wait_until(lambda: {page(lab, node, "/ready")[0] for node in ("tep", "server")} == {200},
                TIMEOUT_S, "both to be ready again")
