@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#define IPV6_MTU_MIN 1280
+
 #define AT(field) offsetof(struct tep_config_plain, field)
 
 static const char *const v4_ways[] = {
@@ -42,6 +44,10 @@ int tep_plain_check(const char *path, const struct tep_config *config, struct co
 		return config_fail(error, path, plain->pos,
 			"plain: with neighbor.mode: static and one link there is no other way to "
 			"forward to");
+	if (plain->v6 == TEP_PLAIN_V6_FORWARD && config->ports.mtu_v4 < IPV6_MTU_MIN)
+		return config_fail(error, path, plain->pos,
+			"plain.ipv6: forward needs a ports.mtu_v4 of at least %u (RFC 8200)",
+			IPV6_MTU_MIN);
 	return 0;
 }
 

@@ -235,6 +235,9 @@ BAD = {
     "plain on one link": (changed("v4: net_pcap1", "v4: net_pcap0") + "plain: {ipv6: forward}\n",
         "tep.yaml:9:8: plain: with neighbor.mode: static and one link there is no other way to "
         "forward to"),
+    "plain IPv6 on a narrow link": (changed("v4: net_pcap1", "v4: net_pcap1\n  mtu_v4: 1279")
+        + "plain: {ipv6: forward}\n",
+        "tep.yaml:10:8: plain.ipv6: forward needs a ports.mtu_v4 of at least 1280 (RFC 8200)"),
     "icmp switch": (GOOD + "icmp: {too_big_to_v4: 1}\n",
         'tep.yaml:9:23: icmp.too_big_to_v4: expected true or false, not "1"'),
     "mode": (changed("neighbor:\n", "neighbor:\n  mode: arp\n"),

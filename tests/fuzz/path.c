@@ -31,6 +31,8 @@ const struct path_holder path_holders[PATH_HOLDERS] = {
 	{CLIENT(0x19), TEP(2), PACKET_CLIENT_V4 + 2, 0, UINT16_MAX},
 };
 
+const uint8_t path_router_v6[16] = TEP(0x99);
+
 /* Those of net_pcap's first two ports. */
 static const uint8_t macs[DP_SIDES][RTE_ETHER_ADDR_LEN] = {
 	{0x02, 0x70, 0x63, 0x61, 0x70, 0x00},
@@ -148,6 +150,7 @@ void path_start(void)
 	dp_pools_init(&pools, &prefix, 1);
 	ctx->local_v4 = &local;
 	ctx->icmp.tunnel_v4 = PATH_NAT46;
+	memcpy(&ctx->icmp.v6_source, path_router_v6, sizeof(path_router_v6));
 	for (uint32_t kind = 0; kind < DP_FRAG_N_KINDS; kind++) {
 		ctx->reassembly[kind] = dp_reassembly_create(&params, kind, SOCKET_ID_ANY);
 		path_require(ctx->reassembly[kind] != NULL);
@@ -182,6 +185,9 @@ void path_begin(const uint8_t *config)
 		ctx->icmp.to_v4[kind] = (config[1] & 1 << (kind - 1)) == 0;
 		ctx->icmp.to_clients[kind] = (config[3] & 1 << (kind - 1)) == 0;
 	}
+	ctx->forward.v4 = config[1] >> 6 == 3 ? DP_FORWARD_ROUTE : config[1] >> 6;
+	ctx->forward.v6 = (config[3] & 64) != 0;
+	ctx->icmp.plain = (config[3] & 128) == 0;
 	ctx->mtu_v6 = mtus_v6[config[2] & 3];
 	ctx->mtu_v4 = mtus_v4[config[2] >> 2 & 3];
 	ctx->icmp.rate = is_short ? 1 : 1000;

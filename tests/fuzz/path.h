@@ -27,6 +27,9 @@ struct path_holder {
 };
 extern const struct path_holder path_holders[PATH_HOLDERS];
 
+/* Whom our own errors about plain IPv6 packets come from. */
+extern const uint8_t path_router_v6[16];
+
 /* A frame as it came in. */
 struct path_frame {
 	uint32_t side;
@@ -65,10 +68,21 @@ void path_end(void);
 /* Makes checksums right that no fuzzer guesses: IPv4, ICMP, ICMPv6, and the IPv4 header that either quotes. */
 void path_mend(uint8_t *frame, uint32_t len);
 
+/* --- path_check_plain.c ------------------------------------------------------------------------------- */
+
+/* A frame that leaves by the port of this side: true, it is a packet of no tunnel that came by the other one, as it is to
+ * go on, or an error about one from this side. */
+bool path_check_plain(uint32_t side, const uint8_t *frame, uint32_t len);
+
 /* --- path_check.c -------------------------------------------------------------------------------------- */
 
 /* A frame that leaves by the port of this side, ready or but for its MAC addresses. */
 void path_check_sent(uint32_t side, const uint8_t *frame, uint32_t len, bool resolved);
 /* A frame for the host. */
 void path_check_punted(const uint8_t *frame, uint32_t len);
+/* Parts of it: an IPv4 packet of ours to send; an ICMP error of our own, known by its form; an ICMPv6 error. */
+void path_check_v4(const uint8_t *v4, uint32_t len);
+bool path_is_own_error(const uint8_t *v4);
+void path_check_own_error(const uint8_t *v4, uint32_t len);
+void path_check_icmpv6(const uint8_t *v6, uint32_t len);
 void path_check_counters(const struct dp_counters *counters);

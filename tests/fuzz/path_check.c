@@ -88,7 +88,7 @@ static bool holds(const struct path_holder *holder, const struct end *end)
 	return end->kind == END_UNKNOWN || (holder->first == 0 && holder->last == UINT16_MAX);
 }
 
-static void check_v4(const uint8_t *v4, uint32_t len)
+void path_check_v4(const uint8_t *v4, uint32_t len)
 {
 	uint32_t header_len = (v4[0] & 0x0f) * 4U;
 
@@ -98,7 +98,7 @@ static void check_v4(const uint8_t *v4, uint32_t len)
 }
 
 /* An ICMP error of this router: its checksum, its size, and that it quotes a packet. */
-static void check_own_error(const uint8_t *v4, uint32_t len)
+void path_check_own_error(const uint8_t *v4, uint32_t len)
 {
 	path_require(len >= 48 && len <= V4_ERROR_MAX && v4[0] == 0x45 && v4[9] == IPPROTO_ICMP);
 	path_require(packet_checksum(v4 + 20, len - 20) == 0 && is_icmp_error(v4[20]));
@@ -111,7 +111,7 @@ static bool is_own_v4(uint32_t v4)
 }
 
 /* An error of ours is known by its form, once there has been one. */
-static bool is_own_error(const uint8_t *v4)
+bool path_is_own_error(const uint8_t *v4)
 {
 	const uint64_t *packets = path.worker.ctx.counters.packets;
 
@@ -138,10 +138,10 @@ static void check_to_v4(const uint8_t *v4, uint32_t len)
 	bool found = false;
 	struct end end;
 
-	check_v4(v4, len);
+	path_check_v4(v4, len);
 	path_require(len <= path.worker.ctx.mtu_v4);
-	if (is_own_error(v4)) {
-		check_own_error(v4, len);
+	if (path_is_own_error(v4)) {
+		path_check_own_error(v4, len);
 		return;
 	}
 	end = end_of(v4, len, true, false);
@@ -164,7 +164,7 @@ static void check_holder(const uint8_t *v6, const uint8_t *v4, uint32_t len)
 	path_require(false);
 }
 
-static void check_icmpv6(const uint8_t *v6, uint32_t len)
+void path_check_icmpv6(const uint8_t *v6, uint32_t len)
 {
 	uint8_t pseudo[40 + V6_ERROR_MAX] = {0};
 
@@ -218,7 +218,7 @@ static void check_to_v6(const uint8_t *v6, uint32_t len)
 	path_require(len >= 40 && v6[0] >> 4 == 6 && be16(v6 + 4) + 40 == len && v6[7] > 0);
 	path_require(len <= path.worker.ctx.mtu_v6);
 	if (next == IPPROTO_ICMPV6) {
-		check_icmpv6(v6, len);
+		path_check_icmpv6(v6, len);
 		return;
 	}
 	at = skip_limit(v6, len, at, &next);
@@ -227,10 +227,10 @@ static void check_to_v6(const uint8_t *v6, uint32_t len)
 		return;
 	}
 	path_require(next == IPPROTO_IPIP);
-	check_v4(v6 + at, len - at);
+	path_check_v4(v6 + at, len - at);
 	check_holder(v6, v6 + at, len - at);
-	if (is_own_error(v6 + at))
-		check_own_error(v6 + at, len - at);
+	if (path_is_own_error(v6 + at))
+		path_check_own_error(v6 + at, len - at);
 }
 
 void path_check_sent(uint32_t side, const uint8_t *frame, uint32_t len, bool resolved)
@@ -238,9 +238,12 @@ void path_check_sent(uint32_t side, const uint8_t *frame, uint32_t len, bool res
 	static const uint8_t next_hop[] = {0x02, 0, 0, 0, 0, 0x99};
 	bool is_v6 = side == 0;
 
-	path_require(len > 14 && be16(frame + 12) == (is_v6 ? 0x86dd : 0x0800));
+	path_require(len > 14);
 	path_require(resolved == (memcmp(frame, next_hop, 6) == 0));
 	path_require(!resolved || memcmp(frame + 6, &path.worker.ctx.macs[side], 6) == 0);
+	if (path_check_plain(side, frame, len))
+		return;
+	path_require(be16(frame + 12) == (is_v6 ? 0x86dd : 0x0800));
 	if (is_v6)
 		check_to_v6(frame + 14, len - 14);
 	else

@@ -22,7 +22,10 @@ def configuration(tep: dict) -> bytes:
     mtu_v6 = {1280: 1, 1400: 2, 9000: 3}.get((tep.get("ports") or {}).get("mtu_v6"), 0)
     mtu_v4 = {576: 1, 1280: 2, 9000: 3}.get((tep.get("ports") or {}).get("mtu_v4"), 0)
     pools = 16 if tep.get("pools") else 0
-    return bytes([hairpin_off | relay_off, 0, mtu_v6 | mtu_v4 << 2 | pools, 0])
+    plain = tep.get("plain") or {}
+    forward_v4 = 64 if plain.get("ipv4") == "forward" else 0
+    forward_v6 = 64 if plain.get("ipv6") == "forward" else 0
+    return bytes([hairpin_off | relay_off, forward_v4, mtu_v6 | mtu_v4 << 2 | pools, forward_v6])
 
 
 def seed(case: dict) -> bytes:
