@@ -211,9 +211,8 @@ static void on_end(struct bufferevent *stream, short events, void *arg)
 
 /* --- connections --------------------------------------------------------------------------------- */
 
-static void arm(struct http_server *server)
+static void arm(struct http_server *server, const struct http_client *oldest)
 {
-	const struct http_client *oldest = TAILQ_FIRST(&server->clients);
 	int64_t left_ms;
 	struct timeval left;
 
@@ -236,15 +235,18 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 		next = TAILQ_NEXT(client, link);
 		client_destroy(client);
 	}
-	arm(server);
+	arm(server, client);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa,
 	int sa_len, void *arg)
 {
 	struct http_server *server = arg;
-	struct http_client *client = calloc(1, sizeof(*client));
+	struct http_client *client;
 
+	if (server->n_clients == CLIENTS_MAX)
+		client_destroy(TAILQ_FIRST(&server->clients));
+	client = calloc(1, sizeof(*client));
 	if (client != NULL)
 		client->stream = bufferevent_socket_new(
 			evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
@@ -255,17 +257,13 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	}
 	client->server = server;
 	client->end_ms = clock_boot_ms() + EXCHANGE_S * 1000;
-	if (server->n_clients++ == CLIENTS_MAX) {
-		TAILQ_INSERT_TAIL(&server->clients, client, link);
-		client_destroy(TAILQ_FIRST(&server->clients));
-	} else {
-		TAILQ_INSERT_TAIL(&server->clients, client, link);
-	}
+	TAILQ_INSERT_TAIL(&server->clients, client, link);
+	server->n_clients++;
 	bufferevent_setcb(client->stream, on_data, on_sent, on_end, client);
 	bufferevent_setwatermark(client->stream, EV_READ, 0, HEAD_MAX);
 	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
 	if (TAILQ_FIRST(&server->clients) == client)
-		arm(server);
+		arm(server, client);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
