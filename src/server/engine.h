@@ -243,6 +243,8 @@ void srv_engine_stored(struct srv_engine *engine, struct srv_job *job, int error
 /* answer: the info of that TEP when DONE, else NULL. */
 void srv_engine_tep_answered(struct srv_engine *engine, struct srv_job *job, uint32_t tep,
 	enum srv_tep_result result, const struct tsp_msg *answer, int64_t now_ms);
+/* True when what the job asks TEPs for are copies; NULL is no job. */
+bool srv_engine_is_copying(const struct srv_job *job);
 /* A TEP's session has ended (DOWN), or it has become level (CONNECTED). */
 void srv_engine_tep_changed(struct srv_engine *engine, uint32_t tep, enum srv_tep_state state);
 /* A delete that nobody waits for, and that the TEP may not have heard. */

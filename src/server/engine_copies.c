@@ -105,6 +105,11 @@ static void may_keep(const struct srv_job *job)
 		srv_lease_waits_for_stray(job->lease, job->before.end_ms);
 }
 
+bool srv_engine_is_copying(const struct srv_job *job)
+{
+	return job != NULL && job->step == SRV_STEP_COPIES;
+}
+
 static void answer_came(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
 {
 	if (--job->n_awaited == 0)

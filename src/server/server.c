@@ -113,7 +113,8 @@ static bool act_tep_create(void *arg, uint32_t tep, const struct lease *lease, s
 {
 	struct srv_server *server = arg;
 
-	return srv_tep_link_create_binding(server->fleet.teps[tep].link, lease, job);
+	return srv_tep_link_create_binding(
+		server->fleet.teps[tep].link, lease, srv_engine_is_copying(job), job);
 }
 
 static bool act_tep_delete(void *arg, uint32_t tep, const struct lease *lease, struct srv_job *job)

@@ -128,48 +128,50 @@ void srv_tep_link_pump(struct srv_tep_link *link)
 
 /* --- losing a session ---------------------------------------------------------------------------- */
 
+/* A copy is not worth the wait: the next list brings it. */
+static bool outlives_session(const struct srv_tep_request *request)
+{
+	return request->kind == SRV_TEP_CREATE && request->token != NULL && !request->is_copy;
+}
+
 /*
  * Creates that somebody waits for go on to the next session, in front of those that were never sent. Of the others the
  * next list tells what is true by then, and it will not name the leases of deletes.
  */
-static void requeue(struct srv_tep_link *link, struct srv_tep_requests *deletes)
+static void requeue(struct srv_tep_link *link, struct srv_tep_requests *gone)
 {
 	struct srv_tep_request *request, *next;
 
 	for (request = TAILQ_FIRST(&link->unsent); request != NULL; request = next) {
 		next = TAILQ_NEXT(request, link);
-		if (request->kind == SRV_TEP_CREATE && request->token != NULL)
+		if (outlives_session(request))
 			continue;
 		take_unsent(link, request);
-		if (request->kind == SRV_TEP_DELETE)
-			TAILQ_INSERT_TAIL(deletes, request, link);
-		else
-			free(request);
+		TAILQ_INSERT_TAIL(gone, request, link);
 	}
 	while ((request = TAILQ_LAST(&link->sent, srv_tep_requests)) != NULL) {
 		TAILQ_REMOVE(&link->sent, request, link);
-		if (request->kind == SRV_TEP_CREATE && request->token != NULL) {
+		if (outlives_session(request)) {
 			TAILQ_INSERT_HEAD(&link->unsent, request, link);
 			link->n_unsent++;
-		} else if (request->kind == SRV_TEP_DELETE)
-			TAILQ_INSERT_HEAD(deletes, request, link);
-		else
-			free(request);
+		} else {
+			TAILQ_INSERT_HEAD(gone, request, link);
+		}
 	}
 	link->n_sent = 0;
 }
 
 /* Whoever waits for it hears of it; else whoever has to know that the binding may still be there. */
-static void lose_delete(struct srv_tep_link *link, struct srv_tep_request *request)
+static void lose_request(struct srv_tep_link *link, struct srv_tep_request *request)
 {
-	if (request->token == NULL)
+	if (request->token == NULL && request->kind == SRV_TEP_DELETE)
 		link->params.ops->delete_lost(link->params.arg, link->params.tep, &request->lease);
 	tell(link, request, SRV_TEP_LOST, NULL);
 }
 
 static void lost(struct srv_tep_link *link, const char *why)
 {
-	struct srv_tep_requests deletes = TAILQ_HEAD_INITIALIZER(deletes);
+	struct srv_tep_requests gone = TAILQ_HEAD_INITIALIZER(gone);
 	char endpoint[ADDR_ENDPOINT_STRLEN];
 	struct srv_tep_request *request;
 
@@ -185,12 +187,12 @@ static void lost(struct srv_tep_link *link, const char *why)
 		srv_tep_link_set_state(link, SRV_TEP_DOWN);
 		link->params.ops->changed(link->params.arg, link->params.tep, SRV_TEP_DOWN);
 	}
-	requeue(link, &deletes);
+	requeue(link, &gone);
 	srv_tep_link_set_timer(link->dial, srv_tep_redial_ms(link->attempts++));
 	watch(link);
-	while ((request = TAILQ_FIRST(&deletes)) != NULL) {
-		TAILQ_REMOVE(&deletes, request, link);
-		lose_delete(link, request);
+	while ((request = TAILQ_FIRST(&gone)) != NULL) {
+		TAILQ_REMOVE(&gone, request, link);
+		lose_request(link, request);
 		free(request);
 	}
 }
@@ -205,17 +207,12 @@ void srv_tep_link_hang_up(struct srv_tep_link *link, const char *why)
 /* It keeps its place, but nobody waits for it any more; a delete counts as not heard. */
 static void stop_waiting(struct srv_tep_link *link, struct srv_tep_request *request, int64_t now_ms)
 {
-	bool is_delete = request->kind == SRV_TEP_DELETE;
-
 	if (request->is_late || request->deadline_ms > now_ms ||
-		(request->token == NULL && !is_delete))
+		(request->token == NULL && request->kind != SRV_TEP_DELETE))
 		return;
 	request->is_late = true;
 	srv_tep_link_count(link, SRV_COUNT_TEP_TIMEOUTS);
-	if (is_delete)
-		lose_delete(link, request);
-	else
-		tell(link, request, SRV_TEP_LOST, NULL);
+	lose_request(link, request);
 }
 
 static void give_up_sent(struct srv_tep_link *link, int64_t now_ms)
@@ -450,12 +447,8 @@ static void lose(struct srv_tep_link *link, struct srv_tep_requests *requests)
 {
 	struct srv_tep_request *request;
 
-	TAILQ_FOREACH(request, requests, link) {
-		if (request->kind == SRV_TEP_DELETE)
-			lose_delete(link, request);
-		else
-			tell(link, request, SRV_TEP_LOST, NULL);
-	}
+	TAILQ_FOREACH(request, requests, link)
+		lose_request(link, request);
 }
 
 void srv_tep_link_lose(struct srv_tep_link *link)
@@ -473,7 +466,8 @@ uint32_t srv_tep_link_timeout_s(const struct srv_tep_link *link)
 	return link->params.timeout_s;
 }
 
-bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token)
+bool srv_tep_link_create_binding(
+	struct srv_tep_link *link, const struct lease *lease, bool is_copy, void *token)
 {
 	struct srv_tep_request *request;
 
@@ -484,6 +478,7 @@ bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *
 		log_err("TEP %s: out of memory", link->params.name);
 		return false;
 	}
+	request->is_copy = is_copy;
 	add_unsent(link, request);
 	srv_tep_link_pump(link);
 	return true;

@@ -103,9 +103,11 @@ void srv_tep_link_set_compare_s(struct srv_tep_link *link, uint32_t compare_s);
 
 /*
  * answered() follows, never from inside, if there is a token; without one and without a session the list will say it.
- * False: out of memory, or that, and nothing follows.
+ * False: out of memory, or that, and nothing follows. When the session ends, a create waits for the next one, and a copy
+ * is lost: nobody has to wait for what the next list brings.
  */
-bool srv_tep_link_create_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
+bool srv_tep_link_create_binding(
+	struct srv_tep_link *link, const struct lease *lease, bool is_copy, void *token);
 /* With a NULL token nobody hears of the answer. False: no session, nothing will be sent. */
 bool srv_tep_link_delete_binding(struct srv_tep_link *link, const struct lease *lease, void *token);
 

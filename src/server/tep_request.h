@@ -29,6 +29,7 @@ struct srv_tep_request {
 	uint32_t differs_s; /* of these: for how long the tables have not been equal; 0: they are */
 	void *token; /* NULL: nobody waits */
 	int64_t deadline_ms;
+	bool is_copy; /* of a lease that goes through another TEP */
 	bool is_late; /* it was not answered by then */
 };
 TAILQ_HEAD(srv_tep_requests, srv_tep_request);

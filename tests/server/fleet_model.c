@@ -180,7 +180,7 @@ void model_lose_session(struct model *model, uint32_t number)
 	while (tep->n_done < tep->n && model_roll(2) == 0)
 		model_carry_out(model, tep);
 	for (uint32_t i = 0; i < tep->n; i++) {
-		if (tep->queue[i].kind == DELETE)
+		if (tep->queue[i].kind == DELETE || tep->queue[i].is_copy)
 			lost[n_lost++] = tep->queue[i];
 		else if (tep->queue[i].kind == CREATE && tep->queue[i].job != NULL)
 			tep->queue[n_kept++] = tep->queue[i];
@@ -195,7 +195,7 @@ void model_lose_session(struct model *model, uint32_t number)
 	for (uint32_t i = 0; i < n_lost; i++) {
 		if (lost[i].job != NULL)
 			tell(model, number, lost[i].job, SRV_TEP_LOST, &lost[i].lease);
-		else
+		else if (lost[i].kind == DELETE)
 			srv_engine_delete_lost(
 				model->engine, number, &lost[i].lease, model->now_ms);
 	}
@@ -313,6 +313,7 @@ static bool act_tep_create(void *arg, uint32_t tep, const struct lease *lease, s
 	if (job == NULL && model->teps[tep].state == SRV_TEP_DOWN)
 		return false;
 	add_request(model, &model->teps[tep], CREATE, lease, job);
+	model->teps[tep].queue[model->teps[tep].n - 1].is_copy = srv_engine_is_copying(job);
 	return true;
 }
 

@@ -33,6 +33,7 @@ struct request {
 	struct srv_job *job; /* NULL: nobody waits */
 	int64_t deadline_ms;
 	bool is_refused; /* when it was carried out */
+	bool is_copy; /* nobody waits for another session */
 	bool is_late; /* not answered by its deadline */
 };
 
