@@ -69,12 +69,20 @@ static enum tsp_status begin(struct tep_sync_server *server, struct digest_node 
 	return TSP_STATUS_OK;
 }
 
+/* What a session begins with is over. */
+static void settle(struct tep_sync_server *server)
+{
+	server->is_new = false;
+	server->is_comparing = false;
+}
+
 static enum tsp_status end_whole(const struct tep_sync *sync, struct tep_sync_server *server)
 {
 	bool was_sweeping = server->sweeping;
 
 	if (!server->levelling)
 		return TSP_STATUS_MALFORMED;
+	settle(server);
 	server->levelling = false;
 	server->is_level = true;
 	for (uint32_t i = 0; i < DIGEST_LEAVES; i++)
@@ -111,11 +119,12 @@ static void take_word(struct tep_sync_server *server, const struct tsp_msg *requ
 	};
 }
 
-static enum tsp_status tell_digests(const struct tep_sync *sync,
-	const struct tep_sync_server *server, const struct tsp_msg *request, struct tsp_msg *answer)
+static enum tsp_status tell_digests(const struct tep_sync *sync, struct tep_sync_server *server,
+	const struct tsp_msg *request, struct tsp_msg *answer)
 {
 	if (request->node.depth == DIGEST_DEPTH)
 		return TSP_STATUS_MALFORMED;
+	server->is_comparing = server->is_new;
 	answer->node = request->node;
 	answer->n_digests = DIGEST_FANOUT;
 	digest_children(
@@ -126,6 +135,7 @@ static enum tsp_status tell_digests(const struct tep_sync *sync,
 /* The first one in the life of this process confirms what it took over. */
 static enum tsp_status become_level(struct tep_sync_server *server)
 {
+	settle(server);
 	if (!server->is_level) {
 		server->waking = true;
 		begin_sweep(server);
@@ -160,5 +170,7 @@ enum tsp_status tep_level_list(const struct tep_sync *sync, struct tep_sync_serv
 void tep_sync_session_starts(struct tep_sync_server *server)
 {
 	server->levelling = false;
+	server->is_new = true;
+	server->is_comparing = false;
 	memset(server->begun, 0, sizeof(server->begun));
 }

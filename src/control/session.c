@@ -423,7 +423,7 @@ uint32_t tep_sessions_status(
 		rows[i] = (struct tep_server_status){
 			.name = server->params->name,
 			.connected = server->session != NULL,
-			.levelling = server->sync.levelling,
+			.levelling = server->sync.levelling || server->sync.is_comparing,
 			.is_level = server->sync.is_level,
 			.since_ms = server->since_ms,
 			.counts = server->sync.counts,

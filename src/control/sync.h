@@ -48,6 +48,8 @@ struct tep_sync_word {
 struct tep_sync_server {
 	uint16_t owner; /* 1.. */
 	bool levelling; /* between begin and end of a whole list */
+	bool is_new; /* nothing has ended in this session yet: neither a whole list nor the comparison */
+	bool is_comparing; /* the one that a session begins with */
 	bool is_level; /* it has told us all its bindings once: what this process took over is confirmed */
 	uint32_t serial; /* of the announcement now */
 	bool sweeping; /* a list has ended, and not all that it did not name is gone yet */

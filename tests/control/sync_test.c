@@ -692,14 +692,21 @@ static void level_wakes_what_was_not_refuted(void **state)
 	struct tsp_msg level = list(TSP_SYNC_LEVEL, 0, 0);
 	uint32_t leaf = digest_leaf(SHARED);
 
+	struct tsp_msg ask = list(TSP_SYNC_DIGEST, 0, 0);
+
 	add_dormant(f, 1, 1024, 2047);
 	add_dormant(f, 1, 2048, 3071);
 	add_dormant(f, 2, 4096, 5119);
+	tep_sync_session_starts(&f->server);
+	assert_int_equal(apply(f, &ask), TSP_STATUS_OK);
+	assert_true(f->server.is_comparing);
 	assert_int_equal(mark_leaf(f, TSP_SYNC_BEGIN, leaf), TSP_STATUS_OK);
 	assert_int_equal(create_range(f, CLIENT, 1024, 2047), TSP_STATUS_OK);
 	assert_int_equal(mark_leaf(f, TSP_SYNC_END, leaf), TSP_STATUS_OK);
 	assert_int_equal(apply(f, &level), TSP_STATUS_OK);
 	assert_true(f->server.is_level);
+	assert_int_equal(apply(f, &ask), TSP_STATUS_OK);
+	assert_false(f->server.is_comparing);
 	sweep(f);
 	assert_null(find(f, 2048));
 	assert_true(find(f, 4096)->is_dormant);
