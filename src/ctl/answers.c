@@ -146,6 +146,7 @@ void ctl_print_bindings(const json_t *result, const struct ctl_print_options *op
 		{"CLIENT", "client", CTL_TEXT},
 		{"TEP", "tep", CTL_TEXT},
 		{"STATIC", "static", CTL_FLAG},
+		{"DORMANT", "dormant", CTL_FLAG},
 		{"LEFT", "seconds_left", CTL_DURATION},
 		{},
 	};

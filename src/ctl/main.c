@@ -105,7 +105,7 @@ static void print_usage(FILE *file)
 	      "  --digest       user add: for DIGEST-MD5 too\n"
 	      "  --realm R      user add: realm of DIGEST-MD5; default: dstm\n"
 	      "  --socket PATH  default: /run/dstm/DAEMON.sock\n"
-	      "  --wait SECONDS drain: the traffic has this long to cease. Default: 10\n"
+	      "  --wait S       drain: the traffic has S seconds to cease. Default: 10\n"
 	      "  --version      print the version and exit\n"
 	      "  --help         print this and exit\n",
 		file);

@@ -71,6 +71,7 @@ def binding(i):
         "client": f"2001:db8:1::{i:x}",
         "tep": "2001:db8::1",
         "static": i % 2 == 0,
+        "dormant": i % 2 == 1,
         "seconds_left": None if i % 2 == 0 else 3725,
     }
 
@@ -200,10 +201,28 @@ def test_bindings_print_ports_end_and_the_filter_reaches_the_daemon(daemon):
     path, seen = daemon(pager(2, binding))
     done = run("tep", "bindings", "--v4", "198.51.100.7", "--socket", path)
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert lines[0] == ["ADDRESS", "FIRST", "LAST", "CLIENT", "TEP", "STATIC", "LEFT"]
-    assert lines[1][4:] == ["2001:db8::1", "yes", "-"]
-    assert lines[2][4:] == ["2001:db8::1", "-", "1", "h", "2", "min"]
+    assert lines[0] == ["ADDRESS", "FIRST", "LAST", "CLIENT", "TEP", "STATIC", "DORMANT",
+                        "LEFT"]
+    assert lines[1][4:] == ["2001:db8::1", "yes", "-", "-"]
+    assert lines[2][4:] == ["2001:db8::1", "-", "yes", "1", "h", "2", "min"]
     assert seen[0]["arguments"]["v4"] == "198.51.100.7"
+
+
+def test_drain_ends_when_the_process_has(daemon):
+    with subprocess.Popen(["sleep", "0.5"]) as process:
+        path, seen = daemon(ok({"wait_s": 7, "pid": process.pid}))
+        done = run("tep", "drain", "--wait", "7", "--socket", path)
+        assert process.poll() is not None or process.wait(0.1) == 0
+    assert (done.returncode, done.stdout) == (0, "draining, for 7 s at most\n")
+    assert seen[0] == {"command": "drain", "arguments": {"wait_s": 7}}
+
+
+@pytest.mark.parametrize("answer", [{}, {"wait_s": 10**18, "pid": -1}, {"wait_s": "x", "pid": None}])
+def test_drain_of_what_is_no_process_is_an_error(daemon, answer):
+    path, _ = daemon(ok(answer))
+    done = run("tep", "drain", "--socket", path)
+    assert (done.returncode, done.stderr) == (
+        1, "dstmctl: the daemon cannot be watched: Invalid argument\n")
 
 
 def test_leases_print_all_ranges(daemon):
@@ -299,6 +318,7 @@ def test_odd_types_in_an_answer_are_printed_as_nothing(daemon):
         ("tep", "bindings", "--v4", "1.2.3"),
         ("tep", "counters", "--worker", ""),
         ("tep", "show", "--none"),
+        ("tep", "drain", "--wait", "soon"),
     ],
 )
 def test_wrong_usage_ends_with_2(args):
