@@ -10,10 +10,12 @@
 #include <sys/queue.h>
 
 #define BUCKETS 1024 /* by address */
-#define LANES   128 /* of each side, by the hash of the prefix that packets come from */
+#define LANES   4096 /* of each side, by the hash of the prefix that packets come from ... */
+#define STEADY \
+	32 /* ... which stays so many times longer than a worker's: in a new lane its share would be a new one */
 
 /*
- * Waiting: in its bucket and its lane, with packets. Sent: in its server's list, which has the order of the answers; there it
+ * Waiting: in its bucket, with packets; not sent yet: in its lane. Sent: in its server's list, which has the order of the answers; there it
  * stays when its packets have gone, for its answer will come all the same.
  */
 struct question {
@@ -27,7 +29,6 @@ struct question {
 	uint32_t n;
 	LIST_ENTRY(question) in_bucket;
 	TAILQ_ENTRY(question) in_age; /* of all that wait */
-	TAILQ_ENTRY(question) in_lane; /* of those that wait */
 	TAILQ_ENTRY(question) in_turn; /* of its lane's unsent ones, or its server's sent ones */
 	struct dp_question packets[]; /* room for hold_per_question */
 };
@@ -38,7 +39,6 @@ TAILQ_HEAD(question_list, question);
 struct lane {
 	uint32_t n_packets;
 	bool is_active; /* it has unsent questions, and its turn comes */
-	struct question_list all;
 	struct question_list unsent;
 	TAILQ_ENTRY(lane) in_turn;
 };
@@ -65,15 +65,17 @@ const struct tep_question_counter_info tep_question_counter_info[TEP_QUESTION_N_
 #undef X
 };
 
-static uint64_t mix(const struct tep_questions *questions, uint64_t x)
-{
-	x = (x ^ questions->seed) * UINT64_C(0x9e3779b97f4a7c15);
-	return x >> 40;
-}
-
 static struct bucket *bucket_of(struct tep_questions *questions, uint32_t v4)
 {
-	return &questions->buckets[mix(questions, v4) % BUCKETS];
+	return &questions->buckets[dp_ask_hash(v4, questions->seed, 0) % BUCKETS];
+}
+
+static struct lane *lane_of(
+	struct tep_questions *questions, const struct dp_question *packet, int64_t now_ms)
+{
+	uint32_t hash = dp_ask_hash(packet->asker, questions->seed, (uint64_t)now_ms / STEADY);
+
+	return &questions->lanes[packet->from_v6][hash % LANES];
 }
 
 static uint32_t side_of(const struct tep_questions *questions, const struct lane *lane)
@@ -126,12 +128,11 @@ static struct question *begin(
 	if (question == NULL)
 		return NULL;
 	question->key = packet->key;
-	question->lane = &questions->lanes[packet->from_v6][mix(questions, packet->asker) % LANES];
+	question->lane = lane_of(questions, packet, now_ms);
 	question->since_ms = now_ms;
 	question->waits = true;
 	LIST_INSERT_HEAD(bucket_of(questions, packet->key.v4), question, in_bucket);
 	TAILQ_INSERT_TAIL(&questions->by_age, question, in_age);
-	TAILQ_INSERT_TAIL(&question->lane->all, question, in_lane);
 	begin_turn(questions, question);
 	return question;
 }
@@ -142,7 +143,6 @@ static void end(struct tep_questions *questions, struct question *question)
 	if (question->waits) {
 		LIST_REMOVE(question, in_bucket);
 		TAILQ_REMOVE(&questions->by_age, question, in_age);
-		TAILQ_REMOVE(&question->lane->all, question, in_lane);
 		question->waits = false;
 	}
 	if (question->is_sent)
@@ -188,13 +188,14 @@ static void give_all_back(struct tep_questions *questions, struct question *ques
 
 /* --- packets ------------------------------------------------------------------------------------------ */
 
+/* Of those with questions that have not been sent: what a server is asked about is worth its place. */
 static struct lane *fullest(struct tep_questions *questions, uint32_t side)
 {
-	struct lane *fullest = &questions->lanes[side][0];
+	struct lane *lane, *fullest = TAILQ_FIRST(&questions->active[side]);
 
-	for (uint32_t i = 1; i < LANES; i++)
-		if (questions->lanes[side][i].n_packets > fullest->n_packets)
-			fullest = &questions->lanes[side][i];
+	TAILQ_FOREACH(lane, &questions->active[side], in_turn)
+		if (lane->n_packets > fullest->n_packets)
+			fullest = lane;
 	return fullest;
 }
 
@@ -202,16 +203,18 @@ static struct lane *fullest(struct tep_questions *questions, uint32_t side)
  * There is no room. A side that has less than its half gets it from the other; within a side who has the most gives, but
  * not to one who would have as many then. False: the newcomer has to go.
  */
-static bool make_room(struct tep_questions *questions, const struct dp_question *packet)
+static bool make_room(
+	struct tep_questions *questions, const struct dp_question *packet, int64_t now_ms)
 {
 	uint32_t side = packet->from_v6;
-	const struct lane *lane = &questions->lanes[side][mix(questions, packet->asker) % LANES];
+	const struct lane *lane = lane_of(questions, packet, now_ms);
 	bool is_poor = questions->n_by_side[side] < questions->params.hold_packets / 2;
 	struct lane *victim = fullest(questions, is_poor ? !side : side);
-	struct question *newest = TAILQ_LAST(&victim->all, question_list);
+	struct question *newest;
 
-	if (!is_poor && victim->n_packets <= lane->n_packets + 1)
+	if (victim == NULL || (!is_poor && victim->n_packets <= lane->n_packets + 1))
 		return false;
+	newest = TAILQ_LAST(&victim->unsent, question_list);
 	rte_pktmbuf_free(newest->packets[newest->n - 1].m);
 	count_packets(questions, newest, -1);
 	questions->counters[TEP_QUESTION_HOLD_FULL]++;
@@ -250,7 +253,7 @@ void tep_questions_add(
 	if (question != NULL && question->n == params->hold_per_question)
 		return refuse(questions, packet, TEP_QUESTION_HOLD_FULL);
 	if (questions->n_packets == params->hold_packets) {
-		if (!make_room(questions, packet))
+		if (!make_room(questions, packet, now_ms))
 			return refuse(questions, packet, TEP_QUESTION_HOLD_FULL);
 		question = find(questions, &packet->key);
 	}
@@ -454,10 +457,8 @@ struct tep_questions *tep_questions_create(const struct tep_questions_params *pa
 		TAILQ_INIT(&questions->sent[i]);
 	for (uint32_t side = 0; side < TEP_FAIR_SIDES; side++) {
 		TAILQ_INIT(&questions->active[side]);
-		for (uint32_t i = 0; i < LANES; i++) {
-			TAILQ_INIT(&questions->lanes[side][i].all);
+		for (uint32_t i = 0; i < LANES; i++)
 			TAILQ_INIT(&questions->lanes[side][i].unsent);
-		}
 	}
 	return questions;
 }

@@ -13,9 +13,11 @@
 #include <stdio.h>
 
 #define RING_SIZE_MAX (1U << 20)
-#define BUCKETS       128 /* of each direction; prefixes by their hash */
-#define TOKEN         1000 /* thousandths of a packet */
-#define BURST_MIN     8
+#define BUCKETS       512 /* of each direction; prefixes by their hash */
+#define SHARE \
+	4 /* a bucket has this part of the rate, of all questions: few fill it, many do not add up to much */
+#define TOKEN     1000 /* thousandths of a packet */
+#define BURST_MIN 8
 
 struct dp_ask {
 	struct dp_ask_params params;
@@ -148,7 +150,7 @@ struct bucket {
 
 struct dp_ask_limits {
 	uint64_t seed;
-	uint32_t rate; /* packets a second of one bucket: of the rate in all, half */
+	uint32_t rate; /* packets a second of one bucket */
 	uint32_t burst; /* thousandths */
 	struct bucket buckets[2][BUCKETS];
 };
@@ -161,7 +163,7 @@ struct dp_ask_limits *dp_ask_limits_create(uint32_t rate, int socket)
 	if (limits == NULL)
 		return NULL;
 	limits->seed = rte_rand() ^ rte_rdtsc();
-	limits->rate = RTE_MAX(rate / 2, 1U);
+	limits->rate = RTE_MAX(rate / SHARE, 1U);
 	limits->burst = RTE_MAX(rate / 10, (uint32_t)BURST_MIN) * TOKEN;
 	return limits;
 }
@@ -173,9 +175,8 @@ void dp_ask_limits_destroy(struct dp_ask_limits *limits)
 
 bool dp_ask_limits_take(struct dp_ask_limits *limits, bool from_v6, uint64_t asker, uint64_t now_ms)
 {
-	uint64_t hash = (asker ^ limits->seed) * UINT64_C(0x9e3779b97f4a7c15);
-	struct bucket
-		*bucket = &limits->buckets[from_v6][(hash ^ hash >> 32) >> 20 & (BUCKETS - 1)];
+	uint32_t hash = dp_ask_hash(asker, limits->seed, now_ms);
+	struct bucket *bucket = &limits->buckets[from_v6][hash % BUCKETS];
 	uint64_t waited_ms = now_ms - bucket->filled_ms;
 
 	/* A token a second is a thousandth a millisecond. */

@@ -73,6 +73,18 @@ bool dp_ask_give_back(struct dp_ask *ask, const struct dp_question *question);
 
 /* --- a worker's own token buckets --------------------------------------------------------------------- */
 
+/*
+ * The hash of a prefix, by which it shares buckets with others. It is another one every quarter of a second: who
+ * shares his with a scanner does not for long.
+ */
+static inline uint32_t dp_ask_hash(uint64_t asker, uint64_t seed, uint64_t now_ms)
+{
+	uint64_t hash = (asker ^ seed ^ now_ms >> 8 << 32) * UINT64_C(0x9e3779b97f4a7c15);
+
+	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return (uint32_t)(hash >> 32);
+}
+
 struct dp_ask_limits;
 
 /* NULL: no memory. */

@@ -2,7 +2,8 @@
 """
 Two real TEPs and a real server: what TEP 2 does not know it asks, and the packets wait (R72, R73, D2).
 
-TEP 1 has the leases and ports that carry nothing; all packets go through TEP 2, the one of tep_bench.py, which has none.
+TEP 1 has the leases and ports that carry nothing; all packets go through TEP 2, the one of tep_bench.py, which
+has none.
 DSTM_BUILD names the build directory.
 """
 

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #define RING   32 /* holds 32 */
-#define RATE   400 /* a bucket: 40 packets at once, then 200 a second */
+#define RATE   400 /* a bucket: 40 packets at once, then 100 a second */
 #define NOW_MS 1000000
 
 static struct rte_ring *rx[DP_SIDES], *tx[DP_SIDES];

@@ -32,6 +32,7 @@ class Tep:
 
     V6 = "2001:db8::1"
     user = "server1"
+    eal = EAL
 
     def __init__(self, folder, users=None):
         self.folder = folder
@@ -56,7 +57,7 @@ class Tep:
         path = self.folder / "tep.yaml"
         path.write_text(yaml.safe_dump(self.config))
         with open(self.folder / "tep.log", "ab") as log:
-            self.process = subprocess.Popen([*self.wrapper, BINARY, *EAL, "--", "-c", path], stdout=log,
+            self.process = subprocess.Popen([*self.wrapper, BINARY, *self.eal, "--", "-c", path], stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL)
 
     def start(self):
