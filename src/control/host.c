@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "control/arp.h"
 #include "control/hold.h"
 #include "control/netlink.h"
 
@@ -66,8 +67,24 @@ static void drop(struct tep_host *host, struct rte_mbuf *m, enum tep_host_counte
 
 /* --- packets for the host ------------------------------------------------------------------------ */
 
+/* The IPv4 side asks for an address of a client's. */
+static bool answer_arp(struct tep_host *host, struct rte_mbuf *m)
+{
+	const struct tep_twin *outside = &host->arms[host->params.n_twins - 1].twin;
+
+	if (host->params.answer_arp.n == 0 || m->port != outside->port ||
+		!tep_arp_answer(m, &host->params.answer_arp, &outside->mac))
+		return false;
+	host->counters[TEP_HOST_ARP_ANSWERED]++;
+	if (!dp_punt_send(host->params.punt, m))
+		drop(host, m, TEP_HOST_FROM_TWIN_DROPPED);
+	return true;
+}
+
 static void give_to_kernel(struct tep_host *host, struct rte_mbuf *m)
 {
+	if (answer_arp(host, m))
+		return;
 	for (uint32_t i = 0; i < host->params.n_twins; i++) {
 		const struct tep_twin *twin = &host->arms[i].twin;
 

@@ -14,6 +14,7 @@
 #include "control/mirror.h"
 #include "control/twin.h"
 #include "dataplane/datapath.h"
+#include "dataplane/pools.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,16 +23,17 @@ struct event_base;
 struct tep_host;
 
 /* One X-macro row = id, is it a drop, public name, sentence. */
-#define TEP_HOST_COUNTERS(X)                                                                     \
-	X(TO_TWIN, false, "host_to_twin", "Frames for the router itself, handed to the kernel.") \
-	X(TWIN_REFUSED, true, "host_twin_refused", "The kernel did not take a frame.")           \
-	X(FROM_TWIN, false, "host_from_twin", "Frames that the kernel sent by a twin.")          \
-	X(FROM_TWIN_DROPPED, true, "host_from_twin_dropped",                                     \
-		"A frame of the kernel, or one sent on, met no buffer or a full ring.")          \
-	X(HELD, false, "host_held", "Packets that waited for the address of their next hop.")    \
-	X(RELEASED, false, "host_released", "Packets sent on when their next hop was known.")    \
-	X(UNRESOLVED, true, "host_unresolved", "The next hop did not answer in time.")           \
-	X(HOLD_FULL, true, "host_hold_full", "Too many packets waited for a next hop already.")  \
+#define TEP_HOST_COUNTERS(X)                                                                      \
+	X(TO_TWIN, false, "host_to_twin", "Frames for the router itself, handed to the kernel.")  \
+	X(TWIN_REFUSED, true, "host_twin_refused", "The kernel did not take a frame.")            \
+	X(FROM_TWIN, false, "host_from_twin", "Frames that the kernel sent by a twin.")           \
+	X(FROM_TWIN_DROPPED, true, "host_from_twin_dropped",                                      \
+		"A frame of the kernel, or one sent on, met no buffer or a full ring.")           \
+	X(HELD, false, "host_held", "Packets that waited for the address of their next hop.")     \
+	X(RELEASED, false, "host_released", "Packets sent on when their next hop was known.")     \
+	X(UNRESOLVED, true, "host_unresolved", "The next hop did not answer in time.")            \
+	X(HOLD_FULL, true, "host_hold_full", "Too many packets waited for a next hop already.")   \
+	X(ARP_ANSWERED, false, "host_arp_answered", "ARP requests for pool addresses, answered.") \
 	X(NO_WAY, true, "host_no_way", "The route had gone when the packet came to be resolved.")
 
 enum tep_host_counter {
@@ -57,6 +59,7 @@ struct tep_host_params {
 	uint32_t max_routes[2]; /* as in struct tep_mirror_params, like the next two */
 	uint32_t max_neighbours;
 	uint32_t max_ways;
+	struct dp_pools answer_arp; /* for these addresses, by the last twin; empty: for none */
 	struct rte_mempool *pool; /* for frames from the kernel */
 	uint32_t n_twins; /* one, or two; one-armed: one */
 	struct tep_twin_params twins[TEP_TWINS_MAX];

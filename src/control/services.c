@@ -71,6 +71,8 @@ static int create_host(struct tep_services *services)
 
 	if (config->neighbor.mode != TEP_NEIGHBOR_KERNEL)
 		return 0;
+	if (config->neighbor.answer_arp)
+		dp_pools_init(&params.answer_arp, config->pools.items, config->pools.n);
 	params.twins[0] = twin_params(tep, 0, config->neighbor.twin_v6, config->ports.mtu_v6);
 	params.twins[1] = twin_params(tep, 1, config->neighbor.twin_v4, config->ports.mtu_v4);
 	services->host = tep_host_create(&params);

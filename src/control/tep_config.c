@@ -155,6 +155,7 @@ static const struct config_key neighbor_keys[] = {
 		.min = 16, .max = 1 << 20},
 	{CONFIG_U32, AT(tep_config_neighbor, max_neighbours), "max_neighbours", .value = "4096",
 		.min = 16, .max = 16384},
+	{CONFIG_BOOL, AT(tep_config_neighbor, answer_arp), "answer_arp", .value = "false"},
 	{CONFIG_END},
 };
 static const struct config_section neighbor_section = {

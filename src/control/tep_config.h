@@ -127,6 +127,7 @@ struct tep_config_neighbor {
 	uint32_t max_routes_v4;
 	uint32_t max_routes_v6;
 	uint32_t max_neighbours;
+	bool answer_arp;
 };
 
 /* What routes lead to: each neighbour on a link, and this many gateways and sets of them. */

@@ -4,6 +4,7 @@
  */
 #include "control/mirror.h"
 #include "support/eal.h"
+#include "support/random.h"
 
 #include <rte_memory.h>
 
@@ -12,6 +13,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -357,6 +359,225 @@ static void the_lowest_metric_wins_then_the_first(void **state)
 	assert_hop(f, "203.0.113.1", 1, "192.0.2.1");
 }
 
+static struct tep_route route_by_two(const char *dst, uint8_t len, const char *a, const char *b)
+{
+	struct tep_route two = route_via(dst, len, OUTSIDE, a);
+
+	two.hops[1] = two.hops[0];
+	two.hops[1].gateway = ip(b);
+	two.n_hops = 2;
+	return two;
+}
+
+/* How many of 60 evenly spread hashes lead to this MAC address. */
+static uint32_t share_of(const struct fixture *f, uint32_t v4, uint8_t mac)
+{
+	const struct dp_group *group;
+	uint32_t n = 0;
+
+	dp_nexthops_lookup_v4(f->nexthops, &v4, 1, &group);
+	for (uint32_t i = 0; i < 60; i++)
+		n += dp_group_choose(group, UINT32_MAX / 60 * i + 1)->dst_mac.addr_bytes[5] == mac;
+	return n;
+}
+
+/* S33: by weight, over those that can be sent to, as long as there is one. */
+static void several_gateways_share_the_flows(void **state)
+{
+	struct fixture *f = *state;
+	struct tep_route two = route_by_two("203.0.113.0", 24, "192.0.2.1", "192.0.2.2");
+	const uint32_t v4 = 0xcb007109;
+
+	two.hops[1].weight = 2;
+	assert_int_equal(tep_mirror_set_route(f->mirror, &two), 0);
+	assert_state(f, "203.0.113.9", DP_ADJ_PENDING);
+	set_neighbour(f, 1, "192.0.2.1", 1);
+	assert_int_equal(share_of(f, v4, 1), 60);
+	assert_hop(f, "203.0.113.9", 1, "192.0.2.2"); /* the one that is not known is asked for */
+	set_neighbour(f, 1, "192.0.2.2", 2);
+	assert_in_range(share_of(f, v4, 1), 19, 21);
+	assert_in_range(share_of(f, v4, 2), 39, 41);
+	set_neighbour(f, 1, "192.0.2.1", 3);
+	assert_in_range(share_of(f, v4, 3), 19, 21);
+	remove_neighbour(f, 1, "192.0.2.2");
+	assert_int_equal(share_of(f, v4, 3), 60);
+	tep_mirror_set_link(f->mirror, 1, false);
+	assert_int_equal(tep_mirror_settle(f->mirror), 0);
+	assert_state(f, "203.0.113.9", DP_ADJ_NO_ROUTE);
+	tep_mirror_set_link(f->mirror, 1, true);
+	assert_int_equal(tep_mirror_settle(f->mirror), 0);
+	assert_int_equal(share_of(f, v4, 3), 60);
+}
+
+/* IPv6: the whole set is told when one comes, and only those that go. */
+static void gateways_of_an_ipv6_route_come_and_go_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+	struct tep_route two = route_by_two("2001:db8:1::", 48, "fe80::1", "fe80::2");
+	struct tep_route one = route_via("2001:db8:1::", 48, OUTSIDE, "fe80::1");
+	uint32_t n_routes, n_neighbours;
+
+	set_neighbour(f, 1, "fe80::1", 1);
+	set_neighbour(f, 1, "fe80::2", 2);
+	assert_int_equal(tep_mirror_set_route(f->mirror, &one), 0);
+	assert_sent(f, "2001:db8:1::7", 1, 1);
+	assert_int_equal(tep_mirror_set_route(f->mirror, &two), 0);
+	assert_int_equal(tep_mirror_remove_route(f->mirror, &one), 0);
+	assert_sent(f, "2001:db8:1::7", 1, 2);
+	tep_mirror_usage(f->mirror, &n_routes, &n_neighbours);
+	assert_int_equal(n_routes, 1);
+	assert_int_equal(tep_mirror_remove_route(f->mirror, &one), -ENOENT);
+	assert_int_equal(tep_mirror_remove_route(f->mirror, &two), 0);
+	assert_state(f, "2001:db8:1::7", DP_ADJ_NO_ROUTE);
+}
+
+/* What is announced while all routes are read is newer than what is read. */
+static void announcements_count_more_than_what_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct tep_route old = route_via("203.0.113.0", 24, OUTSIDE, "192.0.2.1");
+	struct tep_route new = route_via("203.0.113.0", 24, OUTSIDE, "192.0.2.2");
+	struct tep_route gone = route_via("10.0.0.0", 8, OUTSIDE, "192.0.2.1");
+
+	set_routes(f, &gone, 1);
+	new.place = TEP_ROUTE_INSTEAD;
+	tep_mirror_begin_reading(f->mirror);
+	assert_int_equal(tep_mirror_set_route(f->mirror, &new), 0);
+	assert_int_equal(tep_mirror_remove_route(f->mirror, &gone), 0);
+	assert_int_equal(tep_mirror_read_route(f->mirror, &old), 0);
+	assert_int_equal(tep_mirror_read_route(f->mirror, &gone), 0);
+	assert_state(f, "10.1.1.1", DP_ADJ_NO_ROUTE);
+	tep_mirror_end_reading(f->mirror);
+	while (!tep_mirror_sweep(f->mirror, 1))
+		;
+	assert_hop(f, "203.0.113.9", 1, "192.0.2.2");
+	assert_state(f, "10.1.1.1", DP_ADJ_NO_ROUTE);
+}
+
+/* --- oracle: routes in a plain list ---------------------------------------------------------------- */
+
+#define MODEL_ROUTES 48
+#define MODEL_STEPS  4000
+
+struct model_route {
+	bool live;
+	uint8_t len;
+	uint32_t v4, metric;
+	uint8_t gateways; /* bit by number */
+};
+
+static struct model_route model[MODEL_ROUTES];
+
+static struct tep_route route_of_model(const struct model_route *of)
+{
+	struct tep_route made = {.dst = ip("0.0.0.0"),
+		.len = of->len,
+		.kind = TEP_ROUTE_UNICAST,
+		.metric = of->metric};
+
+	for (uint32_t i = 0; i < 4; i++)
+		made.dst.octets[i] = (uint8_t)(of->v4 >> (24 - 8 * i));
+	for (uint32_t i = 0; i < 8; i++) {
+		struct tep_route_hop *hop = &made.hops[made.n_hops];
+
+		if ((of->gateways >> i & 1) == 0)
+			continue;
+		*hop = (struct tep_route_hop){.has_gateway = true,
+			.gateway = ip("192.0.2.0"),
+			.ifindex = OUTSIDE,
+			.weight = 1};
+		hop->gateway.octets[3] = (uint8_t)i;
+		made.n_hops++;
+	}
+	return made;
+}
+
+/* The gateways of the longest prefix, and of its lowest metric; 0: no route. */
+static uint8_t gateways_of_model(uint32_t v4)
+{
+	const struct model_route *best = NULL;
+
+	for (uint32_t i = 0; i < MODEL_ROUTES; i++) {
+		const struct model_route *other = &model[i];
+
+		if (!other->live || (v4 & (uint32_t)(UINT64_MAX << (32 - other->len))) != other->v4)
+			continue;
+		if (best == NULL || other->len > best->len ||
+			(other->len == best->len && other->metric < best->metric))
+			best = other;
+	}
+	return best == NULL ? 0 : best->gateways;
+}
+
+static void change_model(struct fixture *f, uint64_t *random)
+{
+	struct model_route *slot = &model[test_random_below(random, MODEL_ROUTES)];
+	struct tep_route told;
+
+	if (slot->live) {
+		told = route_of_model(slot);
+		assert_int_equal(tep_mirror_remove_route(f->mirror, &told), 0);
+		slot->live = false;
+		return;
+	}
+	slot->len = (uint8_t)(8 + test_random_below(random, 25));
+	slot->v4 = 0x0a000000 | (test_random_below(random, 4) << 16) | test_random_below(random, 4);
+	slot->v4 &= (uint32_t)(UINT64_MAX << (32 - slot->len));
+	slot->metric = slot - model; /* no two alike: which of them is first is another test's */
+	slot->gateways = (uint8_t)(1 + test_random_below(random, 255));
+	slot->live = true;
+	told = route_of_model(slot);
+	assert_int_equal(tep_mirror_set_route(f->mirror, &told), 0);
+}
+
+static void compare_with_model(const struct fixture *f, uint32_t v4)
+{
+	uint8_t expected = gateways_of_model(v4), found = 0;
+	const struct dp_group *group;
+
+	dp_nexthops_lookup_v4(f->nexthops, &v4, 1, &group);
+	for (uint32_t i = 0; i < group->n; i++)
+		if (group->slots[i]->state == DP_ADJ_RESOLVED)
+			found |= (uint8_t)(1U << group->slots[i]->dst_mac.addr_bytes[5]);
+	assert_int_equal(found, expected);
+}
+
+static void read_all(struct fixture *f)
+{
+	tep_mirror_begin_reading(f->mirror);
+	for (uint32_t i = 0; i < MODEL_ROUTES; i++) {
+		struct tep_route told = route_of_model(&model[i]);
+
+		if (model[i].live)
+			assert_int_equal(tep_mirror_read_route(f->mirror, &told), 0);
+	}
+	tep_mirror_end_reading(f->mirror);
+	while (!tep_mirror_sweep(f->mirror, 7))
+		;
+}
+
+static void any_order_of_changes_ends_where_a_plain_list_does(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t random = test_seed();
+
+	memset(model, 0, sizeof(model));
+	for (uint8_t i = 0; i < 8; i++) {
+		char text[INET_ADDRSTRLEN];
+
+		snprintf(text, sizeof(text), "192.0.2.%u", i);
+		set_neighbour(f, 1, text, i);
+	}
+	for (uint32_t step = 0; step < MODEL_STEPS; step++) {
+		change_model(f, &random);
+		if (step % 200 == 0)
+			read_all(f);
+		assert_int_equal(tep_mirror_settle(f->mirror), 0);
+		for (uint32_t i = 0; i < 16; i++)
+			compare_with_model(f, 0x0a000000 | i / 4 << 16 | i % 4);
+	}
+}
+
 static void what_is_never_sent_to_is_not_mirrored(void **state)
 {
 	struct fixture *f = *state;
@@ -487,6 +708,10 @@ int main(void)
 		MIRROR_TEST(local_addresses_come_before_neighbours_and_routes),
 		MIRROR_TEST(routes_that_no_twin_leads_to_are_no_route),
 		MIRROR_TEST(the_lowest_metric_wins_then_the_first),
+		MIRROR_TEST(several_gateways_share_the_flows),
+		MIRROR_TEST(gateways_of_an_ipv6_route_come_and_go_one_by_one),
+		MIRROR_TEST(announcements_count_more_than_what_is_read),
+		MIRROR_TEST(any_order_of_changes_ends_where_a_plain_list_does),
 		MIRROR_TEST(what_is_never_sent_to_is_not_mirrored),
 		MIRROR_TEST(everything_can_go_and_come_back),
 		MIRROR_TEST(what_does_not_fit_is_tried_again),

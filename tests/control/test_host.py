@@ -223,6 +223,90 @@ def test_lost_announcements_are_made_good(bench):
     assert_both_ways(bench, b"after")
 
 
+GATEWAYS = {"192.0.2.101": "02:00:00:00:09:01", "192.0.2.102": "02:00:00:00:09:02"}
+
+
+def send_flows(bench, first, n=64):
+    """A packet of each of so many flows: the MAC address that it left for, by port."""
+    left = {}
+    with bench.outside.inside():
+        taps = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+    with taps, Tunnel(bench) as tunnel:
+        taps.bind(("c4", 0x0800))
+        taps.settimeout(5)
+        for port in range(first, first + n):
+            tunnel.send(IP(src=LEASE_V4, dst="203.0.113.9") /
+                        UDP(sport=LEASE_PORT, dport=port) / Raw(b"flow"))
+        while len(left) < n:
+            frame = taps.recv(2000)
+            if frame[-4:] == b"flow":
+                left[int.from_bytes(frame[36:38], "big")] = frame[:6].hex(":")
+    return left
+
+
+def hops(*gateways):
+    return [word for gateway in gateways
+            for word in ("nexthop", "via", gateway, "dev", "dstm4")]
+
+
+def test_flows_are_spread_over_gateways_and_stay(bench):
+    """S33: a route by two gateways uses both; a flow keeps its own; one that goes costs no packet."""
+    for gateway, mac in GATEWAYS.items():
+        bench.tep_ns.ip("neighbour", "replace", gateway, "lladdr", mac, "dev", "dstm4",
+                        "nud", "permanent")
+    one, two = GATEWAYS.values()
+    bench.tep_ns.ip("route", "add", "203.0.113.0/24", *hops(*GATEWAYS))
+    wait_for(lambda: set(send_flows(bench, 1000).values()) == {one, two}, "both are used")
+    first = send_flows(bench, 1000)
+    counts = [list(first.values()).count(mac) for mac in (one, two)]
+    assert min(counts) >= 64 // 5, counts
+    assert send_flows(bench, 1000) == first
+    before = bench.counters()
+    bench.tep_ns.ip("route", "replace", "203.0.113.0/24", *hops("192.0.2.101"))
+    assert len(send_flows(bench, 1000)) == 64
+    wait_for(lambda: set(send_flows(bench, 1000).values()) == {one}, "one is left")
+    after = bench.counters()
+    assert after["no_route"] == before["no_route"]
+    # The gateway gets another address: the group follows, no route is told anew.
+    bench.tep_ns.ip("neighbour", "replace", "192.0.2.101", "lladdr", "02:00:00:00:09:77",
+                    "dev", "dstm4", "nud", "permanent")
+    wait_for(lambda: set(send_flows(bench, 1000).values()) == {"02:00:00:00:09:77"}, "followed")
+    # Objects of next hops, as FRR makes them.
+    bench.tep_ns.ip("nexthop", "add", "id", "7", "via", "192.0.2.102", "dev", "dstm4")
+    bench.tep_ns.ip("route", "replace", "203.0.113.0/24", "nhid", "7")
+    wait_for(lambda: set(send_flows(bench, 1000).values()) == {two}, "the object's gateway is used")
+    bench.tep_ns.ip("nexthop", "replace", "id", "7", "via", "192.0.2.101", "dev", "dstm4")
+    wait_for(lambda: set(send_flows(bench, 1000).values()) == {"02:00:00:00:09:77"},
+             "a changed object is followed")
+
+
+def test_twenty_thousand_routes_come_and_go_at_once(bench):
+    """R68: what a routing daemon puts into the kernel is used, and packets pass meanwhile."""
+    few = bench.mirrored()
+    routes = [f"10.{n >> 8}.{n & 255}.0/24 via {OUTSIDE_V4} dev dstm4" for n in range(20000)]
+    for verb, left in (("add", few + 20000), ("delete", few)):
+        batch = bench.folder / verb
+        batch.write_text("".join(f"route {verb} {route}\n" for route in routes))
+        bench.tep_ns.run(["ip", "-batch", str(batch)])
+        wait_for(lambda left=left: bench.mirrored() == left, f"all {verb}")
+        assert_both_ways(bench, verb.encode())
+
+
+def test_pool_addresses_are_answered_for(tmp_path):
+    """R30: on a segment without a route to the pool the TEP answers for it, and for nothing else."""
+    with Bench(tmp_path, neighbor={"mode": "kernel", "answer_arp": True},
+               pools=["198.51.100.0/25"]) as bench:
+        bench.outside.ip("route", "replace", "198.51.100.0/24", "dev", "c4")
+        with Tunnel(bench) as tunnel, udp_socket(bench, OUTSIDE_PORT) as outside:
+            outside.sendto(b"on-link", (LEASE_V4, LEASE_PORT))
+            assert tunnel.receive()[-7:] == b"on-link"
+            outside.sendto(b"x", ("198.51.100.200", 9))
+        assert mac_of(bench.tep_ns, "t4") in bench.outside.ip("neighbour", "show", LEASE_V4)
+        assert bench.counters()["host_arp_answered"] >= 1
+        wait_for(lambda: "FAILED" in bench.outside.ip("neighbour", "show", "198.51.100.200"),
+                 "nobody answers for addresses outside the pools")
+
+
 def test_the_twins_go_with_the_process(bench):
     links = bench.tep_ns.ip("link")
     assert "dstm6" in links and "dstm4" in links
