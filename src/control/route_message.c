@@ -79,7 +79,8 @@ static void add_hops(
 
 static enum tep_route_kind kind_of(uint8_t type)
 {
-	if (type == RTN_LOCAL)
+	/* The subnet-router anycast address (RFC 4291 section 2.6.1) is the router's, too. */
+	if (type == RTN_LOCAL || type == RTN_ANYCAST)
 		return TEP_ROUTE_LOCAL;
 	return type == RTN_UNICAST ? TEP_ROUTE_UNICAST : TEP_ROUTE_NONE;
 }

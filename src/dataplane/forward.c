@@ -13,6 +13,7 @@ struct travellers {
 	uint32_t n;
 	uint32_t indices[DP_BURST];
 	const struct dp_adjacency *adjacencies[DP_BURST];
+	struct dp_adjacency links[DP_SIDES]; /* without routes, what they point to */
 };
 
 static uint32_t side_of(const struct dp_ctx *ctx, uint16_t port)
@@ -37,13 +38,13 @@ static bool find_links(
 	return true;
 }
 
-static void find_across(const struct dp_ctx *ctx, const struct dp_burst *burst,
-	struct travellers *travellers, const struct dp_adjacency links[static DP_SIDES])
+static void find_across(
+	const struct dp_ctx *ctx, const struct dp_burst *burst, struct travellers *travellers)
 {
 	for (uint32_t i = 0; i < travellers->n; i++) {
 		const struct rte_mbuf *m = burst->pkts[travellers->indices[i]].m;
 
-		travellers->adjacencies[i] = &links[!side_of(ctx, m->port)];
+		travellers->adjacencies[i] = &travellers->links[!side_of(ctx, m->port)];
 	}
 }
 
@@ -207,12 +208,10 @@ static void route(struct dp_ctx *ctx, struct dp_burst *burst, uint32_t i,
 static void route_all(
 	struct dp_ctx *ctx, struct dp_burst *burst, struct travellers *travellers, bool is_v6)
 {
-	struct dp_adjacency links[DP_SIDES];
-
 	if (travellers->n == 0)
 		return;
-	if (find_links(ctx, is_v6, links))
-		find_across(ctx, burst, travellers, links);
+	if (find_links(ctx, is_v6, travellers->links))
+		find_across(ctx, burst, travellers);
 	else if (is_v6)
 		find_v6(ctx, burst, travellers);
 	else

@@ -101,6 +101,15 @@ def test_an_address_of_the_router_itself_answers_from_either_side(bench):
         assert passed and "ttl=64" in said, said
 
 
+def test_the_anycast_address_of_all_routers_answers(bench):
+    """RFC 4291 section 2.6.1: the kernel has it once it forwards."""
+    bench.tep_ns.sysctl("net/ipv6/conf/all/forwarding", "1")
+    try:
+        wait_for(lambda: ping(bench, "2001:db8:4::", "-W", "1")[0], "it is mirrored")
+    finally:
+        bench.tep_ns.sysctl("net/ipv6/conf/all/forwarding", "1" if bench.mode == "host" else "0")
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_trace_shows_the_router_and_the_host(bench, family):
     with bench.inside.inside():
