@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Traffic whose every gap and loss is known. probe.py serve PORT | KIND HOST PORT [COUNT]
 
-serve answers the three kinds of traffic, on TCP and UDP; the others run until their standard input
-ends, and print one JSON object:
+serve answers the three kinds of traffic, on TCP and UDP; the others print "goes" once something has
+come on all that they opened, run until their standard input ends, and print one JSON object:
 
     stream     numbered datagrams both ways, one each 5 ms: for each way, how many were sent and
                came, the longest silence in milliseconds and when it began (time.time())
@@ -115,11 +115,19 @@ async def end_of_input():
     await reader.read()
 
 
+def goes():
+    print("goes", flush=True)
+
+
 async def stream(host: str, port: int) -> dict:
     transport, end = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: StreamEnd((host, port)), local_addr=("0.0.0.0", 0))
-    await end_of_input()
     mine = end.way((host, port))
+    deadline = time.monotonic() + PATIENCE_S
+    while not mine.arrivals.count and time.monotonic() < deadline:
+        await asyncio.sleep(PERIOD_S)
+    goes()
+    await end_of_input()
     mine.stop()
     await asyncio.sleep(0.2)  # what is under way arrives
     deadline = time.monotonic() + PATIENCE_S
@@ -132,16 +140,35 @@ async def stream(host: str, port: int) -> dict:
     return {"up": theirs | {"sent": own["sent"]}, "down": own | {"sent": theirs["sent"]}}
 
 
+async def connect(host: str, port: int):
+    """Tries again for a while: what matters here is what becomes of a connection that stands."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return await asyncio.wait_for(asyncio.open_connection(host, port), PATIENCE_S)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(TALK_PERIOD_S)
+
+
 async def talk(host: str, port: int, count: int) -> dict:
     ended = asyncio.create_task(end_of_input())
     tally = {"connections": 0, "answers": 0, "failures": [], "wait_ms": 0.0}
-    await asyncio.gather(*(talk_once(host, port, ended, tally) for _ in range(count)))
+
+    def note_answer():
+        tally["answers"] += 1
+        if tally["answers"] == count:  # as good as one of each
+            goes()
+
+    await asyncio.gather(*(talk_once(host, port, ended, tally, note_answer)
+                           for _ in range(count)))
     return tally
 
 
-async def talk_once(host: str, port: int, ended: asyncio.Task, tally: dict):
+async def talk_once(host: str, port: int, ended: asyncio.Task, tally: dict, note_answer):
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), PATIENCE_S)
+        reader, writer = await connect(host, port)
         writer.write(TALK)
         tally["connections"] += 1
         while not ended.done():
@@ -151,7 +178,7 @@ async def talk_once(host: str, port: int, ended: asyncio.Task, tally: dict):
             heard = await asyncio.wait_for(reader.readexactly(TALK_OCTETS), PATIENCE_S)
             if heard != said:
                 raise OSError("the answer is not what was said")
-            tally["answers"] += 1
+            note_answer()
             tally["wait_ms"] = max(tally["wait_ms"], (time.monotonic() - began) * 1000)
             await asyncio.wait([ended], timeout=TALK_PERIOD_S)
         writer.close()
@@ -163,7 +190,7 @@ async def download(host: str, port: int) -> dict:
     ended = asyncio.create_task(end_of_input())
     tally = {"octets": 0, "failures": []}
     try:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await connect(host, port)
         writer.write(DOWNLOAD)
         number, size = 0, len(block(0))
         while not ended.done():
@@ -171,6 +198,8 @@ async def download(host: str, port: int) -> dict:
                 raise OSError(f"block {number} is not what was sent")
             number += 1
             tally["octets"] += size
+            if number == 1:
+                goes()
         writer.close()
     except (OSError, EOFError, asyncio.TimeoutError) as error:
         tally["failures"].append(f"{type(error).__name__}: {error}")

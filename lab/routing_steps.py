@@ -91,6 +91,8 @@ def stream_through(lab, nodes, to: tuple[str, int], seconds: float) -> tuple[dic
     the streams report."""
     before = carried_so_far(lab)
     streams = [Traffic(lab, node, "stream", to) for node in nodes]
+    for one in streams:
+        one.wait()
     time.sleep(seconds)
     reports = [one.end() for one in streams]
     after = carried_so_far(lab)

@@ -4,13 +4,11 @@
 import json
 import subprocess
 import sys
-import time
 
 from lab.netns import CommandFailed
 from lab.program import ROOT
 
 END_TIMEOUT_S = 40
-SETTLE_S = 0.6  # until all connections stand and the first datagrams have come
 
 
 class Traffic:
@@ -22,6 +20,11 @@ class Traffic:
             lab.nodes[node].command([sys.executable, str(ROOT / "lab/probe.py"), kind, to[0],
                                      str(to[1]), *map(str, arguments)]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def wait(self):
+        """Until something has come on all that it opened."""
+        if self._process.stdout.readline() != "goes\n":
+            raise CommandFailed(f"{self.kind} on {self.node}: it does not begin")
 
     def end(self) -> dict:
         said, complaint = self._process.communicate("", timeout=END_TIMEOUT_S)
@@ -46,7 +49,8 @@ class Load:
                                              ("download", ()))]
 
     def __enter__(self):
-        time.sleep(SETTLE_S)
+        for one in self._all:
+            one.wait()
         return self
 
     def __exit__(self, *exception):

@@ -179,6 +179,22 @@ def test_a_tep_goes_and_comes_back(level, tep, how):
     assert_carried(lab, "tep1", "tep2")
 
 
+def test_a_tep_loses_its_way_out(level):
+    """R67: tep1 lives, but the IPv4 side behind it is gone: it is not ready any more, and core hears
+    so in time (ready.routes_v4)."""
+    lab = level
+    with Load(lab, CLIENTS, SERVICE, CONNECTIONS) as load:
+        lab.nodes["internet"].ip("link", "set", "peering1", "down")
+        wait_for_route(lab, "core", TUNNEL, [TO_TUNNEL["tep2"]])
+        time.sleep(0.5)
+        report = load.report()
+    lab.nodes["internet"].ip("link", "set", "peering1", "up")
+    assert report.failures == []
+    note("tep1 loses its IPv4 side", report)
+    restore(lab)
+    assert_carried(lab, "tep1", "tep2")
+
+
 def test_no_way_between_server_and_teps(level):
     """R24: what is leased goes on; what ends meanwhile is gone from both when the way is back."""
     lab, leaves, stay = level, CLIENTS[0], CLIENTS[1:]
