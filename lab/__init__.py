@@ -10,9 +10,11 @@
     capture     tcpdump on an interface, and reading it back
     run         a lab that is up: all of the above, and its way down in every case
     steps       what a lab does and checks, one function per kind of step
+    routing_steps  more: sessions, ways, and a failure under load
     screen      what the reader sees
     web, fetch  the HTTP server and the HTTP client that run inside
     probe       traffic whose every gap and loss is known, both ends of it
+    traffic     the same from a node while something else happens, and what became of it
 
 docs/lab.md is the manual.
 """
