@@ -250,7 +250,7 @@ def hops(*gateways):
 
 
 def test_flows_are_spread_over_gateways_and_stay(bench):
-    """S33: a route by two gateways uses both; a flow keeps its own; one that goes costs no packet."""
+    """S33: a route by two gateways uses both; a flow keeps its own; one that goes costs nothing."""
     for gateway, mac in GATEWAYS.items():
         bench.tep_ns.ip("neighbour", "replace", gateway, "lladdr", mac, "dev", "dstm4",
                         "nud", "permanent")
