@@ -13,6 +13,8 @@
 #include <rte_lcore.h>
 #include <string.h>
 
+#define NEXTHOPS_V4_MIB 36 /* the tables, about (lpm.h) ... */
+#define NODES_PER_MIB   1024 /* ... and of IPv6 */
 #define HOST_RING_SIZE  1024
 #define ASK_RING_MIN    1024
 
@@ -158,6 +160,10 @@ static int create_nexthops(struct tep *tep)
 		return -rte_errno;
 	}
 	if (params.fib) {
+		log_info("next hops: %u MiB, for %u routes of IPv4, %u of IPv6, %u neighbours",
+			NEXTHOPS_V4_MIB +
+				(params.max_routes_v6 + 4 * params.max_hosts) / NODES_PER_MIB,
+			params.max_routes_v4, params.max_routes_v6, params.max_hosts);
 		tep->punt = dp_punt_create(HOST_RING_SIZE, SOCKET_ID_ANY);
 		if (tep->punt == NULL) {
 			log_err("ring to the host: %s", rte_strerror(rte_errno));

@@ -293,7 +293,7 @@ def test_twenty_thousand_routes_come_and_go_at_once(bench):
 
 
 def test_pool_addresses_are_answered_for(tmp_path):
-    """R30: on a segment without a route to the pool the TEP answers for it, and for nothing else."""
+    """R30: on a segment without a route to the pool the TEP answers for it, and nothing else."""
     with Bench(tmp_path, neighbor={"mode": "kernel", "answer_arp": True},
                pools=["198.51.100.0/25"]) as bench:
         bench.outside.ip("route", "replace", "198.51.100.0/24", "dev", "c4")
