@@ -156,12 +156,14 @@ static void on_lost(void *arg, uint32_t server)
 	tep_questions_lost(ask->questions, server, clock_boot_ms());
 }
 
-static void on_added(void *arg, const struct dp_binding *binding)
+static void on_stands(void *arg, uint32_t number, const struct dp_binding *binding)
 {
 	struct tep_ask *ask = arg;
 	uint32_t v4 = rte_be_to_cpu_32(binding->v4_be);
 	struct port_range ports = {.first = binding->first, .last = binding->last};
 
+	if (binding->is_dormant)
+		return;
 	dp_negative_void(dp_ask_negative(ask->params.ring), v4, ports);
 	tep_questions_release(ask->questions, v4, ports);
 }
@@ -186,6 +188,7 @@ static int open_events(struct tep_ask *ask)
 struct tep_ask *tep_ask_create(const struct tep_ask_params *params)
 {
 	struct tep_ask *ask = calloc(1, sizeof(*ask));
+	const struct dp_bindings_observer observer = {.stands = on_stands, .arg = ask};
 
 	if (ask == NULL)
 		return NULL;
@@ -200,7 +203,7 @@ struct tep_ask *tep_ask_create(const struct tep_ask_params *params)
 	ask->asker = (struct tep_sessions_asker){
 		.answered = on_answered, .lost = on_lost, .arg = ask};
 	tep_sessions_set_asker(params->sessions, &ask->asker);
-	dp_bindings_on_added(params->bindings, on_added, ask);
+	dp_bindings_observe(params->bindings, &observer);
 	return ask;
 }
 
@@ -209,7 +212,7 @@ void tep_ask_destroy(struct tep_ask *ask)
 	if (ask == NULL)
 		return;
 	tep_sessions_set_asker(ask->params.sessions, NULL);
-	dp_bindings_on_added(ask->params.bindings, NULL, NULL);
+	dp_bindings_forget(ask->params.bindings, ask);
 	if (ask->readable != NULL)
 		event_free(ask->readable);
 	if (ask->turn != NULL)

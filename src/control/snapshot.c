@@ -328,7 +328,7 @@ void tep_snapshot_close(struct tep_snapshot *snapshot)
 {
 	if (snapshot == NULL)
 		return;
-	dp_bindings_observe(snapshot->table, NULL);
+	dp_bindings_forget(snapshot->table, snapshot);
 	unmap(&snapshot->file);
 	if (snapshot->lock >= 0)
 		close(snapshot->lock);

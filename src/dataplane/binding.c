@@ -207,7 +207,18 @@ static bool same_holder(const struct dp_binding *a, const struct dp_binding *b)
 
 void dp_bindings_observe(struct dp_bindings *table, const struct dp_bindings_observer *observer)
 {
-	table->observer = observer != NULL ? *observer : (struct dp_bindings_observer){};
+	assert(table->n_observers < DP_BINDINGS_OBSERVERS);
+	table->observers[table->n_observers++] = *observer;
+}
+
+void dp_bindings_forget(struct dp_bindings *table, const void *arg)
+{
+	for (uint32_t i = 0; i < table->n_observers; i++) {
+		if (table->observers[i].arg == arg) {
+			table->observers[i] = table->observers[--table->n_observers];
+			return;
+		}
+	}
 }
 
 uint32_t dp_bindings_numbers(const struct dp_bindings *table)
@@ -217,14 +228,22 @@ uint32_t dp_bindings_numbers(const struct dp_bindings *table)
 
 static void tell_stands(const struct dp_bindings *table, uint32_t number)
 {
-	if (table->observer.stands != NULL)
-		table->observer.stands(table->observer.arg, number, &table->records[number]);
+	for (uint32_t i = 0; i < table->n_observers; i++) {
+		const struct dp_bindings_observer *observer = &table->observers[i];
+
+		if (observer->stands != NULL)
+			observer->stands(observer->arg, number, &table->records[number]);
+	}
 }
 
 static void tell_gone(const struct dp_bindings *table, uint32_t number)
 {
-	if (table->observer.gone != NULL)
-		table->observer.gone(table->observer.arg, number);
+	for (uint32_t i = 0; i < table->n_observers; i++) {
+		const struct dp_bindings_observer *observer = &table->observers[i];
+
+		if (observer->gone != NULL)
+			observer->gone(observer->arg, number);
+	}
 }
 
 static void put_in_force(struct dp_binding *record, uint32_t end_s)
@@ -260,19 +279,6 @@ static void prepare(const struct dp_bindings *table, struct dp_binding *record)
 		record->mtu_until_s = 0;
 }
 
-void dp_bindings_on_added(struct dp_bindings *table,
-	void (*added)(void *arg, const struct dp_binding *binding), void *arg)
-{
-	table->added = added;
-	table->added_arg = arg;
-}
-
-static void tell_added(struct dp_bindings *table, const struct dp_binding *record)
-{
-	if (table->added != NULL && !record->is_dormant)
-		table->added(table->added_arg, record);
-}
-
 int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 {
 	uint32_t v4 = rte_be_to_cpu_32(binding->v4_be);
@@ -290,7 +296,6 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 			return -EEXIST;
 		renew(table, record, binding);
 		tell_stands(table, number);
-		tell_added(table, record);
 		return 0;
 	}
 
@@ -303,20 +308,20 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 	prepare(table, record);
 	publish(table, v4, range, number);
 	dp_digests_add(table, record);
-	tell_stands(table, number);
 	note_change(table);
-	tell_added(table, record);
+	tell_stands(table, number);
 	return 0;
 }
 
 void dp_bindings_wake(struct dp_bindings *table, const struct dp_binding *binding)
 {
-	struct dp_binding *record = &table->records[binding - table->records];
+	uint32_t number = (uint32_t)(binding - table->records);
+	struct dp_binding *record = &table->records[number];
 
 	if (!record->is_dormant)
 		return;
 	put_in_force(record, record->dormant_end_s);
-	tell_added(table, record);
+	tell_stands(table, number);
 }
 
 int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range ports)

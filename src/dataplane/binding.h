@@ -110,16 +110,22 @@ bool dp_bindings_has_v4(const struct dp_bindings *table, uint32_t v4);
 
 /* --- the writer: the control thread only --------------------------------------------------------- */
 
-/* Told of each change by the writer. A binding keeps its number, below dp_bindings_numbers(), until it goes. */
+/*
+ * Told of each change by the writer, when workers see it. A binding keeps its number, below dp_bindings_numbers(),
+ * until it goes. Either function may be NULL. stands: it was added (dormant, too), renewed or woken.
+ */
 struct dp_bindings_observer {
-	void (*stands)(void *arg, uint32_t number, const struct dp_binding *binding); /* added,
-											 renewed */
+	void (*stands)(void *arg, uint32_t number, const struct dp_binding *binding);
 	void (*gone)(void *arg, uint32_t number);
 	void *arg;
 };
 
-/* One observer, copied; NULL: none any more. */
+#define DP_BINDINGS_OBSERVERS 2
+
+/* Copies the observer, of which there are DP_BINDINGS_OBSERVERS at most; each has an arg of its own. */
 void dp_bindings_observe(struct dp_bindings *table, const struct dp_bindings_observer *observer);
+/* The observer with this arg is told no more; there need be none. */
+void dp_bindings_forget(struct dp_bindings *table, const void *arg);
 uint32_t dp_bindings_numbers(const struct dp_bindings *table);
 
 /*
@@ -132,10 +138,6 @@ int dp_bindings_add(struct dp_bindings *table, const struct dp_binding *binding)
 
 /* Puts a dormant binding of this table in force until its end; one that is awake stays as it is. */
 void dp_bindings_wake(struct dp_bindings *table, const struct dp_binding *binding);
-
-/* Whom to tell of each binding that has just been added or renewed; NULL: nobody. Workers find it by then. */
-void dp_bindings_on_added(struct dp_bindings *table,
-	void (*added)(void *arg, const struct dp_binding *binding), void *arg);
 
 /* Removes exactly this range. Returns 0, or -ENOENT. Readers stop finding it at once. */
 int dp_bindings_remove(struct dp_bindings *table, uint32_t v4, struct port_range ports);

@@ -55,9 +55,8 @@ struct dp_bindings {
 	int64_t changed_s; /* ... and when the last one was */
 	uint32_t addresses;
 	uint32_t sweep_cursor;
-	struct dp_bindings_observer observer; /* all zero: none */
-	void (*added)(void *arg, const struct dp_binding *binding); /* NULL: nobody wants to know */
-	void *added_arg;
+	struct dp_bindings_observer observers[DP_BINDINGS_OBSERVERS];
+	uint32_t n_observers;
 };
 
 static inline uint32_t entry_of_record(uint32_t record)
