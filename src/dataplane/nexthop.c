@@ -206,20 +206,22 @@ void dp_nexthops_lookup_v4(const struct dp_nexthops *nexthops, const uint32_t *v
 	}
 }
 
-/* Level by level, for the same reason. */
+/* Level by level, for the same reason. Addresses inside packets lie anywhere. */
 static void look_up_v6(const struct dp_lpm *lpm, const struct in6_addr *const *addresses,
 	uint32_t n, uint32_t *numbers)
 {
 	uint32_t more = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		numbers[i] = dp_lpm_first_v6(lpm, addresses[i]->s6_addr);
+		numbers[i] = dp_lpm_first_v6(lpm, (const uint8_t *)addresses[i]);
 		more |= numbers[i];
 	}
 	for (uint32_t octet = 2; (more & DP_LPM_EXT_V6) != 0; octet++) {
 		more = 0;
 		for (uint32_t i = 0; i < n; i++) {
-			numbers[i] = dp_lpm_next_v6(lpm, addresses[i]->s6_addr[octet], numbers[i]);
+			const uint8_t *octets = (const uint8_t *)addresses[i];
+
+			numbers[i] = dp_lpm_next_v6(lpm, octets[octet], numbers[i]);
 			more |= numbers[i];
 		}
 	}

@@ -110,7 +110,8 @@ static void lay(struct rte_mbuf *m, bool tunnel)
 	burst.pkts[0].v6 = rte_pktmbuf_mtod_offset(m, struct rte_ipv6_hdr *, 14);
 	burst.pkts[0].v4 = rte_pktmbuf_mtod_offset(
 		m, struct rte_ipv4_hdr *, tunnel ? PACKET_INNER : PACKET_V4_OFFSET);
-	burst.pkts[0].from_v6 = false;
+	burst.pkts[0].from_v6 = !tunnel;
+	burst.pkts[0].to_v6 = tunnel;
 	burst.bindings[0] = &binding;
 }
 
