@@ -4,7 +4,7 @@
 BUILD ?= build/gcc
 LAB ?= config/lab/shared-address.yaml
 
-.PHONY: all build check chaos bench bench-client bench-server clean fuzz install lab lint packages soak
+.PHONY: all build check chaos bench bench-client bench-routes bench-server clean fuzz install lab lint packages soak
 
 all: build
 
@@ -25,6 +25,10 @@ lab: build
 # The data plane beside dpdk-testpmd on the same ports; STAGES=1: cycles of each stage instead.
 bench: packages
 	@tools/bench $(if $(STAGES),--stages)
+
+# The data plane with a full table of the Internet, which BIRD brings and takes away.
+bench-routes: packages
+	@tools/bench-routes
 
 # dstm-server: leases a second, memory, start, re-levelling, expiry; Kea beside it where it is installed.
 bench-server: packages
