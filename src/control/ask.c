@@ -4,9 +4,11 @@
 #include "common/clock.h"
 
 #include <event2/event.h>
+#include <rte_ip.h>
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BURST   64 /* packets taken before other events have their turn */
 #define TURN_MS 5
@@ -82,6 +84,19 @@ static bool has_binding(const struct tep_ask *ask, const struct dp_binding_key *
 	       (key->has_port || (found->first == 0 && found->last == UINT16_MAX));
 }
 
+/* Out of a tunnel, or it would not be here; its outer header lies in one piece, as the worker read it. */
+static enum tep_question_counter learn_from(
+	const struct tep_ask *ask, const struct dp_question *packet, uint32_t now_s)
+{
+	const struct rte_ipv6_hdr *outer = rte_pktmbuf_mtod_offset(
+		packet->m, const struct rte_ipv6_hdr *, packet->outer_offset);
+	struct in6_addr client, tep;
+
+	memcpy(&client, outer->src_addr, sizeof(client));
+	memcpy(&tep, outer->dst_addr, sizeof(tep));
+	return tep_learn_from(ask->params.learn, &packet->key, &client, &tep, now_s);
+}
+
 /* Nobody knew when the worker looked; an answer may have come since. */
 static void take(struct tep_ask *ask, const struct dp_question *packet)
 {
@@ -90,7 +105,10 @@ static void take(struct tep_ask *ask, const struct dp_question *packet)
 			dp_negative_has(
 				dp_ask_negative(ask->params.ring), &packet->key, (uint64_t)now_ms);
 
-	if (!is_known || !dp_ask_give_back(ask->params.ring, packet))
+	if (ask->params.learn != NULL && !is_known)
+		tep_questions_pass(
+			ask->questions, packet, learn_from(ask, packet, (uint32_t)(now_ms / 1000)));
+	else if (!is_known || !dp_ask_give_back(ask->params.ring, packet))
 		tep_questions_add(ask->questions, packet, now_ms);
 }
 
@@ -202,7 +220,8 @@ struct tep_ask *tep_ask_create(const struct tep_ask_params *params)
 	}
 	ask->asker = (struct tep_sessions_asker){
 		.answered = on_answered, .lost = on_lost, .arg = ask};
-	tep_sessions_set_asker(params->sessions, &ask->asker);
+	if (params->sessions != NULL)
+		tep_sessions_set_asker(params->sessions, &ask->asker);
 	dp_bindings_observe(params->bindings, &observer);
 	return ask;
 }
@@ -211,7 +230,8 @@ void tep_ask_destroy(struct tep_ask *ask)
 {
 	if (ask == NULL)
 		return;
-	tep_sessions_set_asker(ask->params.sessions, NULL);
+	if (ask->params.sessions != NULL)
+		tep_sessions_set_asker(ask->params.sessions, NULL);
 	dp_bindings_forget(ask->params.bindings, ask);
 	if (ask->readable != NULL)
 		event_free(ask->readable);

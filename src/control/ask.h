@@ -5,10 +5,13 @@
  * negative one an entry of the negative cache; any binding that is added, by whomever, voids such entries and
  * sends on what waited for it.
  *
+ * With learn.mode: open no server is asked, and packets make their bindings of themselves (learn.h).
+ *
  * Everything runs on the event loop's thread.
  */
 #pragma once
 
+#include "control/learn.h"
 #include "control/questions.h"
 #include "control/session.h"
 #include "dataplane/datapath.h"
@@ -22,7 +25,8 @@ struct tep_ask_params {
 	struct event_base *base;
 	struct dp_ask *ring;
 	struct dp_bindings *bindings;
-	struct tep_sessions *sessions;
+	struct tep_sessions *sessions; /* NULL: none, with learn */
+	struct tep_learn *learn; /* borrowed; NULL: servers are asked */
 	uint32_t negative_ms; /* how long a negative answer holds */
 	struct tep_questions_params questions; /* without ops and arg */
 };

@@ -35,11 +35,12 @@ json_t *tep_packet_binding(const struct dp_binding *binding, uint32_t now_s)
 
 	if (end_s != DP_BINDING_ENDLESS)
 		left = json_integer(end_s > now_s ? end_s - now_s : 0);
-	return json_pack("{s:o, s:i, s:i, s:o, s:o, s:b, s:b, s:o}", "v4",
+	return json_pack("{s:o, s:i, s:i, s:o, s:o, s:b, s:b, s:b, s:o}", "v4",
 		json_v4(rte_be_to_cpu_32(binding->v4_be)), "first", (int)binding->first, "last",
 		(int)binding->last, "client", json_v6(&binding->client_v6), "tep",
 		json_v6(&binding->tep_v6), "static", (int)binding->is_static, "dormant",
-		(int)binding->is_dormant, "seconds_left", left);
+		(int)binding->is_dormant, "learnt", (int)(binding->owner == DP_OWNER_LEARNT),
+		"seconds_left", left);
 }
 
 /* --- what a frame says of itself ------------------------------------------------------------------- */

@@ -319,6 +319,13 @@ static void expire(struct tep_questions *questions, int64_t now_ms)
 	}
 }
 
+void tep_questions_pass(struct tep_questions *questions, const struct dp_question *packet,
+	enum tep_question_counter counter)
+{
+	questions->counters[counter]++;
+	give_back(questions, packet);
+}
+
 bool tep_questions_turn(struct tep_questions *questions, int64_t now_ms)
 {
 	expire(questions, now_ms);

@@ -48,7 +48,17 @@
 		"prefix that had the most were dropped.")                                          \
 	X(TIMED_OUT, true, "ask_timed_out", "A packet had waited for query.hold_ms.")              \
 	X(REFUSED, true, "ask_refused", "A packet whose answer was of no use: busy, or unusable.") \
-	X(BACK_FULL, true, "ask_back_full", "The ring back to the worker was full.")
+	X(BACK_FULL, true, "ask_back_full", "The ring back to the worker was full.")               \
+	X(LEARNT, false, "learnt", "Bindings that packets made of themselves (learn.mode: open).") \
+	X(LEARN_STRANGER, false, "learn_stranger",                                                 \
+		"Packets that made none: their sender is not in learn.clients.")                   \
+	X(LEARN_NO_PORT, false, "learn_no_port",                                                   \
+		"Packets that made none: without a port, and learn.block is a part of an "         \
+		"address.")                                                                        \
+	X(LEARN_TAKEN, false, "learn_taken",                                                       \
+		"Packets that made none: somebody has a port of the block.")                       \
+	X(LEARN_FULL, false, "learn_full",                                                         \
+		"Packets that made none: learn.max or the table is reached.")
 
 enum tep_question_counter {
 #define X(id, drop, name, text) TEP_QUESTION_##id,
@@ -102,6 +112,10 @@ void tep_questions_destroy(struct tep_questions *questions);
 /* Takes the packet over. */
 void tep_questions_add(
 	struct tep_questions *questions, const struct dp_question *packet, int64_t now_ms);
+
+/* The same for a packet that nobody need be asked about, after all: it goes on; counter says why. */
+void tep_questions_pass(struct tep_questions *questions, const struct dp_question *packet,
+	enum tep_question_counter counter);
 
 /* Time has gone on: gives packets up, sends questions. Returns false when nothing is left to wait for. */
 bool tep_questions_turn(struct tep_questions *questions, int64_t now_ms);

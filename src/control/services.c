@@ -30,7 +30,8 @@ struct tep_services {
 	struct tep_snapshot *snapshot; /* NULL: none */
 	struct tep_dormant dormant;
 	struct tep_sessions *sessions;
-	struct tep_ask *ask; /* NULL: servers are not asked */
+	struct tep_learn *learn; /* NULL: none */
+	struct tep_ask *ask; /* NULL: servers are not asked, and nothing is learnt */
 	struct tep_ctl_socket *ctl;
 	struct tep_view view;
 	struct monitor *monitor; /* NULL: none */
@@ -154,6 +155,29 @@ static int create_sessions(struct tep_services *services)
 	return services->sessions == NULL ? -errno : 0;
 }
 
+static int create_learn(struct tep_services *services)
+{
+	const struct tep *tep = services->tep;
+	const struct tep_config_learn *keys = &tep->config->learn;
+	const struct tep_learn_params params = {
+		.table = tep->bindings,
+		.clients = keys->clients.items,
+		.n_clients = keys->clients.n,
+		.tep_v6 = tep_config_tunnel_v6(tep->config),
+		.n_tep_v6 = tep->config->tunnel.v6.n,
+		.block = keys->block,
+		.lifetime_s = keys->lifetime_s,
+		.max = keys->max,
+	};
+
+	if (keys->mode != TEP_LEARN_OPEN)
+		return 0;
+	services->learn = tep_learn_create(&params);
+	log_warn("learn.mode: open: any node of learn.clients can take any address and port of "
+		 "pools that nobody has, and what is sent to it");
+	return services->learn == NULL ? -ENOMEM : 0;
+}
+
 static int create_ask(struct tep_services *services)
 {
 	const struct tep *tep = services->tep;
@@ -163,6 +187,7 @@ static int create_ask(struct tep_services *services)
 		.ring = tep->ask,
 		.bindings = tep->bindings,
 		.sessions = services->sessions,
+		.learn = services->learn,
 		.negative_ms = query->negative_s * 1000,
 		.questions = {.rate = query->rate,
 			.hold_packets = query->hold_packets,
@@ -228,6 +253,8 @@ struct tep_services *tep_services_create(struct tep *tep, struct event_base *bas
 	if (error == 0)
 		error = create_sessions(services);
 	if (error == 0)
+		error = create_learn(services);
+	if (error == 0)
 		error = create_ask(services);
 	if (error == 0)
 		error = create_ctl(services);
@@ -291,6 +318,7 @@ void tep_services_destroy(struct tep_services *services)
 	tep_announce_destroy(services->announce);
 	tep_ctl_socket_destroy(services->ctl);
 	tep_ask_destroy(services->ask);
+	tep_learn_destroy(services->learn);
 	tep_sessions_destroy(services->sessions);
 	tep_snapshot_close(services->snapshot);
 	tsp_tls_destroy(services->tls);

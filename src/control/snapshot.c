@@ -90,7 +90,7 @@ static void on_stands(void *arg, uint32_t number, const struct dp_binding *bindi
 {
 	const struct tep_snapshot *snapshot = arg;
 
-	if (!binding->is_static)
+	if (!binding->is_static && binding->owner != DP_OWNER_LEARNT)
 		tep_snapshot_slot_put(&snapshot->slots[number], number, binding);
 	else
 		tep_snapshot_slot_clear(&snapshot->slots[number]);

@@ -2,6 +2,7 @@
 #include "control/static_bindings.h"
 
 #include "common/log.h"
+#include "control/learn.h"
 
 #include <errno.h>
 #include <rte_byteorder.h>
@@ -198,6 +199,11 @@ static uint32_t add_missing(const struct tep_static_bindings *bindings, struct d
 		binding.serial = serial;
 		if (!stands[i])
 			rc = dp_bindings_add(table, &binding);
+		if (rc == -EEXIST && is_last_try) {
+			tep_learn_make_way(table, rte_be_to_cpu_32(binding.v4_be),
+				(struct port_range){binding.first, binding.last});
+			rc = dp_bindings_add(table, &binding);
+		}
 		stands[i] = rc == 0;
 		missing += rc != 0;
 		if (rc != 0 && is_last_try)

@@ -57,8 +57,8 @@ static bool is_void(const struct tep_sync_server *server, const struct dp_bindin
 }
 
 /*
- * Removes bindings that ended, are left over but were not swept yet, or were never confirmed, where they
- * stand in the way.
+ * Removes bindings that ended, are left over but were not swept yet, were never confirmed, or were learnt from
+ * packets, where they stand in the way.
  */
 static void clear_way(const struct tep_sync *sync, const struct tep_sync_server *server,
 	const struct dp_binding *wanted, uint32_t now_s)
@@ -73,7 +73,7 @@ static void clear_way(const struct tep_sync *sync, const struct tep_sync_server 
 			continue;
 		range = range_of(found);
 		if (dp_binding_lease_end_s(found) <= now_s || is_void(server, found) ||
-			tep_level_is_left_over(server, found))
+			tep_level_is_left_over(server, found) || found->owner == DP_OWNER_LEARNT)
 			dp_bindings_remove(sync->table, v4, range);
 		port = range.last;
 	}

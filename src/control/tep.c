@@ -186,11 +186,11 @@ static int create_ask(struct tep *tep)
 		.ring_size = rte_align32pow2(RTE_MAX(query->hold_packets, (uint32_t)ASK_RING_MIN)),
 		.rate = query->rate,
 		.of_v4 = query->enabled,
-		.of_v6 = query->enabled,
+		.of_v6 = true,
 		.socket = SOCKET_ID_ANY,
 	};
 
-	if (!query->enabled)
+	if (!tep_config_asks(tep->config))
 		return 0;
 	tep->ask = dp_ask_create(&params);
 	if (tep->ask != NULL)

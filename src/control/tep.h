@@ -28,7 +28,7 @@ struct tep {
 	struct dp_bindings *bindings;
 	struct dp_nexthops *nexthops;
 	struct dp_punt *punt; /* NULL with neighbor: static */
-	struct dp_ask *ask; /* NULL: servers are not asked */
+	struct dp_ask *ask; /* NULL: a packet without a binding is dropped at once */
 	struct dp_datapath *datapath;
 	struct tep_stats stats;
 	struct tep_fill_alarm reassembly_alarm;

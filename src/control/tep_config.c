@@ -2,6 +2,7 @@
 #include "control/tep_config.h"
 
 #include "control/announce_config.h"
+#include "control/learn_config.h"
 #include "control/plain_config.h"
 #include "control/questions.h"
 #include "control/tunnel_config.h"
@@ -262,6 +263,7 @@ static const struct config_key root_keys[] = {
 	{CONFIG_SECTION, AT(tep_config, control), "control", .section = &control_section},
 	{CONFIG_SECTION, AT(tep_config, metrics), "metrics", .section = &monitor_section},
 	{CONFIG_SECTION, AT(tep_config, query), "query", .section = &query_section},
+	{CONFIG_SECTION, AT(tep_config, learn), "learn", .section = &tep_learn_section},
 	{CONFIG_END},
 };
 static const struct config_section root = {root_keys, sizeof(struct tep_config)};
@@ -505,6 +507,8 @@ int tep_config_load(const char *path, struct tep_config *config, struct config_e
 		rc = check_control(path, &config->control, error);
 	if (rc == 0)
 		rc = check_query(path, config, error);
+	if (rc == 0)
+		rc = tep_learn_check(path, config, error);
 	if (rc == 0)
 		rc = gather_bindings(path, config, error);
 	if (rc == -ENOMEM)

@@ -173,6 +173,21 @@ struct tep_config_query {
 	uint32_t hold_ms;
 };
 
+enum tep_learn_mode {
+	TEP_LEARN_OFF,
+	TEP_LEARN_CONFIRMED, /* what a server confirms when it is asked */
+	TEP_LEARN_OPEN, /* from packets themselves */
+};
+
+struct tep_config_learn {
+	struct config_pos pos;
+	int mode; /* enum tep_learn_mode */
+	uint32_t block;
+	uint32_t lifetime_s;
+	uint32_t max;
+	struct config_list clients; /* struct addr_v6_prefix */
+};
+
 struct tep_config_server {
 	struct config_pos pos;
 	char *name;
@@ -209,6 +224,7 @@ struct tep_config {
 	struct tep_config_control control;
 	struct monitor_config metrics;
 	struct tep_config_query query;
+	struct tep_config_learn learn;
 
 	/* No key: made from them. */
 	struct in6_addr tep_v6[DP_TEP_ADDRESSES_MAX]; /* of tunnel.v6 */
@@ -227,10 +243,16 @@ static inline bool tep_config_is_one_armed(const struct tep_config *config)
 	return strcmp(config->ports.v6, config->ports.v4) == 0;
 }
 
-/* Packets that may wait for answers of servers at once. */
+/* Is anything done about packets out of tunnels without a binding? */
+static inline bool tep_config_asks(const struct tep_config *config)
+{
+	return config->query.enabled || config->learn.mode != TEP_LEARN_OFF;
+}
+
+/* Packets that may wait for that at once. */
 static inline uint32_t tep_config_held_packets(const struct tep_config *config)
 {
-	return config->query.enabled ? config->query.hold_packets : 0;
+	return tep_config_asks(config) ? config->query.hold_packets : 0;
 }
 
 /* One port without two VLANs on it: the host has one twin. */

@@ -34,7 +34,8 @@ struct dp_question {
 	uint8_t side; /* that it came by */
 	uint8_t asked; /* enum dp_asked bits, this question among them */
 	bool from_v6;
-	uint8_t spare[5];
+	uint8_t outer_offset; /* in m, of the outer IPv6 header; 0: it came from the IPv4 side */
+	uint8_t spare[4];
 };
 static_assert(sizeof(struct dp_question) == 32); /* rings move it in words of four octets */
 

@@ -45,7 +45,7 @@ struct dp_binding {
 	uint16_t
 		mtu_less; /* and how much smaller than the port's the tunnel's MTU is (tunnel_mtu.h) */
 	uint16_t mtu_less_fixed; /* the same as configured (mtu_rules.h) */
-	uint16_t owner; /* server that announced it, counted from 1; 0: none */
+	uint16_t owner; /* server that announced it, counted from 1; DP_OWNER_LEARNT; 0: none */
 	uint8_t is_static;
 	uint8_t is_dormant; /* of a life before, not confirmed yet: end_s is 0, so no worker finds it */
 } __rte_aligned(64);
@@ -53,6 +53,7 @@ static_assert(sizeof(struct dp_binding) == 64);
 
 #define DP_BINDING_ENDLESS UINT32_MAX
 #define DP_OWNERS_MAX      16 /* whose bindings are digested: owners 1 to 16 */
+#define DP_OWNER_LEARNT    UINT16_MAX /* nobody's: a packet made it of itself */
 
 /* The end of its lease, also while it is dormant. For the writer and what looks through its table. */
 static inline uint32_t dp_binding_lease_end_s(const struct dp_binding *binding)

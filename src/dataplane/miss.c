@@ -95,4 +95,7 @@ void dp_miss_question(const struct dp_ctx *ctx, const struct dp_burst *burst, ui
 		.asked = (uint8_t)p->m->hash.usr,
 		.from_v6 = p->from_v6,
 	};
+	if (p->from_v6)
+		question->outer_offset = (uint8_t)((uint8_t *)p->v6 -
+						   rte_pktmbuf_mtod(p->m, uint8_t *));
 }

@@ -52,11 +52,11 @@ class FarTep:
 class AskBench(Bench):
     """TEP 2, TEP 1 and the server; clients have leases that only TEP 1 knows."""
 
-    def __init__(self, folder, **query):
+    def __init__(self, folder, learn=None, **query):
         super().__init__(
             folder, pools=[POOL], bindings={"max": 1024}, tunnel={"v6": [TEP_V6, FarTep.V6]},
             query=dict({"enabled": True, "rate": RATE, "hold_ms": 2000}, **query),
-            icmp={"unreachable_to_v4": True},
+            learn=learn or {}, icmp={"unreachable_to_v4": True},
             control={"listen": CONTROL,
                      "servers": [{"name": "server1", "password": "between-us"}]})
         self.numbers = itertools.count(1)

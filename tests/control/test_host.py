@@ -320,7 +320,8 @@ def test_the_control_socket_lists_bindings_and_refuses_nonsense(bench):
     answer = bench.ask("bindings", limit=1)
     first = answer["result"]["items"][0]
     assert first == {"v4": LEASE_V4, "first": 1024, "last": 2047, "client": CLIENT_V6,
-                     "tep": TEP_V6, "static": True, "dormant": False, "seconds_left": None}
+                     "tep": TEP_V6, "static": True, "dormant": False, "learnt": False,
+                     "seconds_left": None}
     rest = bench.ask("bindings", after=answer["result"]["next"])["result"]
     assert [item["first"] for item in rest["items"]] == [2048] and rest["next"] is None
     by_address = bench.ask("bindings", v4=LEASE_V4, limit=1)["result"]

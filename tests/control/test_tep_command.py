@@ -50,12 +50,17 @@ def check(tmp_path, text):
     return done.returncode, done.stderr.replace(str(tmp_path) + "/", "")
 
 
+LEARN_OPEN = 'learn: {mode: open, clients: ["2001:db8:1::/48"], block: 65536}\n'
+
+
 @pytest.mark.parametrize("text", [
     GOOD, GOOD + STATIC, GOOD + CONTROL,
     GOOD.replace("v4: net_pcap1", "v4: net_pcap0"),
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel"),
     GOOD + "bindings: {max: 1}\n",
     GOOD + CONTROL + "pools: [198.51.100.0/24]\nquery: {enabled: true}\n",
+    GOOD + CONTROL + "pools: [198.51.100.0/24]\nlearn: {mode: confirmed}\n",
+    GOOD + CONTROL + "pools: [198.51.100.0/24]\n" + LEARN_OPEN,
     GOOD + 'metrics: {listen: "[::ffff:192.0.2.1]:9476"}\n',
     GOOD + "pools: [198.51.100.0/25, 198.51.100.128/25, 192.0.2.1]\n",
     GOOD + "pools: [192.0.2.0/24]\nannounce: {pools: true, tunnel: true, metric: 4294967295}\n",
@@ -65,7 +70,8 @@ def check(tmp_path, text):
     GOOD.replace('v6_mac: "02:00:00:00:06:02"', "mode: kernel")
     + "pools: [192.0.2.0/24]\nplain: {ipv4: host}\n",
     GOOD + f"pools: [{', '.join(f'10.{i}.0.0/16' for i in range(64))}]\n",
-], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "query", "metrics",
+], ids=["plain", "static", "control", "one-armed", "kernel", "one binding", "query", "learn confirmed",
+        "learn open", "metrics",
         "pools",
         "announce", "snapshot", "ready", "plain forwarded", "plain to the host", "most pools"])
 def test_good_configurations_pass(tmp_path, text):
@@ -83,6 +89,7 @@ def changed(old, new, base=GOOD):
 
 
 STATIC_GOOD = GOOD + STATIC
+POOLS = "pools: [198.51.100.0/24]\n"
 QUERY = "pools: [198.51.100.0/24]\nquery:\n  enabled: true\n"
 CONTROL_GOOD = GOOD + CONTROL
 
@@ -148,6 +155,22 @@ BAD = {
         "tep.yaml:11:3: query.enabled: control.listen is missing, so there is nobody to ask"),
     "query too slow": (GOOD + QUERY + "  rate: 9\n" + CONTROL,
         "tep.yaml:12:9: query.rate: 9 is out of range 10..1000000"),
+    "learn what no server can confirm": (GOOD + POOLS + "learn: {mode: confirmed}\n",
+        "tep.yaml:10:8: learn.mode: confirmed: control.listen is missing, so there is nobody to ask"),
+    "learn without pools": (GOOD + LEARN_OPEN,
+        "tep.yaml:9:8: learn.mode: open: pools is empty, so there is nothing to learn about"),
+    "learn from anybody": (GOOD + POOLS + "learn: {mode: open}\n",
+        "tep.yaml:10:8: learn.mode: open needs learn.clients: whose packets are believed"),
+    "learn from the whole world": (GOOD + POOLS + changed("2001:db8:1::/48", "::/0", LEARN_OPEN),
+        "tep.yaml:10:8: learn.clients: ::/0 holds addresses that no client can have"),
+    "learn and ask": (GOOD + QUERY + LEARN_OPEN + CONTROL,
+        "tep.yaml:12:8: learn.mode: open asks nobody, but query.enabled does about the same packets"),
+    "learn odd blocks": (GOOD + POOLS + changed("65536", "1000", LEARN_OPEN),
+        "tep.yaml:10:8: learn.block: 1000 is not a power of two"),
+    "learn more than bindings": (GOOD + POOLS + LEARN_OPEN + "bindings: {max: 4095}\n",
+        "tep.yaml:10:8: learn.max: 4096 is more than bindings.max (4095)"),
+    "learn with few mbufs": (GOOD + POOLS + LEARN_OPEN + "mbufs: 3000\n",
+        "tep.yaml:1:1: mbufs: 3000 are too few for query.hold_packets (1024) besides 2560"),
     "no tunnel": (changed("tunnel:\n  v6: [\"2001:db8::1\", \"2001:db8::2\"]\n", ""),
         "tep.yaml:1:1: tunnel.v6: missing: this key is required"),
     "tunnel empty": (changed('["2001:db8::1", "2001:db8::2"]', "[]"),
