@@ -373,6 +373,8 @@ void tep_stop(struct tep *tep)
 	dp_datapath_stop(tep->datapath);
 	dp_ask_destroy(tep->ask);
 	tep->ask = NULL;
+	dp_punt_destroy(tep->punt); /* what the host did not fetch is no leak */
+	tep->punt = NULL;
 	tep_stats_sample(&tep->stats);
 	while (tep->n_ports > 0)
 		dp_port_stop(tep->ports[--tep->n_ports]);
