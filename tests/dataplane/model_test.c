@@ -171,6 +171,8 @@ static bool round_holds(uint64_t seed, uint64_t first, uint64_t packets, uint32_
 	traffic_init(&traffic, traffic.random, &model);
 	draw_reassembly(&model.params.reassembly, traffic.one_sender);
 	model.host = traffic_chance(&traffic, 500);
+	model.asks[0] = traffic_chance(&traffic, 500);
+	model.asks[1] = traffic_chance(&traffic, 500);
 	one_armed = model.params.port_v6 == model.params.port_v4;
 	if (!rig_open(&rig, &model))
 		return false;

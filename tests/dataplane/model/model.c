@@ -93,6 +93,7 @@ void sent(struct model *model, enum model_way way, uint32_t number, const uint8_
 		[MODEL_PORT_V4] = DP_COUNT_TX,
 		[MODEL_HOST] = DP_COUNT_PUNTED,
 		[MODEL_RESOLVE] = DP_COUNT_RESOLVE,
+		[MODEL_ASKER] = DP_COUNT_ASKED,
 	};
 
 	assert(model->n_sent < MODEL_SENT_MAX);
@@ -286,6 +287,16 @@ static const struct model_binding *find(const struct model *model, const struct 
 	return model_binding_find(model, key->v4, key->has_port, key->port);
 }
 
+/* Nobody here has it, another TEP may: true, it waits for an answer as it came. */
+static bool is_asked(struct model *model, const struct arrival *a, bool about_sender,
+	const struct model_key *key)
+{
+	if (!model->asks[about_sender] || !in_pool(model, key->v4) || is_local(model, key->v4))
+		return false;
+	sent(model, MODEL_ASKER, a->number, a->frame, a->len);
+	return true;
+}
+
 /* RFC 6040 figure 4: the inner field after decapsulation; -1: drop. */
 static int ecn_out(int inner, int outer, bool *odd)
 {
@@ -444,6 +455,23 @@ static enum dp_counter check_sender(struct model *model, const struct arrival *a
 	return DP_N_DROPS;
 }
 
+/* Whoever sent it, or, once that is proven, whom it is for may be known elsewhere. */
+static bool is_tunnel_packet_asked(
+	struct model *model, const struct arrival *a, bool turns, const struct model_binding *to)
+{
+	const struct model_binding *holder;
+	struct model_key key;
+
+	if (find_key(model, a, true, &key) != NO_FAULT)
+		return false;
+	holder = find(model, &key);
+	if (holder == NULL)
+		return is_asked(model, a, true, &key);
+	return turns && to == NULL && same_v6(holder->client, a->v6 + 8) &&
+	       same_v6(holder->tep, a->v6 + 24) && find_key(model, a, false, &key) == NO_FAULT &&
+	       is_asked(model, a, false, &key);
+}
+
 void from_tunnel(struct model *model, const struct arrival *a)
 {
 	uint8_t outer = (uint8_t)(get16(a->v6) >> 4);
@@ -453,6 +481,8 @@ void from_tunnel(struct model *model, const struct arrival *a)
 	uint8_t *frame;
 	int ecn;
 
+	if (is_tunnel_packet_asked(model, a, turns, to))
+		return;
 	reason = check_sender(model, a);
 	if (reason != DP_N_DROPS) {
 		refuse(model, a, reason, 0);
@@ -492,6 +522,8 @@ void from_v4(struct model *model, const struct arrival *a)
 		return;
 	}
 	to = find(model, &key);
+	if (to == NULL && is_asked(model, a, false, &key))
+		return;
 	if (to == NULL)
 		unclaimed(model, a, key.has_port ? DP_DROP_NO_BINDING_V4 : DP_DROP_NO_PORT_V4);
 	else if (a->v4[8] <= 1)

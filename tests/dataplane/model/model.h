@@ -42,6 +42,7 @@ enum model_way {
 	MODEL_PORT_V4,
 	MODEL_HOST,
 	MODEL_RESOLVE,
+	MODEL_ASKER,
 	MODEL_N_WAYS
 };
 
@@ -86,6 +87,8 @@ struct model {
 	enum dp_dscp_mode dscp_mode; /* what params.outer.dscp stands for */
 	uint8_t dscp_outer, dscp_inner;
 	bool host; /* is there one behind the router? */
+	bool asks
+		[2]; /* about what has no binding: from the IPv4 side and between clients, out of tunnels */
 	uint8_t macs[2][6];
 	struct model_hop hops[2]; /* to the IPv6 side, to the IPv4 side */
 	uint32_t n_local;

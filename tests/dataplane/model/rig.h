@@ -20,6 +20,7 @@ struct rig {
 	struct dp_bindings *bindings;
 	struct dp_nexthops *nexthops;
 	struct dp_punt *punt;
+	struct dp_ask *ask;
 	struct dp_datapath *datapath;
 	struct dp_worker *worker;
 	uint8_t last_id[4]; /* identification of the last IPv6 packet that we cut ... */
