@@ -24,7 +24,7 @@
 
 #define SRV_LEASE_NEVER INT64_MAX /* a due time that does not come */
 #define SRV_TEP_NONE    UINT16_MAX
-#define SRV_COPIES_MAX  64 /* TEPs that may have copies: those with a number below this */
+#define SRV_COPIES_MAX  64U /* TEPs that may have copies: those with a number below this */
 #define SRV_POOL_NONE   UINT16_MAX
 
 enum srv_lease_state {
