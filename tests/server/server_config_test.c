@@ -200,9 +200,9 @@ static void teps_may_share_a_tunnel_address_where_leases_have_copies(void **stat
 		0);
 	assert_int_equal(((struct srv_config_pool *)config.pools.items)->copies, SRV_COPIES_PUSH);
 	srv_config_free(&config);
-	for (int i = 0; i <= SRV_COPIES_MAX; i++)
+	for (uint32_t i = 0; i <= SRV_COPIES_MAX; i++)
 		sprintf(text + strlen(text),
-			"  - {name: t%d, control: \"[2001:db8::1]:%d\", user: u, password: p, "
+			"  - {name: t%u, control: \"[2001:db8::1]:%u\", user: u, password: p, "
 			"v6: \"2001:db8::%x\"}\n",
 			i, 4000 + i, 1 + i);
 	strcat(text, "pools:\n  - {name: a, prefix: 198.51.100.0/28, tep: t64, copies: both}\n");
