@@ -214,6 +214,22 @@ static void static_bindings_are_not_in_it_and_keep_their_place(void **state)
 	assert_int_equal(test_binding_holder(find(f, 1)), 77);
 }
 
+/* Nobody would confirm it; what a server takes over is its own from then on. */
+static void what_was_learnt_is_not_in_it_until_a_server_has_it(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f);
+	assert_int_equal(add(f, 0, DP_OWNER_LEARNT, END), 0);
+	assert_int_equal(add(f, 1, DP_OWNER_LEARNT, END), 0);
+	assert_int_equal(add(f, 1, 1, END), 0);
+	restart(f);
+	assert_int_equal(f->taken.taken, 1);
+	assert_int_equal(f->taken.foreign, 0);
+	assert_null(find(f, 0));
+	assert_int_equal(find(f, 1)->owner, 1);
+}
+
 static void servers_keep_theirs_by_name_and_strangers_lose_them(void **state)
 {
 	struct fixture *f = *state;
@@ -576,6 +592,7 @@ int main(void)
 		SNAPSHOT_TEST(renewals_and_removals_are_followed),
 		SNAPSHOT_TEST(what_has_ended_is_not_taken_over),
 		SNAPSHOT_TEST(static_bindings_are_not_in_it_and_keep_their_place),
+		SNAPSHOT_TEST(what_was_learnt_is_not_in_it_until_a_server_has_it),
 		SNAPSHOT_TEST(servers_keep_theirs_by_name_and_strangers_lose_them),
 		SNAPSHOT_TEST(a_tunnel_address_that_is_not_configured_takes_its_bindings_along),
 		SNAPSHOT_TEST(a_smaller_table_takes_what_it_has_room_for),
