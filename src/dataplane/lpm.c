@@ -173,9 +173,10 @@ static void prune(struct dp_lpm *lpm, const struct level *levels, uint32_t n)
 /* Goes down to where the prefix has entries of its own, and changes them. 0 or -ENOSPC. */
 static int apply(struct dp_lpm *lpm, dp_prefix_key key, uint32_t len, const struct change *change)
 {
-	struct level levels[LEVELS_MAX] = {root_of(lpm)};
+	struct level levels[LEVELS_MAX];
 	uint32_t n = 1;
 
+	levels[0] = root_of(lpm);
 	for (;; n++) {
 		struct level *level = &levels[n - 1];
 		uint32_t end = level->from + level->bits, node;

@@ -112,13 +112,12 @@ void forward(struct model *model, const struct arrival *a)
 	const struct model_hop *hop = &model->hops[!a->side];
 	uint32_t mtu = mtu_of(model, hop, a->v4 == NULL);
 	bool host = a->v4 != NULL && model->params.forward.v4 == DP_FORWARD_HOST;
+	bool is_ours = !host && hop->state == DP_ADJ_LOCAL;
 	enum dp_counter reason = judge(model, a);
 
-	if (!host && hop->state == DP_ADJ_LOCAL)
-		to_host(model, a);
-	else if (reason != DP_N_DROPS)
+	if (reason != DP_N_DROPS && !is_ours)
 		drop(model, a, reason);
-	else if (host)
+	else if (host || is_ours)
 		to_host(model, a);
 	else if (hop->state == DP_ADJ_NO_ROUTE)
 		refuse_plain(model, a, DP_DROP_NO_ROUTE, 0);
