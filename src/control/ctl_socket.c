@@ -322,25 +322,23 @@ static json_t *list_by_worker(const struct tep *tep)
 	return items;
 }
 
+static void list_counter(json_t *items, const struct tep_counter_info *info, uint64_t packets)
+{
+	json_array_append_new(items, json_pack("{s:s, s:I, s:n, s:b, s:s}", "name", info->name,
+					     "packets", (json_int_t)packets, "bytes", "drop",
+					     (int)info->is_drop, "text", info->text));
+}
+
 static void list_host_counters(json_t *items, const struct tep_host *host)
 {
 	for (unsigned int i = 0; i < TEP_HOST_N_COUNTERS; i++)
-		json_array_append_new(items, json_pack("{s:s, s:I, s:n, s:b, s:s}", "name",
-						     tep_host_counter_info[i].name, "packets",
-						     (json_int_t)tep_host_counter(host, i), "bytes",
-						     "drop", (int)tep_host_counter_info[i].is_drop,
-						     "text", tep_host_counter_info[i].text));
+		list_counter(items, &tep_host_counter_info[i], tep_host_counter(host, i));
 }
 
 static void list_question_counters(json_t *items, const struct tep_ask *ask)
 {
 	for (unsigned int i = 0; i < TEP_QUESTION_N_COUNTERS; i++)
-		json_array_append_new(
-			items, json_pack("{s:s, s:I, s:n, s:b, s:s}", "name",
-				       tep_question_counter_info[i].name, "packets",
-				       (json_int_t)tep_ask_counter(ask, i), "bytes", "drop",
-				       (int)tep_question_counter_info[i].is_drop, "text",
-				       tep_question_counter_info[i].text));
+		list_counter(items, &tep_question_counter_info[i], tep_ask_counter(ask, i));
 }
 
 static json_t *run_counters(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])

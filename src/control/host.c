@@ -43,7 +43,7 @@ struct tep_host {
 	uint64_t counters[TEP_HOST_N_COUNTERS];
 };
 
-const struct tep_host_counter_info tep_host_counter_info[TEP_HOST_N_COUNTERS] = {
+const struct tep_counter_info tep_host_counter_info[TEP_HOST_N_COUNTERS] = {
 #define X(id, drop, name, text) {drop, name, text},
 	TEP_HOST_COUNTERS(X)
 #undef X

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "control/counter_info.h"
 #include "control/mirror.h"
 #include "control/twin.h"
 #include "dataplane/datapath.h"
@@ -43,13 +44,7 @@ enum tep_host_counter {
 	TEP_HOST_N_COUNTERS
 };
 
-struct tep_host_counter_info {
-	bool is_drop;
-	const char *name;
-	const char *text;
-};
-
-extern const struct tep_host_counter_info tep_host_counter_info[TEP_HOST_N_COUNTERS];
+extern const struct tep_counter_info tep_host_counter_info[TEP_HOST_N_COUNTERS];
 
 struct tep_host_params {
 	struct event_base *base;

@@ -189,8 +189,32 @@ static void write_reassembly(const struct tep *tep, struct metrics *metrics)
 		"Times that this was warned about.", tep->reassembly_alarm.warnings);
 }
 
+/* A metric for each row that is no drop; unit: of its name. */
+static void write_rows(struct metrics *metrics, const struct tep_counter_info *info,
+	const uint64_t *counts, uint32_t n, const char *unit)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (info[i].is_drop)
+			continue;
+		metrics_family(metrics, METRICS_COUNTER, info[i].text, "dstm_tep_%s%s_total",
+			info[i].name, unit);
+		metrics_u64(metrics, counts[i], NULL);
+	}
+}
+
+/* The others, as samples of the family that has been begun. */
+static void write_drop_rows(struct metrics *metrics, const struct tep_counter_info *info,
+	const uint64_t *counts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (info[i].is_drop)
+			metrics_u64(metrics, counts[i], METRICS_LABELS({"reason", info[i].name}));
+	}
+}
+
 static void write_host(const struct tep_host *host, struct metrics *metrics)
 {
+	uint64_t counts[TEP_HOST_N_COUNTERS];
 	uint32_t n_routes, n_neighbours;
 
 	if (host == NULL)
@@ -200,45 +224,29 @@ static void write_host(const struct tep_host *host, struct metrics *metrics)
 		metrics, "dstm_tep_routes", "Routes of the kernel that are mirrored.", n_routes);
 	metrics_gauge(metrics, "dstm_tep_neighbours", "Neighbours of the kernel that are mirrored.",
 		n_neighbours);
-	for (uint32_t i = 0; i < TEP_HOST_N_COUNTERS; i++) {
-		if (tep_host_counter_info[i].is_drop)
-			continue;
-		metrics_family(metrics, METRICS_COUNTER, tep_host_counter_info[i].text,
-			"dstm_tep_%s_packets_total", tep_host_counter_info[i].name);
-		metrics_u64(metrics, tep_host_counter(host, i), NULL);
-	}
+	for (uint32_t i = 0; i < TEP_HOST_N_COUNTERS; i++)
+		counts[i] = tep_host_counter(host, i);
+	write_rows(metrics, tep_host_counter_info, counts, TEP_HOST_N_COUNTERS, "_packets");
 	metrics_family(metrics, METRICS_COUNTER,
 		"Packets dropped on the way to or from the kernel, each under one reason.",
 		"dstm_tep_host_drop_packets_total");
-	for (uint32_t i = 0; i < TEP_HOST_N_COUNTERS; i++) {
-		if (tep_host_counter_info[i].is_drop)
-			metrics_u64(metrics, tep_host_counter(host, i),
-				METRICS_LABELS({"reason", tep_host_counter_info[i].name}));
-	}
+	write_drop_rows(metrics, tep_host_counter_info, counts, TEP_HOST_N_COUNTERS);
 }
 
 /* What becomes of packets without a binding; the packets themselves are among write_counters, too. */
 static void write_questions(const struct tep_ask *ask, struct metrics *metrics)
 {
-	const struct tep_question_counter_info *info = tep_question_counter_info;
+	uint64_t counts[TEP_QUESTION_N_COUNTERS];
 
 	if (ask == NULL)
 		return;
-	for (uint32_t i = 0; i < TEP_QUESTION_N_COUNTERS; i++) {
-		if (info[i].is_drop)
-			continue;
-		metrics_family(
-			metrics, METRICS_COUNTER, info[i].text, "dstm_tep_%s_total", info[i].name);
-		metrics_u64(metrics, tep_ask_counter(ask, i), NULL);
-	}
+	for (uint32_t i = 0; i < TEP_QUESTION_N_COUNTERS; i++)
+		counts[i] = tep_ask_counter(ask, i);
+	write_rows(metrics, tep_question_counter_info, counts, TEP_QUESTION_N_COUNTERS, "");
 	metrics_family(metrics, METRICS_COUNTER,
 		"Packets dropped while they waited for a server's answer, each under one reason.",
 		"dstm_tep_ask_drop_packets_total");
-	for (uint32_t i = 0; i < TEP_QUESTION_N_COUNTERS; i++) {
-		if (info[i].is_drop)
-			metrics_u64(metrics, tep_ask_counter(ask, i),
-				METRICS_LABELS({"reason", info[i].name}));
-	}
+	write_drop_rows(metrics, tep_question_counter_info, counts, TEP_QUESTION_N_COUNTERS);
 }
 
 static void write_announcement(const struct tep_view *view, struct metrics *metrics)

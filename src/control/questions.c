@@ -59,7 +59,7 @@ struct tep_questions {
 	uint64_t counters[TEP_QUESTION_N_COUNTERS];
 };
 
-const struct tep_question_counter_info tep_question_counter_info[TEP_QUESTION_N_COUNTERS] = {
+const struct tep_counter_info tep_question_counter_info[TEP_QUESTION_N_COUNTERS] = {
 #define X(id, drop, name, text) {drop, name, text},
 	TEP_QUESTION_COUNTERS(X)
 #undef X

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "common/port_range.h"
+#include "control/counter_info.h"
 #include "dataplane/ask.h"
 
 #include <stdbool.h>
@@ -67,13 +68,7 @@ enum tep_question_counter {
 	TEP_QUESTION_N_COUNTERS
 };
 
-struct tep_question_counter_info {
-	bool is_drop;
-	const char *name;
-	const char *text;
-};
-
-extern const struct tep_question_counter_info tep_question_counter_info[TEP_QUESTION_N_COUNTERS];
+extern const struct tep_counter_info tep_question_counter_info[TEP_QUESTION_N_COUNTERS];
 
 enum tep_answer {
 	TEP_ANSWER_HOLDER, /* its binding has been added */
