@@ -30,9 +30,8 @@ bench: packages
 bench-routes: packages
 	@tools/bench-routes
 
-# dstm-server: leases a second, memory, start, re-levelling, expiry; Kea beside it where it is installed.
+# dstm-server: leases a second, memory, start, re-levelling, expiry; Kea beside it.
 bench-server: packages
-	-@tools/install-packages bench
 	@tools/bench-server
 
 # dstm-client: TCP through the tunnel beside plain TCP on the same link, both directions; idle wake-ups.
