@@ -6,6 +6,7 @@
 #include "common/monitor.h"
 #include "common/sandbox.h"
 #include "server/deterministic.h"
+#include "server/dhcp6_config.h"
 #include "server/store.h"
 #include "tsp/tsp_tls.h"
 
@@ -164,6 +165,7 @@ struct srv_config {
 	struct srv_config_records records;
 	struct monitor_config metrics;
 	struct srv_config_redirect redirect;
+	struct srv_dhcp6_config dhcp6;
 	struct config_list teps; /* struct srv_config_tep */
 	struct config_list pools; /* struct srv_config_pool */
 };

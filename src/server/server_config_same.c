@@ -34,5 +34,6 @@ bool srv_config_same_fixtures(const struct srv_config *a, const struct srv_confi
 	       same_text(a->user, b->user) && a->sandbox == b->sandbox &&
 	       a->metrics.has_listen == b->metrics.has_listen &&
 	       same_endpoint(&a->metrics.listen, &b->metrics.listen) &&
-	       same_records(&a->records, &b->records);
+	       same_records(&a->records, &b->records) &&
+	       srv_dhcp6_config_same_fixtures(&a->dhcp6, &b->dhcp6);
 }
