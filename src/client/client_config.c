@@ -21,6 +21,13 @@
 
 static const char *const modes[] = {[CL_MODE_NAPT] = "napt", [CL_MODE_HOST] = "host", NULL};
 
+static const char *const protocols[] = {
+	[CL_LINK_TSP] = "tsp",
+	[CL_LINK_DHCPV6] = "dhcpv6",
+	[CL_LINK_RPC] = "rpc",
+	NULL,
+};
+
 static const struct config_key server_keys[] = {
 	{CONFIG_STRING, offsetof(struct cl_server_config, name), "name", .required = true, .min = 1,
 		.max = CL_SERVER_STRLEN - 1},
@@ -47,6 +54,11 @@ static const struct config_section forward_section = {
 
 static const struct config_key keys[] = {
 	{CONFIG_POS, FIELD(pos)},
+	{CONFIG_CHOICE, FIELD(protocol), "protocol", .value = "tsp", .choices = protocols},
+	{CONFIG_SECTION, FIELD(dhcp6), "dhcpv6", .section = &cl_dhcp6_config_section,
+		.present = FIELD(dhcp6.is_given)},
+	{CONFIG_SECTION, FIELD(rpc), "rpc", .section = &cl_rpc_config_section,
+		.present = FIELD(rpc.is_given)},
 	{CONFIG_STRING, FIELD(server), "server", .min = 1, .max = CL_SERVER_STRLEN - 1},
 	{CONFIG_LIST, FIELD(servers), "servers", .section = &server_section, .item = CONFIG_STRING,
 		.max = CL_SERVERS_MAX},
@@ -116,6 +128,13 @@ static bool has_wide_prefix(const struct config_list *prefixes)
 	return false;
 }
 
+enum tsp_generation cl_config_generation(const struct cl_config *config)
+{
+	if (config->protocol != CL_LINK_TSP)
+		return TSP_GENERATION_1;
+	return (enum tsp_generation)config->generation;
+}
+
 int cl_config_dscp(const struct cl_config *config)
 {
 	char *end;
@@ -129,11 +148,51 @@ int cl_config_dscp(const struct cl_config *config)
 	return (int)value;
 }
 
+/* What only one of the protocols has a word for. */
+static const char *find_protocol_fault(const struct cl_config *config)
+{
+	if (config->protocol != CL_LINK_DHCPV6 && config->dhcp6.is_given)
+		return "dhcpv6: only with protocol: dhcpv6";
+	if (config->protocol != CL_LINK_RPC && config->rpc.is_given)
+		return "rpc: only with protocol: rpc";
+	if (config->protocol == CL_LINK_TSP)
+		return NULL;
+	if (config->server != NULL || config->servers.n > 0)
+		return "server, servers: only with protocol: tsp";
+	if (config->tls.ca != NULL || config->tls.certificate != NULL || config->tls_name != NULL)
+		return "tls, tls_name: only with protocol: tsp";
+	if (config->user != NULL || config->password != NULL)
+		return "user, password: only with protocol: tsp";
+	if (config->direct.n > 0 || config->direct_auto)
+		return "direct, direct_auto: only with protocol: tsp";
+	if (config->ports != 0)
+		return "ports: only with protocol: tsp";
+	if (config->protocol == CL_LINK_DHCPV6)
+		return cl_dhcp6_config_fault(&config->dhcp6);
+	return cl_rpc_config_fault(&config->rpc);
+}
+
+/* A lease that comes unasked needs a session that stays open, or a key that Reconfigure shows. */
+static const char *find_push_fault(const struct cl_config *config)
+{
+	if (!config->accept_push || config->protocol == CL_LINK_DHCPV6)
+		return NULL;
+	if (config->protocol == CL_LINK_RPC)
+		return "accept_push: not with protocol: rpc";
+	if (!config->on_demand || config->generation != 1)
+		return "accept_push: only with on_demand: true and generation: 1";
+	return NULL;
+}
+
 /* What no single row can say. NULL: nothing is wrong. */
 static const char *find_fault(const struct cl_config *config)
 {
-	const char *fault = cl_servers_fault(config);
+	const char *fault = find_protocol_fault(config);
 
+	if (fault == NULL)
+		fault = cl_servers_fault(config);
+	if (fault == NULL)
+		fault = find_push_fault(config);
 	if (fault != NULL)
 		return fault;
 	if ((config->user != NULL) != (config->password != NULL))
@@ -152,8 +211,6 @@ static const char *find_fault(const struct cl_config *config)
 		return "ports: not with exclusive: true";
 	if (config->dns_trigger && !config->on_demand)
 		return "dns_trigger: only with on_demand: true";
-	if (config->accept_push && (!config->on_demand || config->generation != 1))
-		return "accept_push: only with on_demand: true and generation: 1";
 	if (!is_plain_name(config->device))
 		return "device: letters, digits and _ - . behind a letter or digit";
 	if (config->has_v6 && !addr_v6_is_global(&config->v6))
@@ -250,8 +307,9 @@ static bool forwards_equal(const struct config_list *a, const struct config_list
 
 bool cl_config_equal(const struct cl_config *a, const struct cl_config *b)
 {
-	return cl_servers_equal(a, b) && a->generation == b->generation &&
-	       text_equal(a->tls.ca, b->tls.ca) &&
+	return a->protocol == b->protocol && cl_dhcp6_config_equal(&a->dhcp6, &b->dhcp6) &&
+	       cl_rpc_config_equal(&a->rpc, &b->rpc) && cl_servers_equal(a, b) &&
+	       a->generation == b->generation && text_equal(a->tls.ca, b->tls.ca) &&
 	       text_equal(a->tls.certificate, b->tls.certificate) &&
 	       text_equal(a->tls.key, b->tls.key) && text_equal(a->tls_name, b->tls_name) &&
 	       text_equal(a->user, b->user) && text_equal(a->password, b->password) &&

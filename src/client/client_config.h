@@ -4,13 +4,23 @@
  */
 #pragma once
 
+#include "client/dhcp6_config.h"
 #include "client/napt.h"
+#include "client/rpc_config.h"
 #include "common/config.h"
 #include "tsp/tsp_msg.h"
 #include "tsp/tsp_tls.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* How a server is asked for a lease. */
+enum cl_link_protocol {
+	CL_LINK_TSP,
+	CL_LINK_DHCPV6,
+	CL_LINK_RPC,
+	CL_LINKS_N
+};
 
 /* One of servers; what its texts mean: client/servers.h. */
 struct cl_server_config {
@@ -20,6 +30,9 @@ struct cl_server_config {
 
 struct cl_config {
 	struct config_pos pos;
+	int protocol; /* enum cl_link_protocol */
+	struct cl_dhcp6_config dhcp6; /* with CL_LINK_DHCPV6 */
+	struct cl_rpc_config rpc; /* with CL_LINK_RPC */
 	char *server; /* the only one; NULL: there are servers */
 	struct config_list servers; /* of struct cl_server_config, in order of preference */
 	struct tsp_tls_config tls; /* with a ca: TLS */
@@ -63,6 +76,12 @@ void cl_config_free(struct cl_config *config);
 
 /* True when two files say the same. */
 bool cl_config_equal(const struct cl_config *a, const struct cl_config *b);
+
+/*
+ * As what the engine treats the server: what is no TSP serves like a session of generation 1, which may
+ * stay open, and in which a renewal names what it holds.
+ */
+enum tsp_generation cl_config_generation(const struct cl_config *config);
 
 /* DSCP of the outer header: 0..63, or CL_DSCP_COPY (client/ecn.h). */
 int cl_config_dscp(const struct cl_config *config);

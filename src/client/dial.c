@@ -142,6 +142,7 @@ int cl_dial_connect(
 		.base = dial->base,
 		.ops = &link_ops,
 		.arg = attempt,
+		.config = dial->config,
 		.server = &server,
 		.only = action->only_giver ? &dial->giver : NULL,
 		.last = dial->is_unhelpful ? &dial->peer.addr : NULL,

@@ -1,276 +1,46 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/link.h"
 
-#include <event2/dns.h>
-#include <event2/event.h>
+#include "client/tsp_link.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define ADDRESSES_MAX 8 /* of one name */
-#define TRY_TIMEOUT_S 8 /* to connect to one address, and to be let in there */
-
-struct cl_link {
-	struct cl_link_params params;
-	struct cl_server server;
-	struct in6_addr local, last; /* with params.local, params.last */
-	struct in6_addr addresses[ADDRESSES_MAX]; /* to be tried */
-	uint32_t n_addresses, next_address;
-	struct evdns_base *dns; /* NULL: nothing is looked up */
-	struct evdns_getaddrinfo_request *lookup;
-	struct event *soon; /* goes on from the event loop */
-	struct tsp_conn *conn;
-	bool is_ready, is_closing;
-	const char *why; /* it did not come to a connection */
+static const struct cl_link_kind *const kinds[CL_LINKS_N] = {
+	[CL_LINK_TSP] = &cl_tsp_link,
 };
-
-/* The end, by way of the event loop. */
-static void end_soon(struct cl_link *link, const char *why)
-{
-	link->why = why;
-	event_active(link->soon, EV_TIMEOUT, 0);
-}
-
-static void finish(struct cl_link *link, enum tsp_close_reason reason, const char *why)
-{
-	link->params.ops->closed(link, reason, why, link->params.arg);
-	event_free(link->soon);
-	free(link);
-}
-
-static void try_next(struct cl_link *link);
-
-static void on_ready(struct tsp_conn *conn, void *arg)
-{
-	struct cl_link *link = arg;
-
-	link->is_ready = true;
-	link->params.ops->ready(link, link->params.arg);
-}
-
-static void on_message(struct tsp_conn *conn, const struct tsp_msg *msg, void *arg)
-{
-	struct cl_link *link = arg;
-
-	link->params.ops->message(link, msg, link->params.arg);
-}
-
-/* True when another address of the same server may do better. */
-static bool is_worth_another(const struct cl_link *link, enum tsp_close_reason reason)
-{
-	bool never_spoke = reason == TSP_CLOSE_CONNECT || reason == TSP_CLOSE_TIMEOUT ||
-			   reason == TSP_CLOSE_ERROR || reason == TSP_CLOSE_PEER;
-
-	return never_spoke && !link->is_ready && !link->is_closing &&
-	       link->next_address < link->n_addresses;
-}
-
-static void on_closed(
-	struct tsp_conn *conn, enum tsp_close_reason reason, const char *why, void *arg)
-{
-	struct cl_link *link = arg;
-
-	link->conn = NULL;
-	if (is_worth_another(link, reason))
-		try_next(link);
-	else
-		finish(link, reason, why);
-}
-
-static const struct tsp_conn_ops conn_ops = {
-	.ready = on_ready,
-	.message = on_message,
-	.closed = on_closed,
-};
-
-/* The next address that a connection can be begun to. */
-static void try_next(struct cl_link *link)
-{
-	struct tsp_conn_params params = {
-		.base = link->params.base,
-		.ops = &conn_ops,
-		.arg = link,
-		.auth = link->params.auth,
-		.limits = tsp_conn_default_limits,
-		.generation = link->params.generation,
-		.local = link->params.local,
-		.tls = link->params.tls,
-		.tls_name = cl_link_tls_name(link),
-	};
-
-	params.limits.auth_timeout_s = TRY_TIMEOUT_S;
-	while (link->conn == NULL && link->next_address < link->n_addresses) {
-		struct addr_endpoint peer = {
-			.addr = link->addresses[link->next_address++],
-			.port = link->server.addr.port,
-		};
-
-		link->conn = tsp_conn_connect(&params, &peer);
-		if (link->conn == NULL)
-			end_soon(link, strerrordesc_np(errno));
-	}
-	if (link->conn != NULL)
-		event_del(link->soon);
-}
-
-/* A name may stand for several servers, and this one did not help: the others have their turn. */
-static void put_last(struct cl_link *link)
-{
-	uint32_t n = link->n_addresses;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (!addr_v6_equal(&link->addresses[i], &link->last))
-			continue;
-		memmove(&link->addresses[i], &link->addresses[i + 1],
-			(n - i - 1) * sizeof(link->addresses[0]));
-		link->addresses[n - 1] = link->last;
-		return;
-	}
-}
-
-static void add_addresses(struct cl_link *link, const struct evutil_addrinfo *list)
-{
-	for (; list != NULL && link->n_addresses < ADDRESSES_MAX; list = list->ai_next) {
-		const struct sockaddr_in6 *sa = (const struct sockaddr_in6 *)list->ai_addr;
-
-		if (list->ai_family == AF_INET6 && cl_server_is_host(&sa->sin6_addr))
-			link->addresses[link->n_addresses++] = sa->sin6_addr;
-	}
-	if (link->params.last != NULL)
-		put_last(link);
-}
-
-static const char *failure_text(int error)
-{
-	switch (error) {
-	case 0:
-		return "its name has no IPv6 address";
-	case EVUTIL_EAI_NONAME:
-		return "its name is not known";
-	case EVUTIL_EAI_FAIL:
-		return "its name has no IPv6 address, or the name server refuses";
-	default:
-		return evutil_gai_strerror(error);
-	}
-}
-
-/* May run within the call that asked; what comes next waits for the event loop. */
-static void on_answer(int error, struct evutil_addrinfo *list, void *arg)
-{
-	struct cl_link *link = arg;
-
-	link->lookup = NULL;
-	add_addresses(link, list);
-	if (list != NULL)
-		evutil_freeaddrinfo(list);
-	end_soon(link, failure_text(error));
-}
-
-static void on_soon(evutil_socket_t fd, short what, void *arg)
-{
-	struct cl_link *link = arg;
-
-	if (link->dns != NULL)
-		evdns_base_free(link->dns, 0);
-	link->dns = NULL;
-	if (link->is_closing)
-		finish(link, TSP_CLOSE_LOCAL, "closed");
-	else if (link->next_address < link->n_addresses)
-		try_next(link);
-	else
-		finish(link, TSP_CLOSE_CONNECT, link->why);
-}
-
-static int look_up(struct cl_link *link)
-{
-	struct evutil_addrinfo hints = {
-		.ai_family = AF_INET6,
-		.ai_socktype = SOCK_STREAM,
-		.ai_protocol = IPPROTO_TCP,
-	};
-
-	link->dns = evdns_base_new(link->params.base, 0);
-	if (link->dns == NULL)
-		return -ENOMEM;
-	/* Without that file there is /etc/hosts, which is read here too, and a name server on this host. */
-	evdns_base_resolv_conf_parse(link->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
-	link->lookup = evdns_getaddrinfo(
-		link->dns, link->server.name, NULL, &hints, on_answer, link);
-	return 0;
-}
 
 struct cl_link *cl_link_open(const struct cl_link_params *params)
 {
-	struct cl_link *link = calloc(1, sizeof(*link));
-	int ret = -ENOMEM;
+	const struct cl_link_kind *kind = kinds[params->config->protocol];
 
-	if (link == NULL)
+	if (kind == NULL) {
+		errno = EPROTONOSUPPORT;
 		return NULL;
-	link->params = *params;
-	link->server = *params->server;
-	if (params->local != NULL) {
-		link->local = *params->local;
-		link->params.local = &link->local;
 	}
-	if (params->last != NULL) {
-		link->last = *params->last;
-		link->params.last = &link->last;
-	}
-	link->soon = evtimer_new(params->base, on_soon, link);
-	if (link->soon == NULL)
-		goto fail;
-	if (params->only != NULL) {
-		link->addresses[link->n_addresses++] = *params->only;
-		try_next(link);
-	} else if (link->server.is_name) {
-		ret = look_up(link);
-		if (ret < 0)
-			goto fail;
-	} else {
-		link->addresses[link->n_addresses++] = link->server.addr.addr;
-		try_next(link);
-	}
-	return link;
-fail:
-	if (link->soon != NULL)
-		event_free(link->soon);
-	free(link);
-	errno = -ret;
-	return NULL;
+	return kind->open(params);
 }
 
 int cl_link_send(struct cl_link *link, const struct tsp_msg *msg)
 {
-	return link->conn != NULL ? tsp_conn_send(link->conn, msg) : -ENOTCONN;
+	return link->kind->send(link, msg);
 }
 
 void cl_link_close(struct cl_link *link)
 {
-	if (link->is_closing)
-		return;
-	link->is_closing = true;
-	if (link->conn != NULL)
-		tsp_conn_close(link->conn);
-	else if (link->lookup != NULL)
-		evdns_getaddrinfo_cancel(link->lookup);
-	else
-		end_soon(link, "closed");
+	link->kind->close(link);
 }
 
 int cl_link_local(const struct cl_link *link, struct in6_addr *addr)
 {
-	return link->conn != NULL ? tsp_conn_local(link->conn, addr) : -ENOTCONN;
+	return link->kind->local(link, addr);
 }
 
 const struct addr_endpoint *cl_link_peer(const struct cl_link *link)
 {
-	return tsp_conn_peer(link->conn);
+	return link->kind->peer(link);
 }
 
 const char *cl_link_tls_name(const struct cl_link *link)
 {
-	if (link->server.tls_name != NULL)
-		return link->server.tls_name;
-	return link->server.is_name ? link->server.name : NULL;
+	return link->kind->tls_name(link);
 }

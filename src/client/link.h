@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * One attempt to reach a server: its name looked up, its addresses tried one after the other, and
- * the connection that comes of it.
+ * One attempt to reach a server, whichever protocol it speaks.
  *
- * A name is looked up anew each time, with /etc/hosts and /etc/resolv.conf as they are then, and
- * without a trace once it is answered: a host that has moved to another network asks the name
- * servers of that one. A link is over with its "closed", which comes from the event loop.
+ * The engine asks by messages that are values (tsp_msg.h) and is answered by such; a kind of link
+ * turns them into its own protocol and back: a create asks for a lease or renews it, a delete releases
+ * it, an info brings it, and a status is a refusal. What a protocol has no word for (accept, say) its link
+ * takes silently. A link is over with its "closed", which comes from the event loop.
  */
 #pragma once
 
+#include "client/client_config.h"
 #include "client/servers.h"
 #include "tsp/tsp_conn.h"
 
 struct cl_link;
 
 struct cl_link_ops {
-	void (*ready)(struct cl_link *link, void *arg); /* authenticated */
+	void (*ready)(struct cl_link *link, void *arg); /* it may be asked */
 	void (*message)(struct cl_link *link, const struct tsp_msg *msg, void *arg);
 	/* The last callback; the link is gone when it returns. */
 	void (*closed)(
@@ -26,6 +27,7 @@ struct cl_link_params {
 	struct event_base *base;
 	const struct cl_link_ops *ops;
 	void *arg;
+	const struct cl_config *config; /* borrowed */
 	const struct cl_server *server; /* copied */
 	const struct tsp_auth *auth; /* borrowed */
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
@@ -35,7 +37,22 @@ struct cl_link_params {
 	const struct in6_addr *last; /* of its addresses the last to be tried; or NULL; copied */
 };
 
-/* NULL + errno. */
+/* What a kind of link does; each function is what the one below of the same name says. */
+struct cl_link_kind {
+	struct cl_link *(*open)(const struct cl_link_params *params);
+	int (*send)(struct cl_link *link, const struct tsp_msg *msg);
+	void (*close)(struct cl_link *link);
+	int (*local)(const struct cl_link *link, struct in6_addr *addr);
+	const struct addr_endpoint *(*peer)(const struct cl_link *link);
+	const char *(*tls_name)(const struct cl_link *link);
+};
+
+/* The head of every kind's own struct. */
+struct cl_link {
+	const struct cl_link_kind *kind;
+};
+
+/* Of the kind that the configuration's protocol asks for. NULL + errno. */
 struct cl_link *cl_link_open(const struct cl_link_params *params);
 /* Returns as tsp_conn_send does. */
 int cl_link_send(struct cl_link *link, const struct tsp_msg *msg);

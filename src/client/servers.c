@@ -95,6 +95,8 @@ const char *cl_server_format(const struct cl_server *server, char buf[static CL_
 
 uint32_t cl_servers_count(const struct cl_config *config)
 {
+	if (config->protocol != CL_LINK_TSP)
+		return 1;
 	return config->server != NULL ? 1 : config->servers.n;
 }
 
@@ -103,9 +105,18 @@ void cl_servers_get(const struct cl_config *config, uint32_t index, struct cl_se
 	const struct cl_server_config *item = config->servers.items;
 	const char *tls_name = config->tls_name;
 
+	*server = (struct cl_server){0}; /* loaded texts parse */
+	if (config->protocol == CL_LINK_DHCPV6) {
+		server->addr = cl_dhcp6_config_server(&config->dhcp6);
+		return;
+	}
+	if (config->protocol == CL_LINK_RPC) {
+		cl_server_parse(config->rpc.server, server);
+		server->addr.port = (uint16_t)config->rpc.port;
+		return;
+	}
 	if (config->server == NULL && item[index].tls_name != NULL)
 		tls_name = item[index].tls_name;
-	*server = (struct cl_server){0}; /* loaded texts parse */
 	cl_server_parse(config->server != NULL ? config->server : item[index].name, server);
 	server->tls_name = tls_name;
 }
@@ -153,6 +164,8 @@ const char *cl_servers_fault(const struct cl_config *config)
 	const struct cl_server_config *item = config->servers.items;
 	const char *fault = NULL;
 
+	if (config->protocol != CL_LINK_TSP)
+		return config->protocol == CL_LINK_RPC ? find_fault(config->rpc.server) : NULL;
 	if (config->server != NULL && config->servers.n > 0)
 		return "server and servers do not go together";
 	if (config->server == NULL && config->servers.n == 0)

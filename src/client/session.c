@@ -286,7 +286,7 @@ static void init_engine(struct cl_session *session)
 {
 	const struct cl_config *config = session->config;
 	struct cl_engine_params params = {
-		.generation = config->generation,
+		.generation = cl_config_generation(config),
 		.n_servers = cl_servers_count(config),
 		.on_demand = config->on_demand,
 		.idle_s = config->idle_s,

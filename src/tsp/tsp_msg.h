@@ -94,6 +94,8 @@ struct tsp_msg {
 	bool wants_keepalive; /* a request asks for a keepalive target; an answer names server.v4 */
 	bool loose_v6; /* as received: an address had eight groups and "::" (D4) */
 	uint32_t lifetime_s; /* 1..TSP_LIFETIME_MAX_S */
+	/* Of an answer to a client, from now; 0: not named. TSP has no words for them (R46, R50). */
+	uint32_t renew_s, rebind_s, preferred_s;
 	uint32_t until_s; /* to a TEP: the end as the server wrote it down, UTC; 0: not named */
 	struct tsp_party client;
 	struct tsp_party server;

@@ -16,6 +16,8 @@
 
 #define SERVER "server: \"[2001:db8::53]:3653\"\n"
 
+#define DHCP6 "protocol: dhcpv6\ndhcpv6: {interface: eth0}\n"
+
 /* Loads a text as a file named "f" in the current folder, which main made. */
 static int load(const char *text, struct cl_config *config, struct config_error *error)
 {
@@ -134,6 +136,63 @@ static void each_key_makes_a_difference(void **state)
 	cl_config_free(&bare);
 }
 
+static void servers_of_the_other_protocols_stand_in_their_maps(void **state)
+{
+	static const char dhcp6[] = "protocol: dhcpv6\ndhcpv6: {interface: eth0}\n";
+	static const char rpc[] = "protocol: rpc\nrpc: {server: a.example, port: 3654}\n";
+	struct config_error error;
+	struct cl_config config;
+	struct cl_server server;
+	char text[CL_SERVER_STRLEN];
+
+	assert_int_equal(load(dhcp6, &config, &error), 0);
+	assert_int_equal(cl_servers_count(&config), 1);
+	cl_servers_get(&config, 0, &server);
+	assert_string_equal(cl_server_format(&server, text), "[ff02::1:2]:547");
+	assert_int_equal(config.dhcp6.port, 546);
+	assert_int_equal(config.dhcp6.options, CL_DHCP6_DSTM);
+	assert_int_equal(config.dhcp6.codes.ia, 65100);
+	assert_int_equal(cl_config_generation(&config), TSP_GENERATION_1);
+	cl_config_free(&config);
+	assert_int_equal(load(rpc, &config, &error), 0);
+	cl_servers_get(&config, 0, &server);
+	assert_string_equal(cl_server_format(&server, text), "a.example:3654");
+	cl_config_free(&config);
+}
+
+static void each_key_of_the_maps_makes_a_difference(void **state)
+{
+	static const char *const maps[] = {
+		"interface: eth1",
+		"server: 2001:db8::53",
+		"interface: eth0, server: 2001:db8::53",
+		"interface: eth0, port: 10546",
+		"interface: eth0, server_port: 10547",
+		"interface: eth0, options: softwire",
+		"interface: eth0, options: vendor",
+		"interface: eth0, options: vendor, vendor: 9",
+		"interface: eth0, stateless: true",
+		"interface: eth0, codes: {ia: 1000}",
+		"interface: eth0, codes: {tep: 1000}",
+		"interface: eth0, codes: {ports: 1000}",
+		"interface: eth0, codes: {client: 1000}",
+		"interface: eth0, codes: {address: 1000}",
+		"interface: eth0",
+	};
+	struct cl_config configs[sizeof(maps) / sizeof(maps[0])];
+	struct config_error error;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		snprintf(text, sizeof(text), "protocol: dhcpv6\ndhcpv6: {%s}\n", maps[i]);
+		assert_int_equal(load(text, &configs[i], &error), 0);
+		for (size_t j = 0; j < i; j++)
+			assert_false(cl_config_equal(&configs[j], &configs[i]));
+	}
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		cl_config_free(&configs[i]);
+}
+
 static void wrong_file_is_one_sentence_with_its_place(void **state)
 {
 	static const struct {
@@ -199,6 +258,24 @@ static void wrong_file_is_one_sentence_with_its_place(void **state)
 		{SERVER "direct: [198.51.100.0/24]\ndirect_auto: true\n",
 			"f:1:1: direct and direct_auto do not go together"},
 		{SERVER "direct: [0.0.0.0/0]\n", "f:1:1: direct: a prefix shorter than /8"},
+		{SERVER "protocol: dhcp\n",
+			"f:2:11: protocol: \"dhcp\" is not one of tsp, dhcpv6, rpc"},
+		{SERVER "dhcpv6: {interface: a}\n", "f:1:1: dhcpv6: only with protocol: dhcpv6"},
+		{SERVER "rpc: {server: a}\n", "f:1:1: rpc: only with protocol: rpc"},
+		{"protocol: dhcpv6\n", "f:1:1: dhcpv6: interface or server is required"},
+		{"protocol: rpc\n", "f:1:1: rpc: server: missing: one is required"},
+		{SERVER DHCP6, "f:1:1: server, servers: only with protocol: tsp"},
+		{DHCP6 "tls: {ca: /x}\n", "f:1:1: tls, tls_name: only with protocol: tsp"},
+		{DHCP6 "user: a\npassword: b\n", "f:1:1: user, password: only with protocol: tsp"},
+		{DHCP6 "direct_auto: true\n",
+			"f:1:1: direct, direct_auto: only with protocol: tsp"},
+		{DHCP6 "ports: 64\n", "f:1:1: ports: only with protocol: tsp"},
+		{"protocol: dhcpv6\ndhcpv6: {server: fe80::1}\n",
+			"f:1:1: dhcpv6: server: not a global address"},
+		{"protocol: dhcpv6\ndhcpv6: {interface: a, codes: {ia: 65101}}\n",
+			"f:1:1: dhcpv6: codes: one code for two options"},
+		{"protocol: rpc\nrpc: {server: a}\naccept_push: true\n",
+			"f:1:1: accept_push: not with protocol: rpc"},
 		{SERVER "retry_min_s: 9\nretry_max_s: 8\n",
 			"f:1:1: retry_max_s: less than retry_min_s"},
 	};
@@ -219,6 +296,8 @@ int main(void)
 		cmocka_unit_test(name_of_a_server_is_a_whole_configuration),
 		cmocka_unit_test(servers_stand_in_their_order_with_their_certificates),
 		cmocka_unit_test(each_key_makes_a_difference),
+		cmocka_unit_test(servers_of_the_other_protocols_stand_in_their_maps),
+		cmocka_unit_test(each_key_of_the_maps_makes_a_difference),
 		cmocka_unit_test(wrong_file_is_one_sentence_with_its_place),
 	};
 	char folder[] = "/tmp/dstm_client_config_XXXXXX";
