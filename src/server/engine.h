@@ -48,8 +48,14 @@ struct srv_engine;
 struct srv_job;
 struct srv_waiting;
 
-/* A client's connection as the engine sees it; the listener owns it. */
+/*
+ * Somebody who asks, as the engine sees him; his front end owns it: a connection of TSP, or, where a protocol has
+ * none, one request and its answer.
+ */
 struct srv_session {
+	/* How its front end sends; never called once the session is closed. */
+	void (*answer)(struct srv_session *session, const struct tsp_msg *msg);
+	bool is_single; /* the answer is the last word: nothing is accepted, pushed or told later */
 	struct in6_addr peer;
 	enum tsp_generation generation;
 	uint32_t

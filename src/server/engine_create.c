@@ -102,13 +102,15 @@ static void push_done(struct srv_engine *engine, struct srv_job *job, int64_t no
 static void create_done(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
 {
 	struct srv_lease *lease = job->lease;
-	bool to_generation_2 = job->session == NULL || job->session->generation == TSP_GENERATION_2;
+	struct srv_session *session = job->session;
+	bool is_single = session != NULL && session->is_single;
 
 	if (job->is_pushed)
 		return push_done(engine, job, now_ms);
 	lease->job = NULL;
-	lease->unconfirmed = to_generation_2;
-	srv_lease_attach(lease, job->session);
+	lease->unconfirmed = session == NULL ||
+			     (!is_single && session->generation == TSP_GENERATION_2);
+	srv_lease_attach(lease, is_single ? NULL : session);
 	srv_lease_set_active_due(engine, lease, now_ms);
 	srv_job_log(engine, job, job->returned ? "created again" : "created");
 	srv_engine_count(engine, SRV_COUNT_LEASES_CREATED);

@@ -65,12 +65,31 @@ uint32_t srv_pool_units_wished(const struct srv_engine_pool *pool, const struct 
 	return of_any_size ? pool->blocks_per_lease : srv_pool_units_for(pool->pool, wish->ports);
 }
 
+/* The unit that the wish hints at. False: it is none, or not free. */
+static bool take_hinted(
+	const struct srv_engine_pool *pool, const struct srv_wish *wish, struct lease *lease)
+{
+	struct lease hinted = *lease;
+
+	if (!wish->has_hint)
+		return false;
+	hinted.v4 = wish->hint_v4;
+	hinted.n_ranges = 1;
+	hinted.ranges[0] = wish->hint;
+	if (srv_pool_take_again(pool->pool, &hinted) < 0)
+		return false;
+	*lease = hinted;
+	return true;
+}
+
 /* Units for lease, whose client is set. Returns 0 or less. */
 static int take_units(
 	const struct srv_engine_pool *pool, const struct srv_wish *wish, struct lease *lease)
 {
 	uint32_t n_units = srv_pool_units_wished(pool, wish);
 
+	if (!pool->is_deterministic && n_units == 1 && take_hinted(pool, wish, lease))
+		return 0;
 	if (!pool->is_deterministic)
 		return srv_pool_take(pool->pool, n_units, lease);
 	if (n_units != 1 || !plan_for(pool, lease))

@@ -65,7 +65,7 @@ static void renewal_refused_by_tep(struct srv_engine *engine, struct srv_job *jo
 static void renewal_done(struct srv_engine *engine, struct srv_job *job, int64_t now_ms)
 {
 	struct srv_lease *lease = job->lease;
-	bool is_generation_1 = job->session != NULL && job->session->generation == TSP_GENERATION_1;
+	struct srv_session *session = job->session;
 
 	lease->job = NULL;
 	if (lease->tep != job->tep_before) {
@@ -74,11 +74,13 @@ static void renewal_done(struct srv_engine *engine, struct srv_job *job, int64_t
 		if (!srv_lease_is_at(lease, job->tep_before))
 			srv_lease_leave_tep(engine, lease, job->tep_before, job->before.end_ms);
 	}
-	if (is_generation_1) {
+	if (session != NULL && session->is_single) {
 		lease->unconfirmed = false;
-		srv_lease_attach(lease, job->session);
+	} else if (session != NULL && session->generation == TSP_GENERATION_1) {
+		lease->unconfirmed = false;
+		srv_lease_attach(lease, session);
 	} else if (lease->unconfirmed) {
-		srv_lease_attach(lease, job->session);
+		srv_lease_attach(lease, session);
 	}
 	srv_lease_set_active_due(engine, lease, now_ms);
 	srv_engine_count(engine, SRV_COUNT_LEASES_RENEWED);

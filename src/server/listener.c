@@ -45,6 +45,17 @@ static void be_no_stranger(struct client *client)
 	listener->n_half_open--;
 }
 
+static void answer(struct srv_session *session, const struct tsp_msg *msg)
+{
+	struct client *client = (struct client *)session;
+	int error = tsp_conn_send(client->conn, msg);
+	char peer[ADDR_ENDPOINT_STRLEN];
+
+	if (error < 0 && error != -ENOTCONN)
+		log_warn("client %s: cannot answer: %s",
+			addr_endpoint_format(tsp_conn_peer(client->conn), peer), strerror(-error));
+}
+
 static void on_ready(struct tsp_conn *conn, void *arg)
 {
 	struct client *client = arg;
@@ -53,6 +64,7 @@ static void on_ready(struct tsp_conn *conn, void *arg)
 	if (client->left)
 		return;
 	srv_session_init(&client->session);
+	client->session.answer = answer;
 	client->session.peer = tsp_conn_peer(conn)->addr;
 	client->session.client_v6 = client->session.peer;
 	client->session.lifetime_unit_s = client->lifetime_unit_s;
@@ -110,18 +122,6 @@ static const struct tsp_conn_ops conn_ops = {
 	.message = on_message,
 	.closed = on_closed,
 };
-
-void srv_listener_answer(
-	struct srv_listener *listener, struct srv_session *session, const struct tsp_msg *msg)
-{
-	struct client *client = (struct client *)session;
-	int error = tsp_conn_send(client->conn, msg);
-	char peer[ADDR_ENDPOINT_STRLEN];
-
-	if (error < 0 && error != -ENOTCONN)
-		log_warn("client %s: cannot answer: %s",
-			addr_endpoint_format(tsp_conn_peer(client->conn), peer), strerror(-error));
-}
 
 /* --- accepting ----------------------------------------------------------------------------------- */
 

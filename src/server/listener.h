@@ -39,10 +39,6 @@ void srv_listener_destroy(struct srv_listener *listener);
 void srv_listener_set_limits(struct srv_listener *listener, const struct tsp_conn_limits *limits,
 	uint32_t connections_max, uint32_t unauthenticated_max);
 
-/* Sends a message to a session of this listener (struct srv_engine_ops answer). */
-void srv_listener_answer(
-	struct srv_listener *listener, struct srv_session *session, const struct tsp_msg *msg);
-
 /* A generation 1 session for what is to be told unasked: of the client that it last spoke of, or NULL. */
 struct srv_session *srv_listener_find(
 	struct srv_listener *listener, const struct in6_addr *client_v6);

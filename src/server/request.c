@@ -60,6 +60,9 @@ enum tsp_status srv_request_read(const struct tsp_msg *msg, const struct srv_pol
 	wish->shared = client->has_ports;
 	wish->ports = client->ports_count;
 	wish->wants_keepalive = msg->wants_keepalive;
+	wish->has_hint = msg->has_hint;
+	wish->hint_v4 = msg->hint_v4;
+	wish->hint = msg->hint;
 	wish->names_v4 = client->has_v4;
 	wish->more = client->has_v4 && client->n_ranges > 0 && client->ports_count > 0 &&
 		     msg->action == TSP_ACTION_CREATE;

@@ -28,6 +28,9 @@ struct srv_wish {
 	uint32_t v4;
 	uint32_t n_ranges;
 	struct port_range ranges[LEASE_RANGES_MAX];
+	bool has_hint; /* a new lease: of that range if it is free, else of any */
+	uint32_t hint_v4;
+	struct port_range hint;
 	bool wants_keepalive;
 };
 

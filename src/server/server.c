@@ -25,9 +25,7 @@
 
 static void act_answer(void *arg, struct srv_session *session, const struct tsp_msg *msg)
 {
-	struct srv_server *server = arg;
-
-	srv_listener_answer(server->listener, session, msg);
+	session->answer(session, msg);
 }
 
 static int64_t to_utc_ms(int64_t boot_ms)

@@ -99,6 +99,10 @@ struct tsp_msg {
 	uint32_t until_s; /* to a TEP: the end as the server wrote it down, UTC; 0: not named */
 	struct tsp_party client;
 	struct tsp_party server;
+	/* Of a create, never on TSP's wire: this range if it is free, else any. */
+	bool has_hint;
+	uint32_t hint_v4; /* host order */
+	struct port_range hint;
 	struct digest_node node; /* of a list: what it is about; of an info: whose children */
 	uint32_t n_digests; /* 0; 1: the server's root; DIGEST_FANOUT: an answer */
 	uint64_t digests[DIGEST_FANOUT];

@@ -29,6 +29,8 @@ static void act_answer(void *arg, struct srv_session *session, const struct tsp_
 
 	action->session = session;
 	action->msg = *msg;
+	if (session->answer != NULL)
+		session->answer(session, msg);
 }
 
 static bool act_put(void *arg, const struct srv_lease *lease, int64_t until_ms, struct srv_job *job)
