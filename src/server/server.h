@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * The server put together: engine, store, TEP links, listener and control socket on one event loop.
- * This is the only place where the engine's pure world meets clocks and sockets.
- */
+/* The server put together: engine, store, TEP links, front ends and control socket on one event loop. */
 #pragma once
 
 #include "server/auth.h"
