@@ -96,7 +96,14 @@
 		"Times that the table of a TEP was found not to be ours, twice in a row.")         \
 	X(TEP_MENDED, "tep-mended",                                                                \
 		"Parts of TEPs' tables (of 4,096 each) that were listed anew because of that.")    \
-	X(TEP_CONNECTS, "tep-connects", "Sessions with TEPs that were set up.")
+	X(TEP_CONNECTS, "tep-connects", "Sessions with TEPs that were set up.")                    \
+	X(DHCP6_RECEIVED, "dhcp6-received", "DHCPv6 datagrams that were read.")                    \
+	X(DHCP6_OVERRUNS, "dhcp6-overruns",                                                        \
+		"DHCPv6 datagrams that the kernel dropped because they came faster than they "     \
+		"were read; counted when the next one is.")                                        \
+	X(DHCP6_SENT, "dhcp6-sent", "DHCPv6 datagrams that were sent.")                            \
+	X(DHCP6_NOT_SENT, "dhcp6-not-sent",                                                        \
+		"DHCPv6 datagrams lost because the kernel had no room or no way for them.")
 
 enum srv_counter {
 #define X(id, name, text) SRV_COUNT_##id,

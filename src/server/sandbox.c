@@ -36,6 +36,7 @@ static const struct sandbox_call calls[] = {
 	{"socketpair", 0, ALL_BITS, AF_UNIX}, {"bind"}, {"listen"}, {"accept"}, {"accept4"},
 	{"connect"}, {"shutdown"}, {"getsockname"}, {"getpeername"}, {"getsockopt"},
 	{"setsockopt"}, {"sendto"}, {"sendmsg"}, {"recvfrom"}, {"recvmsg"},
+	{"sendmmsg"}, {"recvmmsg"},
 	{"ioctl", 1, ALL_BITS, FIONREAD}, {"ioctl", 1, ALL_BITS, FIONBIO},
 
 	/* the event loop and its signals */
