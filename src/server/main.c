@@ -3,11 +3,13 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/privileges.h"
+#include "server/dhcp6_socket.h"
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "tsp/tsp_parser.h"
 #include "tsp/tsp_xml.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,10 +30,10 @@ static void reload(void *arg)
 }
 
 /* Runs until a signal says stop. */
-static int run(
-	struct event_base *base, const char *path, struct srv_config *config, int parser_control)
+static int run(struct event_base *base, const char *path, struct srv_config *config,
+	const struct srv_inheritance *inheritance)
 {
-	struct srv_server *server = srv_server_create(base, path, config, parser_control);
+	struct srv_server *server = srv_server_create(base, path, config, inheritance);
 	struct daemon_signals *signals;
 	int exit_code = DAEMON_EXIT_FAILURE;
 
@@ -65,21 +67,44 @@ static int check_files(struct srv_config *config)
 	return ret < 0 ? DAEMON_EXIT_CONFIG : DAEMON_EXIT_OK;
 }
 
-/*
- * From here on without privilege: nothing has been opened yet. The parser has to be started before the
- * sandbox, which leaves no way to start anything. Returns its control socket, or -errno.
- */
-static int confine(const struct srv_config *config, const char *path)
+/* Port 547 is for the privileged. Returns 0 or -errno. */
+static int open_dhcp6(const struct srv_dhcp6_config *config, struct srv_dhcp6_sockets **sockets)
 {
-	int control = -1, ret = privileges_drop(config->user);
+	const struct srv_dhcp6_sockets_params params = {
+		.interfaces = config->interfaces.items,
+		.n_interfaces = config->interfaces.n,
+		.listen = config->listen.items,
+		.n_listen = config->listen.n,
+		.port = SRV_DHCP6_PORT,
+	};
 
+	*sockets = NULL;
+	if (!config->is_on)
+		return 0;
+	*sockets = srv_dhcp6_sockets_open(&params);
+	return *sockets != NULL ? 0 : -errno;
+}
+
+/*
+ * From here on without privilege: nothing but the sockets of DHCPv6 has been opened yet. The parser has to be
+ * started before the sandbox, which leaves no way to start anything. Returns 0 or -errno.
+ */
+static int confine(
+	const struct srv_config *config, const char *path, struct srv_inheritance *inheritance)
+{
+	int ret = open_dhcp6(&config->dhcp6, &inheritance->dhcp6_sockets);
+
+	inheritance->parser_control = -1;
 	if (ret == 0)
-		ret = control = tsp_parser_spawn(config->sandbox);
+		ret = privileges_drop(config->user);
+	if (ret == 0)
+		ret = inheritance->parser_control = tsp_parser_spawn(config->sandbox);
 	if (ret >= 0)
 		ret = srv_sandbox_enter(config, path);
 	if (ret >= 0)
-		return control;
-	close(control);
+		return 0;
+	close(inheritance->parser_control);
+	srv_dhcp6_sockets_close(inheritance->dhcp6_sockets);
 	return ret;
 }
 
@@ -88,8 +113,9 @@ int main(int argc, char **argv)
 	struct daemon_options options = {.config_path = "/etc/dstm/server.yaml"};
 	struct config_error error;
 	struct srv_config config;
-	struct event_base *base;
-	int exit_code, parser_control;
+	struct srv_inheritance inheritance;
+	struct event_base *base = NULL;
+	int exit_code;
 
 	if (argc > 1 && strcmp(argv[1], TSP_PARSER_ARGUMENT) == 0)
 		return tsp_parser_main(argc, argv);
@@ -101,14 +127,14 @@ int main(int argc, char **argv)
 	}
 	if (options.check_only)
 		return check_files(&config);
-	parser_control = confine(&config, options.config_path);
-	base = parser_control >= 0 ? event_base_new() : NULL;
+	if (confine(&config, options.config_path, &inheritance) == 0)
+		base = event_base_new();
 	if (base == NULL) {
 		log_err("server: cannot start");
 		srv_config_free(&config);
 		return DAEMON_EXIT_FAILURE;
 	}
-	exit_code = run(base, options.config_path, &config, parser_control);
+	exit_code = run(base, options.config_path, &config, &inheritance);
 	event_base_free(base);
 	tsp_xml_cleanup();
 	return exit_code;

@@ -308,7 +308,7 @@ static int open_monitor(struct srv_server *server)
 }
 
 struct srv_server *srv_server_create(struct event_base *base, const char *config_path,
-	struct srv_config *config, int parser_control)
+	struct srv_config *config, const struct srv_inheritance *inheritance)
 {
 	static int (*const steps[])(struct srv_server * server) = {set_auth, start_parsing,
 		create_plan, srv_server_create_limits, create_engine, open_records, open_store,
@@ -318,12 +318,14 @@ struct srv_server *srv_server_create(struct event_base *base, const char *config
 
 	if (server == NULL) {
 		srv_config_free(config);
+		srv_dhcp6_sockets_close(inheritance->dhcp6_sockets);
 		log_err("server: out of memory");
 		return NULL;
 	}
 	server->base = base;
 	server->config_path = config_path;
-	server->parser_control = parser_control;
+	server->parser_control = inheritance->parser_control;
+	server->dhcp6_sockets = inheritance->dhcp6_sockets;
 	server->config = *config;
 	memset(config, 0, sizeof(*config));
 	server->started_ms = clock_boot_ms();
@@ -357,6 +359,7 @@ void srv_server_destroy(struct srv_server *server)
 	if (server->engine != NULL)
 		srv_engine_stop(server->engine);
 	srv_listener_destroy(server->listener);
+	srv_dhcp6_sockets_close(server->dhcp6_sockets);
 	if (server->tick != NULL)
 		event_free(server->tick);
 	srv_fleet_free(&server->fleet);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/auth.h"
+#include "server/dhcp6_socket.h"
 #include "server/engine.h"
 #include "server/fleet.h"
 #include "server/gate.h"
@@ -19,6 +20,12 @@ struct ctl_server;
 struct monitor;
 struct event;
 struct event_base;
+
+/* What has to be there before privilege is given up and the sandbox closes. */
+struct srv_inheritance {
+	int parser_control;
+	struct srv_dhcp6_sockets *dhcp6_sockets; /* NULL: none */
+};
 
 struct srv_server {
 	struct event_base *base;
@@ -39,6 +46,7 @@ struct srv_server {
 	int parser_control;
 	struct tsp_parser *parser;
 	struct srv_listener *listener;
+	struct srv_dhcp6_sockets *dhcp6_sockets; /* NULL: none */
 	struct ctl_server *ctl;
 	struct monitor *monitor; /* NULL: none */
 	struct event *tick;
@@ -47,11 +55,11 @@ struct srv_server {
 };
 
 /*
- * Opens the store, takes up its leases, dials the TEPs and listens. config is the server's from now on,
- * also on failure. NULL: the reason has been logged.
+ * Opens the store, takes up its leases, dials the TEPs and listens. config and what is inherited are the server's
+ * from now on, also on failure. NULL: the reason has been logged.
  */
 struct srv_server *srv_server_create(struct event_base *base, const char *config_path,
-	struct srv_config *config, int parser_control);
+	struct srv_config *config, const struct srv_inheritance *inheritance);
 /* Stops; what was acknowledged is in the store. NULL is allowed. */
 void srv_server_destroy(struct srv_server *server);
 
