@@ -18,6 +18,7 @@ INTERFACE = y.table(
 ROUTE = y.table(
     to=Key(y.destination, required=True),
     via=Key(y.address, required=True),
+    dev=Key(y.text),
 )
 
 NODE = y.table(
@@ -34,19 +35,23 @@ LINK = y.table(
 DAEMONS = ("dstm-tep", "dstm-server", "dstm-client")
 ROUTERS = ("bird", "frr")
 SERVICES = ("http-server", "iperf3-server", "probe-server")
+DHCP_CLIENTS = ("dhclient", "dhcpcd")
+KEA, RELAY = "kea-dhcp6", "dhcrelay"
+STRUCTURED = (*DAEMONS, KEA)  # their configuration is a mapping; of the others, text
 
 
 def configuration(node):
-    """A daemon's own keys, or the text of a router's configuration file."""
+    """A daemon's own keys, or the text of a configuration file."""
     return y.text(node) if isinstance(node, ScalarNode) else y.map_of(y.anything)(node)
 
 
 PROGRAM = y.table(
     node=Key(y.name_of("node"), required=True),
-    run=Key(y.choice(*DAEMONS, *ROUTERS, *SERVICES), required=True),
+    run=Key(y.choice(*DAEMONS, *ROUTERS, *SERVICES, *DHCP_CLIENTS, KEA, RELAY), required=True),
     config=Key(configuration),
     config_file=Key(y.text),
     eal=Key(y.list_of(y.text), []),
+    interface=Key(y.text),
     nice=Key(y.integer(-20, 19), 0),
     port=Key(y.integer(1, 65535)),
 )
@@ -119,23 +124,30 @@ def _check_interfaces(lab):
             maker = lab.programs.get(interface.created_by)
             need(interface.where, maker is None or maker.node == node_name,
                  f"'{interface.created_by}' does not run on {node_name}")
+        for route in node.routes:
+            need(route.where, route.dev is None or route.dev in node.interfaces,
+                 f"{node_name} has no interface '{route.dev}'")
     for link in lab.links:
         need(link.where, len(ends_of(lab, link)) >= 2, f"link '{link}' has fewer than two ends")
 
 
 def _check_programs(lab):
     for name, program in lab.programs.items():
-        is_daemon, is_service = program.run in DAEMONS, program.run in SERVICES
+        is_structured, is_service = program.run in STRUCTURED, program.run in SERVICES
         given = (program.config is not None) + (program.config_file is not None)
         need(program.where, given < 2, f"{program.run} takes either 'config' or 'config_file'")
         need(program.where, bool(given) != is_service,
              f"{program.run} {'takes no' if is_service else 'needs'} 'config'")
-        need(program.where, is_daemon == isinstance(program.config, dict) or is_service,
-             f"the 'config' of {program.run} is {'a mapping of keys' if is_daemon else 'text'}")
+        need(program.where, is_structured == isinstance(program.config, dict) or is_service,
+             f"the 'config' of {program.run} is {'a mapping of keys' if is_structured else 'text'}")
         need(program.where, program.config_file is None or (ROOT / program.config_file).is_file(),
              f"there is no file '{program.config_file}'")
         need(program.where, is_service == (program.port is not None),
              f"{program.run} {'needs' if is_service else 'takes no'} 'port'")
+        need(program.where, (program.run in DHCP_CLIENTS) == (program.interface is not None),
+             f"{program.run} {'needs' if program.run in DHCP_CLIENTS else 'takes no'} 'interface'")
+        need(program.where, program.interface in (None, *lab.nodes[program.node].interfaces),
+             f"{program.node} has no interface '{program.interface}'")
         need(program.where, program.run == "dstm-tep" or not program.eal,
              f"only dstm-tep takes 'eal', {name} is {program.run}")
 

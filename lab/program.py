@@ -108,6 +108,12 @@ class Program:
     def signal(self, number: signal.Signals):
         self._process.send_signal(number)
 
+    def config_text(self) -> str:
+        """The configuration of a program for which it is text."""
+        if self.spec.config is not None:
+            return self.spec.config
+        return (ROOT / self.spec.config_file).read_text(encoding="utf-8")
+
     def last_words(self, lines: int = 15) -> str:
         return "\n".join("  " + line for line in
                          self.log.read_text(errors="replace").splitlines()[-lines:])

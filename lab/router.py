@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from lab.netns import CommandFailed, run
-from lab.program import END_TIMEOUT_S, READY_TIMEOUT_S, ROOT, Program
+from lab.program import END_TIMEOUT_S, READY_TIMEOUT_S, Program
 
 FRR_FOLDER = Path("/usr/lib/frr")
 FRR_USER = "frr"
@@ -29,11 +29,6 @@ class Router(Program):
     def sessions(self) -> dict[str, bool]:
         """Each session of BGP, OSPF and BFD by name, and whether it is up."""
         raise NotImplementedError
-
-    def config_text(self) -> str:
-        if self.spec.config is not None:
-            return self.spec.config
-        return (ROOT / self.spec.config_file).read_text(encoding="utf-8")
 
     def reload(self, change):
         """Its configuration becomes change(text), which it reads at once, sessions kept."""

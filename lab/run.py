@@ -17,14 +17,16 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab import labfile, netns, program, router, steps, topology
-import lab.routing_steps  # noqa: F401  more of the steps
+from lab import dhcp, labfile, netns, program, router, steps, topology
+import lab.dhcp_steps  # noqa: F401  more of the steps
+import lab.routing_steps  # noqa: F401
 from lab.capture import Capture
 from lab.netns import CommandFailed
 from lab.screen import Meter, Screen
 
 KEPT_RUNS = 5
 INTERFACE_TIMEOUT_S = 10
+KINDS = router.KINDS | dhcp.KINDS  # of programs; all others are plain ones
 
 
 def check_file(path: str):
@@ -60,7 +62,7 @@ class Lab:
         program.socket_folder(os.getpid()).mkdir(mode=0o711, exist_ok=True)
         self.nodes = topology.build(self.spec)
         for name, spec in self.spec.programs.items():
-            kind = router.KINDS.get(spec.run, program.Program)
+            kind = KINDS.get(spec.run, program.Program)
             self.programs[name] = kind(name, spec, self.nodes[spec.node], self.folder)
         for name, spec in self.spec.captures.items():
             self.captures[name] = Capture(self.nodes[spec.node], spec.interface,

@@ -65,8 +65,10 @@ def add_routes(namespace: Namespace, node, created_by: str | None):
     """Adds the routes whose gateway lies behind interfaces of this maker (None: behind links)."""
     for route in node.routes:
         family = "-6" if ":" in route.via else "-4"
-        if _maker_of(node, route.via) == created_by:
-            namespace.ip(family, "route", "replace", route.to, "via", route.via)
+        maker = node.interfaces[route.dev].created_by if route.dev else _maker_of(node, route.via)
+        if maker == created_by:
+            namespace.ip(family, "route", "replace", route.to, "via", route.via,
+                         *(["dev", route.dev] if route.dev else []))
 
 
 def _maker_of(node, gateway: str) -> str | None:
