@@ -10,17 +10,14 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
-#define SLOT_NONE UINT32_MAX
-
-/* One allocation: the octets of DUID and relays follow it. */
 struct known {
-	struct srv_dhcp6_client client; /* points into octets */
+	struct srv_dhcp6_client client;
 	uint32_t slot;
 	uint64_t duid_hash;
 	LIST_ENTRY(known) of_v6; /* bucket */
 	LIST_ENTRY(known) of_duid; /* bucket: those noted later come first */
 	TAILQ_ENTRY(known) by_age;
-	uint8_t octets[];
+	struct dhcp6_relay relay[]; /* one, if there is any */
 };
 
 LIST_HEAD(bucket, known);
@@ -85,16 +82,15 @@ void srv_dhcp6_clients_destroy(struct srv_dhcp6_clients *clients)
 
 /* --- finding ------------------------------------------------------------------------------------- */
 
-static uint64_t hash_of_duid(
-	const struct srv_dhcp6_clients *clients, const uint8_t *duid, size_t len)
+static uint64_t hash_of_duid(const struct srv_dhcp6_clients *clients, const struct dhcp6_duid *duid)
 {
-	uint64_t hash = len, word;
+	uint64_t hash = duid->len, word;
 
-	for (size_t at = 0; at < len; at += sizeof(word)) {
-		size_t rest = len - at < sizeof(word) ? len - at : sizeof(word);
+	for (size_t at = 0; at < duid->len; at += sizeof(word)) {
+		size_t rest = duid->len - at < sizeof(word) ? duid->len - at : sizeof(word);
 
 		word = 0;
-		memcpy(&word, duid + at, rest);
+		memcpy(&word, duid->octets + at, rest);
 		hash = srv_source_mix(hash ^ word, clients->secret);
 	}
 	return hash;
@@ -112,11 +108,6 @@ static struct bucket *bucket_of_v6(
 static struct bucket *bucket_of_duid(const struct srv_dhcp6_clients *clients, uint64_t hash)
 {
 	return &clients->of_duid[hash & (clients->n_buckets - 1)];
-}
-
-static bool has_duid(const struct srv_dhcp6_client *client, const uint8_t *duid, size_t len)
-{
-	return client->duid_len == len && memcmp(client->duid, duid, len) == 0;
 }
 
 static struct known *find(
@@ -140,24 +131,24 @@ const struct srv_dhcp6_client *srv_dhcp6_clients_find_by_v6(
 }
 
 const struct srv_dhcp6_client *srv_dhcp6_clients_find_by_duid(
-	const struct srv_dhcp6_clients *clients, const uint8_t *duid, size_t duid_len)
+	const struct srv_dhcp6_clients *clients, const struct dhcp6_duid *duid)
 {
-	uint64_t hash = hash_of_duid(clients, duid, duid_len);
+	uint64_t hash = hash_of_duid(clients, duid);
 	const struct known *known;
 
 	LIST_FOREACH(known, bucket_of_duid(clients, hash), of_duid) {
-		if (known->duid_hash == hash && has_duid(&known->client, duid, duid_len))
+		if (known->duid_hash == hash && dhcp6_duid_equal(&known->client.duid, duid))
 			return &known->client;
 	}
 	return NULL;
 }
 
 bool srv_dhcp6_clients_may_use(const struct srv_dhcp6_clients *clients,
-	const struct in6_addr *tunnel_end, const uint8_t *duid, size_t duid_len, bool is_held)
+	const struct in6_addr *tunnel_end, const struct dhcp6_duid *duid, bool is_held)
 {
 	const struct srv_dhcp6_client *client = srv_dhcp6_clients_find_by_v6(clients, tunnel_end);
 
-	return !is_held || client == NULL || has_duid(client, duid, duid_len);
+	return !is_held || client == NULL || dhcp6_duid_equal(&client->duid, duid);
 }
 
 /* --- changing ------------------------------------------------------------------------------------ */
@@ -204,20 +195,17 @@ int srv_dhcp6_clients_note(struct srv_dhcp6_clients *clients, const struct srv_d
 {
 	struct known *known, *before = find(clients, &client->tunnel_end);
 
-	if (client->duid_len == 0 || client->duid_len > SRV_DHCP6_DUID_MAX ||
-		client->way.relays_len > SRV_DHCP6_WAY_MAX)
+	if (client->duid.len == 0)
 		return -EINVAL;
-	known = calloc(1, sizeof(*known) + client->duid_len + client->way.relays_len);
+	known = calloc(1, sizeof(*known) + (client->relay != NULL ? sizeof(*client->relay) : 0));
 	if (known == NULL)
 		return -ENOMEM;
 	known->client = *client;
-	known->client.duid = known->octets;
-	known->client.way.relays = known->octets + client->duid_len;
-	memcpy(known->octets, client->duid, client->duid_len);
-	if (client->way.relays_len > 0)
-		memcpy(known->octets + client->duid_len, client->way.relays,
-			client->way.relays_len);
-	known->duid_hash = hash_of_duid(clients, client->duid, client->duid_len);
+	if (client->relay != NULL) {
+		known->relay[0] = *client->relay;
+		known->client.relay = known->relay;
+	}
+	known->duid_hash = hash_of_duid(clients, &client->duid);
 	if (before != NULL)
 		put_out(clients, before);
 	make_room(clients);

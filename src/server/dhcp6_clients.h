@@ -13,14 +13,15 @@
  */
 #pragma once
 
+#include "dhcp6/dhcp6_duid.h"
+#include "dhcp6/dhcp6_relay.h"
+#include "server/dhcp6_socket.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define SRV_DHCP6_CLIENTS_MAX 65536
-#define SRV_DHCP6_DUID_MAX    130 /* octets, with its type (RFC 8415 section 11.1) */
-#define SRV_DHCP6_WAY_MAX     1024 /* octets of a relay chain; one that is longer is not kept */
 
 /* In which form a client wants its lease; bits. */
 enum srv_dhcp6_form {
@@ -30,22 +31,11 @@ enum srv_dhcp6_form {
 	SRV_DHCP6_FORM_VENDOR = 1 << 3, /* option 17 */
 };
 
-/* The way to a client, or to the relay that is the last but it. */
-struct srv_dhcp6_way {
-	struct in6_addr address;
-	uint16_t port; /* host order */
-	uint32_t ifindex; /* for a link-local address */
-	struct in6_addr from; /* the address of ours that it sent to; unspecified: to the group */
-	/* The relays between, as srv_dhcp6_relays_pack writes them; 0 octets: none. */
-	const uint8_t *relays;
-	uint32_t relays_len;
-};
-
 struct srv_dhcp6_client {
 	struct in6_addr tunnel_end;
-	const uint8_t *duid;
-	uint32_t duid_len;
-	struct srv_dhcp6_way way;
+	struct dhcp6_duid duid;
+	struct srv_dhcp6_path path; /* to the client, or to the relay that is nearest to us */
+	const struct dhcp6_relay *relay; /* the relays between; NULL: none */
 	unsigned int forms; /* enum srv_dhcp6_form */
 	bool accepts_reconfigure;
 	bool has_lease;
@@ -60,7 +50,7 @@ void srv_dhcp6_clients_destroy(struct srv_dhcp6_clients *clients); /* NULL is al
 
 /*
  * Takes down what is said of a client; what it points to is copied. A tunnel end that had another DUID has this one
- * from now on: ask srv_dhcp6_clients_may_use before. -EINVAL: a DUID or a relay chain that is too long; -ENOMEM.
+ * from now on: ask srv_dhcp6_clients_may_use before. Returns 0; -EINVAL: without a DUID; -ENOMEM.
  */
 int srv_dhcp6_clients_note(
 	struct srv_dhcp6_clients *clients, const struct srv_dhcp6_client *client);
@@ -74,11 +64,11 @@ const struct srv_dhcp6_client *srv_dhcp6_clients_find_by_v6(
 	const struct srv_dhcp6_clients *clients, const struct in6_addr *tunnel_end);
 /* The tunnel end that the DUID was noted with last. */
 const struct srv_dhcp6_client *srv_dhcp6_clients_find_by_duid(
-	const struct srv_dhcp6_clients *clients, const uint8_t *duid, size_t duid_len);
+	const struct srv_dhcp6_clients *clients, const struct dhcp6_duid *duid);
 
 /* False when another DUID is known for the tunnel end, and is_held says that a lease is held for it now. */
 bool srv_dhcp6_clients_may_use(const struct srv_dhcp6_clients *clients,
-	const struct in6_addr *tunnel_end, const uint8_t *duid, size_t duid_len, bool is_held);
+	const struct in6_addr *tunnel_end, const struct dhcp6_duid *duid, bool is_held);
 
 uint32_t srv_dhcp6_clients_count(const struct srv_dhcp6_clients *clients);
 uint32_t srv_dhcp6_clients_with_lease(const struct srv_dhcp6_clients *clients);

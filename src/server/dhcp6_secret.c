@@ -164,34 +164,35 @@ int srv_dhcp6_secret_open(const char *path, struct srv_dhcp6_secret *secret)
 /* --- what is derived ----------------------------------------------------------------------------- */
 
 /* HMAC-SHA256 of the use, the DUID with its length, and what is the use's own. */
-static void derive(const struct srv_dhcp6_secret *secret, uint8_t use, const uint8_t *duid,
-	size_t duid_len, const void *own, size_t own_len, uint8_t digest[static DIGEST_LEN])
+static void derive(const struct srv_dhcp6_secret *secret, uint8_t use,
+	const struct dhcp6_duid *duid, const void *own, size_t own_len,
+	uint8_t digest[static DIGEST_LEN])
 {
-	uint8_t message[2 + UINT8_MAX + sizeof(struct in6_addr)] = {use, duid_len};
+	uint8_t message[2 + DHCP6_DUID_MAX + sizeof(struct in6_addr)] = {use, duid->len};
 	unsigned int len = DIGEST_LEN;
 
-	memcpy(&message[2], duid, duid_len);
-	memcpy(&message[2 + duid_len], own, own_len);
-	HMAC(EVP_sha256(), secret->octets, sizeof(secret->octets), message, 2 + duid_len + own_len,
+	memcpy(&message[2], duid->octets, duid->len);
+	memcpy(&message[2 + duid->len], own, own_len);
+	HMAC(EVP_sha256(), secret->octets, sizeof(secret->octets), message, 2 + duid->len + own_len,
 		digest, &len);
 }
 
-void srv_dhcp6_secret_key(const struct srv_dhcp6_secret *secret, const uint8_t *duid,
-	size_t duid_len, const struct in6_addr *tunnel_end, uint8_t key[static SRV_DHCP6_KEY_LEN])
+void srv_dhcp6_secret_key(const struct srv_dhcp6_secret *secret, const struct dhcp6_duid *duid,
+	const struct in6_addr *tunnel_end, uint8_t key[static DHCP6_AUTH_KEY_LEN])
 {
 	uint8_t digest[DIGEST_LEN];
 
-	derive(secret, USE_KEY, duid, duid_len, tunnel_end, sizeof(*tunnel_end), digest);
-	memcpy(key, digest, SRV_DHCP6_KEY_LEN);
+	derive(secret, USE_KEY, duid, tunnel_end, sizeof(*tunnel_end), digest);
+	memcpy(key, digest, DHCP6_AUTH_KEY_LEN);
 }
 
 uint64_t srv_dhcp6_secret_interface_id(
-	const struct srv_dhcp6_secret *secret, const uint8_t *duid, size_t duid_len, uint32_t iaid)
+	const struct srv_dhcp6_secret *secret, const struct dhcp6_duid *duid, uint32_t iaid)
 {
 	uint8_t digest[DIGEST_LEN];
 	uint64_t id;
 
-	derive(secret, USE_INTERFACE_ID, duid, duid_len, &iaid, sizeof(iaid), digest);
+	derive(secret, USE_INTERFACE_ID, duid, &iaid, sizeof(iaid), digest);
 	memcpy(&id, digest, sizeof(id));
 	return id;
 }

@@ -8,12 +8,13 @@
  */
 #pragma once
 
+#include "dhcp6/dhcp6_auth.h"
+#include "dhcp6/dhcp6_duid.h"
+
 #include <netinet/in.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define SRV_DHCP6_SECRET_LEN 32
-#define SRV_DHCP6_KEY_LEN    16
 
 struct srv_dhcp6_secret {
 	uint8_t octets[SRV_DHCP6_SECRET_LEN];
@@ -29,9 +30,9 @@ char *srv_dhcp6_secret_path(const char *file, const char *store);
 int srv_dhcp6_secret_open(const char *path, struct srv_dhcp6_secret *secret);
 
 /* The key that a client checks a Reconfigure by. */
-void srv_dhcp6_secret_key(const struct srv_dhcp6_secret *secret, const uint8_t *duid,
-	size_t duid_len, const struct in6_addr *tunnel_end, uint8_t key[static SRV_DHCP6_KEY_LEN]);
+void srv_dhcp6_secret_key(const struct srv_dhcp6_secret *secret, const struct dhcp6_duid *duid,
+	const struct in6_addr *tunnel_end, uint8_t key[static DHCP6_AUTH_KEY_LEN]);
 
 /* The lower half of the address that a client's IA_NA gets: the same as long as the secret is. */
 uint64_t srv_dhcp6_secret_interface_id(
-	const struct srv_dhcp6_secret *secret, const uint8_t *duid, size_t duid_len, uint32_t iaid);
+	const struct srv_dhcp6_secret *secret, const struct dhcp6_duid *duid, uint32_t iaid);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static const uint8_t duid[] = {0, 3, 0, 1, 2, 0, 0, 0, 0, 1};
+static const struct dhcp6_duid duid = {10, {0, 3, 0, 1, 2, 0, 0, 0, 0, 1}};
 
 /* A folder of its own, which the test leaves empty. */
 struct place {
@@ -148,20 +148,21 @@ static void a_key_is_of_one_duid_at_one_tunnel_end(void **state)
 	const struct srv_dhcp6_secret secret = {{1}}, other_secret = {{2}};
 	const struct in6_addr end = {{{0x20, 0x01, [15] = 1}}},
 			      other_end = {{{0x20, 0x01, [15] = 2}}};
-	uint8_t other_duid[sizeof(duid)], keys[6][SRV_DHCP6_KEY_LEN];
+	struct dhcp6_duid other_duid = duid, short_duid = duid;
+	uint8_t keys[6][DHCP6_AUTH_KEY_LEN];
 
-	memcpy(other_duid, duid, sizeof(duid));
-	other_duid[9]++;
-	srv_dhcp6_secret_key(&secret, duid, sizeof(duid), &end, keys[0]);
-	srv_dhcp6_secret_key(&secret, duid, sizeof(duid), &other_end, keys[1]);
-	srv_dhcp6_secret_key(&secret, other_duid, sizeof(duid), &end, keys[2]);
-	srv_dhcp6_secret_key(&secret, duid, sizeof(duid) - 1, &end, keys[3]);
-	srv_dhcp6_secret_key(&other_secret, duid, sizeof(duid), &end, keys[4]);
-	srv_dhcp6_secret_key(&secret, duid, sizeof(duid), &end, keys[5]);
-	assert_memory_equal(keys[0], keys[5], SRV_DHCP6_KEY_LEN);
+	other_duid.octets[9]++;
+	short_duid.len--;
+	srv_dhcp6_secret_key(&secret, &duid, &end, keys[0]);
+	srv_dhcp6_secret_key(&secret, &duid, &other_end, keys[1]);
+	srv_dhcp6_secret_key(&secret, &other_duid, &end, keys[2]);
+	srv_dhcp6_secret_key(&secret, &short_duid, &end, keys[3]);
+	srv_dhcp6_secret_key(&other_secret, &duid, &end, keys[4]);
+	srv_dhcp6_secret_key(&secret, &duid, &end, keys[5]);
+	assert_memory_equal(keys[0], keys[5], DHCP6_AUTH_KEY_LEN);
 	for (int i = 0; i < 5; i++) {
 		for (int j = 0; j < i; j++)
-			assert_memory_not_equal(keys[i], keys[j], SRV_DHCP6_KEY_LEN);
+			assert_memory_not_equal(keys[i], keys[j], DHCP6_AUTH_KEY_LEN);
 	}
 }
 
@@ -172,14 +173,14 @@ static void keys_stay_what_they_are(void **state)
 		0x09, 0xc0, 0x1d, 0xf1, 0x4e, 0x27};
 	const struct srv_dhcp6_secret secret = {{1, 2, 3}};
 	const struct in6_addr end = {{{0x20, 0x01, 0x0d, 0xb8, [15] = 1}}};
-	uint8_t derived[SRV_DHCP6_KEY_LEN];
+	uint8_t derived[DHCP6_AUTH_KEY_LEN];
 
-	srv_dhcp6_secret_key(&secret, duid, sizeof(duid), &end, derived);
+	srv_dhcp6_secret_key(&secret, &duid, &end, derived);
 	assert_memory_equal(derived, key, sizeof(key));
-	assert_int_not_equal(srv_dhcp6_secret_interface_id(&secret, duid, sizeof(duid), 1),
-		srv_dhcp6_secret_interface_id(&secret, duid, sizeof(duid), 2));
-	assert_int_equal(srv_dhcp6_secret_interface_id(&secret, duid, sizeof(duid), 1),
-		srv_dhcp6_secret_interface_id(&secret, duid, sizeof(duid), 1));
+	assert_int_not_equal(srv_dhcp6_secret_interface_id(&secret, &duid, 1),
+		srv_dhcp6_secret_interface_id(&secret, &duid, 2));
+	assert_int_equal(srv_dhcp6_secret_interface_id(&secret, &duid, 1),
+		srv_dhcp6_secret_interface_id(&secret, &duid, 1));
 }
 
 int main(void)
