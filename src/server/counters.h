@@ -103,7 +103,13 @@
 		"were read; counted when the next one is.")                                        \
 	X(DHCP6_SENT, "dhcp6-sent", "DHCPv6 datagrams that were sent.")                            \
 	X(DHCP6_NOT_SENT, "dhcp6-not-sent",                                                        \
-		"DHCPv6 datagrams lost because the kernel had no room or no way for them.")
+		"DHCPv6 datagrams lost because the kernel had no room or no way for them.")        \
+	X(DHCP6_RECONFIGURES, "dhcp6-reconfigures",                                                \
+		"Reconfigure messages that were sent, repeated ones too (R36).")                   \
+	X(DHCP6_RECONFIGURED, "dhcp6-reconfigured",                                                \
+		"DHCPv6 clients that came after they were sent a Reconfigure.")                    \
+	X(DHCP6_RECONFIGURES_GIVEN_UP, "dhcp6-reconfigures-given-up",                              \
+		"DHCPv6 clients that did not come, whatever was sent.")
 
 enum srv_counter {
 #define X(id, name, text) SRV_COUNT_##id,
