@@ -238,6 +238,12 @@ void srv_session_init(struct srv_session *session);
 void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
 	const struct tsp_msg *msg, int64_t now_ms);
 /*
+ * What a create of the session would give now. OK: lease; it is nobody's before it is asked for, with this range as its
+ * hint. Else what the create would be refused with, and lease means nothing. Nothing changes, nobody is told.
+ */
+enum tsp_status srv_engine_offer(const struct srv_engine *engine, const struct srv_session *session,
+	const struct tsp_msg *create, int64_t now_ms, struct lease *lease);
+/*
  * The program ends, and with it all sessions: a client whose accept is still on its way keeps its lease.
  */
 void srv_engine_stop(struct srv_engine *engine);

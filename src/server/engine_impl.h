@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The inside of the engine, shared by its parts: who asks (engine.c), what is asked (engine_request.c), what
- * is done about it step by step (engine_job.c), what a lease goes through (engine_lease.c), which TEP it goes
+ * The inside of the engine, shared by its parts: who asks (engine.c), what is asked (engine_request.c), what the
+ * client has (engine_holdings.c), what is done about it step by step (engine_job.c), what a lease goes through (engine_lease.c), which TEP it goes
  * through (engine_tep.c), and who else holds it (engine_copies.c). Nobody else includes this.
  */
 #pragma once
@@ -90,6 +90,22 @@ static inline const struct srv_engine_ops *srv_engine_ops_of(const struct srv_en
 /* True: a job will answer the request. */
 bool srv_engine_handle(struct srv_engine *engine, struct srv_session *session,
 	const struct tsp_msg *msg, int64_t now_ms);
+
+/* --- engine_holdings.c --- */
+
+/* What a client has, as far as a request cares. */
+struct srv_client_leases {
+	struct srv_lease *current; /* this user's active lease */
+	struct srv_lease *previous; /* the best that it had, resting or former, for the wish */
+	struct srv_job *job; /* under way for one of this user's leases */
+	struct srv_holdings held; /* active and pending, of all users at the address */
+};
+
+struct srv_client_leases srv_client_look_up(
+	const struct srv_engine *engine, const char *user, const struct srv_wish *wish);
+/* True when quotas leave room for a lease more (S25): the one that it had, or one of the size that it asks for. */
+bool srv_client_has_room(const struct srv_engine *engine, const char *user,
+	const struct srv_wish *wish, const struct srv_client_leases *has);
 
 /* --- engine_job.c --- */
 
@@ -248,9 +264,17 @@ uint32_t srv_pool_units_wished(const struct srv_engine_pool *pool, const struct 
 /* True when the pool may serve the wish: its kind of address, and its clients. */
 bool srv_pool_serves(const struct srv_engine_pool *pool, const struct srv_wish *wish);
 
+/*
+ * A free range of the first pool with room, which stays free. Returns the TEP for it; SRV_TEP_NONE: there
+ * is none.
+ */
+uint32_t srv_lease_find(const struct srv_engine *engine, const struct srv_wish *wish,
+	struct lease *value, uint32_t *pool_number);
 /* A pending lease from the first pool with room. NULL and why. */
 struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish *wish,
 	const char *user, enum tsp_status *why);
+/* The TEP for a resting or former lease, if its client could have it again; SRV_TEP_NONE. */
+uint32_t srv_lease_can_return(const struct srv_engine *engine, const struct srv_lease *lease);
 /* A resting or former lease becomes pending again; false when its range is no longer free. */
 bool srv_lease_return(struct srv_engine *engine, struct srv_lease *lease);
 
@@ -273,8 +297,8 @@ void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease);
  * What the pool gives may be more than was asked for: only now is it known whether its quota lets the client
  * have it (S25). held: what its address had before.
  */
-bool srv_lease_is_too_much(const struct srv_engine *engine, const struct srv_lease *lease,
-	const struct srv_holdings *held);
+bool srv_lease_is_too_much(const struct srv_engine *engine, const struct lease *lease,
+	const char *user, const struct srv_holdings *held);
 /* What had been taken for a create that the store refused: the range is free or, where it was returned, rests again. */
 void srv_lease_unbegin(
 	struct srv_engine *engine, struct srv_lease *lease, bool returned, int64_t now_ms);

@@ -66,7 +66,7 @@ uint32_t srv_pool_units_wished(const struct srv_engine_pool *pool, const struct 
 }
 
 /* The unit that the wish hints at. False: it is none, or not free. */
-static bool take_hinted(
+static bool find_hinted(
 	const struct srv_engine_pool *pool, const struct srv_wish *wish, struct lease *lease)
 {
 	struct lease hinted = *lease;
@@ -76,25 +76,22 @@ static bool take_hinted(
 	hinted.v4 = wish->hint_v4;
 	hinted.n_ranges = 1;
 	hinted.ranges[0] = wish->hint;
-	if (srv_pool_take_again(pool->pool, &hinted) < 0)
+	if (!srv_pool_is_free(pool->pool, &hinted))
 		return false;
 	*lease = hinted;
 	return true;
 }
 
-/* Units for lease, whose client is set. Returns 0 or less. */
-static int take_units(
+/* Free units for lease, whose client is set. */
+static bool find_units(
 	const struct srv_engine_pool *pool, const struct srv_wish *wish, struct lease *lease)
 {
 	uint32_t n_units = srv_pool_units_wished(pool, wish);
 
-	if (!pool->is_deterministic && n_units == 1 && take_hinted(pool, wish, lease))
-		return 0;
-	if (!pool->is_deterministic)
-		return srv_pool_take(pool->pool, n_units, lease);
-	if (n_units != 1 || !plan_for(pool, lease))
-		return -ENOSPC;
-	return srv_pool_take_again(pool->pool, lease);
+	if (pool->is_deterministic)
+		return n_units == 1 && plan_for(pool, lease) && srv_pool_is_free(pool->pool, lease);
+	return (n_units == 1 && find_hinted(pool, wish, lease)) ||
+	       srv_pool_pick(pool->pool, n_units, lease) == 0;
 }
 
 bool srv_lease_is_served(
@@ -123,12 +120,13 @@ void srv_lease_forget_former(struct srv_engine *engine, const struct lease *leas
 	}
 }
 
-/* The pool has taken the range: the lease of it. NULL: out of memory, and the range is given back. */
+/* Takes the free range for a lease of it. NULL: out of memory, and the range is free. */
 static struct srv_lease *add_pending(struct srv_engine *engine, uint32_t pool_number,
 	const struct lease *value, const char *user)
 {
 	struct srv_lease *lease;
 
+	srv_pool_reserve(engine->params.pools[pool_number].pool, value);
 	srv_lease_forget_former(engine, value);
 	lease = srv_lease_db_add(engine->db, value, SRV_LEASE_PENDING, user, pool_number, 0);
 	if (lease == NULL)
@@ -145,47 +143,65 @@ static bool has_turn(const struct srv_engine *engine, const struct srv_engine_po
 	return is_last == (round == 1);
 }
 
-struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish *wish,
-	const char *user, enum tsp_status *why)
+uint32_t srv_lease_find(const struct srv_engine *engine, const struct srv_wish *wish,
+	struct lease *value, uint32_t *pool_number)
 {
-	struct lease value = {.client_v6 = wish->client_v6};
-	struct srv_lease *lease;
-	uint32_t i, tep;
+	uint32_t tep;
 
+	*value = (struct lease){.client_v6 = wish->client_v6};
 	for (uint32_t turn = 0; turn < 2 * engine->params.n_pools; turn++) {
-		i = turn % engine->params.n_pools;
-		const struct srv_engine_pool *pool = &engine->params.pools[i];
+		*pool_number = turn % engine->params.n_pools;
+		const struct srv_engine_pool *pool = &engine->params.pools[*pool_number];
 
 		if (!srv_pool_serves(pool, wish))
 			continue;
-		tep = srv_tep_choose(engine, pool, &value, NULL, 0);
+		tep = srv_tep_choose(engine, pool, value, NULL, 0);
 		if (tep == SRV_TEP_NONE ||
 			!has_turn(engine, pool, tep, turn / engine->params.n_pools) ||
-			take_units(pool, wish, &value) < 0)
+			!find_units(pool, wish, value))
 			continue;
-		value.tep_v6 = engine->params.teps[tep].v6;
-		lease = add_pending(engine, i, &value, user);
-		if (lease != NULL)
-			srv_lease_set_tep(engine, lease, tep);
-		else
-			*why = TSP_STATUS_BUSY;
-		return lease;
+		value->tep_v6 = engine->params.teps[tep].v6;
+		return tep;
 	}
-	*why = TSP_STATUS_POOL_EXHAUSTED;
-	return NULL;
+	return SRV_TEP_NONE;
+}
+
+struct srv_lease *srv_lease_new(struct srv_engine *engine, const struct srv_wish *wish,
+	const char *user, enum tsp_status *why)
+{
+	struct srv_lease *lease = NULL;
+	struct lease value;
+	uint32_t pool, tep = srv_lease_find(engine, wish, &value, &pool);
+
+	if (tep != SRV_TEP_NONE)
+		lease = add_pending(engine, pool, &value, user);
+	if (lease != NULL)
+		srv_lease_set_tep(engine, lease, tep);
+	else
+		*why = tep == SRV_TEP_NONE ? TSP_STATUS_POOL_EXHAUSTED : TSP_STATUS_BUSY;
+	return lease;
+}
+
+uint32_t srv_lease_can_return(const struct srv_engine *engine, const struct srv_lease *lease)
+{
+	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
+
+	if (lease->state != SRV_LEASE_RESTING && !srv_pool_is_free(pool->pool, &lease->lease))
+		return SRV_TEP_NONE;
+	return srv_tep_for_renewal(engine, lease);
 }
 
 bool srv_lease_return(struct srv_engine *engine, struct srv_lease *lease)
 {
 	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
-	uint32_t tep = srv_tep_for_renewal(engine, lease);
+	uint32_t tep = srv_lease_can_return(engine, lease);
 
 	if (tep == SRV_TEP_NONE)
 		return false;
 	if (lease->state == SRV_LEASE_RESTING)
 		srv_pool_wake(pool->pool, &lease->lease);
-	else if (srv_pool_take_again(pool->pool, &lease->lease) < 0)
-		return false;
+	else
+		srv_pool_reserve(pool->pool, &lease->lease);
 	srv_lease_db_set_state(engine->db, lease, SRV_LEASE_PENDING);
 	srv_lease_db_set_due(engine->db, lease, SRV_LEASE_NEVER);
 	srv_lease_set_tep(engine, lease, tep);
@@ -238,15 +254,13 @@ void srv_lease_drop(struct srv_engine *engine, struct srv_lease *lease)
 	forget(engine, lease);
 }
 
-bool srv_lease_is_too_much(const struct srv_engine *engine, const struct srv_lease *lease,
-	const struct srv_holdings *held)
+bool srv_lease_is_too_much(const struct srv_engine *engine, const struct lease *lease,
+	const char *user, const struct srv_holdings *held)
 {
 	static const struct srv_holdings nothing;
-	const struct srv_holdings both = {
-		held->leases + 1, held->ports + lease_ports(&lease->lease)};
+	const struct srv_holdings both = {held->leases + 1, held->ports + lease_ports(lease)};
 
-	return !srv_quota_allows(
-		engine->params.quota, lease->user, &lease->lease.client_v6, &both, &nothing);
+	return !srv_quota_allows(engine->params.quota, user, &lease->client_v6, &both, &nothing);
 }
 
 /* In memory alone: of a lease that returned the store knows an older quarantine, which is enough. */

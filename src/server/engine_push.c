@@ -41,7 +41,7 @@ int srv_engine_push_create(struct srv_engine *engine, struct srv_session *sessio
 	lease = srv_lease_new(engine, wish, session->user, &why);
 	if (lease == NULL)
 		return why == TSP_STATUS_POOL_EXHAUSTED ? -ENOSPC : -ENOMEM;
-	if (srv_lease_is_too_much(engine, lease, &held)) {
+	if (srv_lease_is_too_much(engine, &lease->lease, lease->user, &held)) {
 		srv_lease_drop(engine, lease);
 		return -EDQUOT;
 	}

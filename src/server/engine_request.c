@@ -12,65 +12,6 @@ enum progress {
 	BEGUN, /* a job will answer it */
 };
 
-/* What the client has, as far as a request cares. */
-struct holdings {
-	struct srv_lease *current; /* this user's active lease */
-	struct srv_lease *previous; /* the best that it had, resting or former, for the wish */
-	struct srv_job *job; /* under way for one of this user's leases */
-	struct srv_holdings held; /* active and pending, of all users at the address */
-};
-
-static bool fits(
-	const struct srv_engine *engine, const struct srv_lease *lease, const struct srv_wish *wish)
-{
-	const struct srv_engine_pool *pool = srv_lease_pool(engine, lease);
-
-	return srv_lease_is_served(engine, lease, wish) && srv_wish_names(wish, &lease->lease) &&
-	       srv_pool_units_wished(pool, wish) <= lease->lease.n_ranges;
-}
-
-/* Of two earlier leases the one in quarantine comes first, since nobody else can take its range. */
-static bool is_better(const struct srv_lease *a, const struct srv_lease *b)
-{
-	if (b == NULL || a->state != b->state)
-		return b == NULL || a->state == SRV_LEASE_RESTING;
-	return a->id > b->id;
-}
-
-/* Of two current leases the one that the wish names, else the older one. */
-static bool is_meant(
-	const struct srv_lease *a, const struct srv_lease *b, const struct srv_wish *wish)
-{
-	bool is_named = srv_wish_names(wish, &a->lease);
-
-	if (b == NULL || is_named != srv_wish_names(wish, &b->lease))
-		return b == NULL || is_named;
-	return a->id < b->id;
-}
-
-static struct holdings look_up(const struct srv_engine *engine, const struct srv_session *session,
-	const struct srv_wish *wish)
-{
-	struct srv_lease *lease = srv_lease_db_of_client(engine->db, &wish->client_v6);
-	struct holdings found = {0};
-
-	for (; lease != NULL; lease = srv_lease_db_next_of_client(lease)) {
-		bool alive = srv_lease_is_held(lease);
-
-		found.held.leases += alive;
-		found.held.ports += alive ? lease_ports(&lease->lease) : 0;
-		if (strcmp(lease->user, session->user) != 0)
-			continue;
-		if (lease->job != NULL)
-			found.job = lease->job;
-		else if (alive && is_meant(lease, found.current, wish))
-			found.current = lease;
-		else if (fits(engine, lease, wish) && is_better(lease, found.previous))
-			found.previous = lease;
-	}
-	return found;
-}
-
 /* A lifetime that its session can be told without a rest. */
 static uint32_t in_whole_units(const struct srv_session *session, uint32_t lifetime_s)
 {
@@ -105,21 +46,9 @@ static enum progress refuse_for_quota(
 	return refuse(engine, session, TSP_STATUS_BUSY);
 }
 
-/* For a lease more (S25): the one that it had, or one of the size that it asks for. */
-static bool has_room(const struct srv_engine *engine, const struct srv_session *session,
-	const struct srv_wish *wish, const struct holdings *has)
-{
-	struct srv_holdings more = {.leases = 1, .ports = wish->ports > 0 ? wish->ports : 1};
-
-	if (has->previous != NULL)
-		more.ports = lease_ports(&has->previous->lease);
-	return srv_quota_allows(
-		engine->params.quota, session->user, &wish->client_v6, &has->held, &more);
-}
-
 /* Current lease, previous lease, new lease (S23). */
 static enum progress create_new(struct srv_engine *engine, struct srv_session *session,
-	const struct srv_wish *wish, const struct holdings *has, int64_t now_ms)
+	const struct srv_wish *wish, const struct srv_client_leases *has, int64_t now_ms)
 {
 	struct srv_lease *lease = has->previous;
 	bool returned = lease != NULL && srv_lease_return(engine, lease);
@@ -131,7 +60,7 @@ static enum progress create_new(struct srv_engine *engine, struct srv_session *s
 		lease = srv_lease_new(engine, wish, session->user, &why);
 	if (lease == NULL)
 		return refuse(engine, session, why);
-	if (!returned && srv_lease_is_too_much(engine, lease, &has->held)) {
+	if (!returned && srv_lease_is_too_much(engine, &lease->lease, lease->user, &has->held)) {
 		srv_lease_drop(engine, lease);
 		return refuse_for_quota(engine, session, wish);
 	}
@@ -171,11 +100,11 @@ static enum progress renew(struct srv_engine *engine, struct srv_session *sessio
 
 /* More ports than it holds: of its address, or another lease where policy allows one (R58). */
 static enum progress create_more(struct srv_engine *engine, struct srv_session *session,
-	const struct srv_wish *wish, const struct holdings *has, int64_t now_ms)
+	const struct srv_wish *wish, const struct srv_client_leases *has, int64_t now_ms)
 {
 	struct srv_wish another = *wish;
 	const struct srv_holdings ports = {.ports = wish->ports};
-	struct holdings none = {.held = has->held};
+	struct srv_client_leases none = {.held = has->held};
 	enum tsp_status why;
 
 	if (!srv_quota_allows(
@@ -186,7 +115,7 @@ static enum progress create_more(struct srv_engine *engine, struct srv_session *
 	if (why != TSP_STATUS_POOL_EXHAUSTED ||
 		engine->params.more_ports != SRV_MORE_PORTS_ANOTHER_ADDRESS)
 		return refuse(engine, session, why);
-	if (!has_room(engine, session, wish, &none))
+	if (!srv_client_has_room(engine, session->user, wish, &none))
 		return refuse_for_quota(engine, session, wish);
 	another.names_v4 = false;
 	return create_new(engine, session, &another, &none, now_ms);
@@ -204,7 +133,7 @@ static bool wants_more(
 static enum progress create(struct srv_engine *engine, struct srv_session *session,
 	const struct srv_wish *wish, int64_t now_ms)
 {
-	struct holdings has = look_up(engine, session, wish);
+	struct srv_client_leases has = srv_client_look_up(engine, session->user, wish);
 
 	if (has.job != NULL)
 		return wait_for(session, has.job);
@@ -222,7 +151,7 @@ static enum progress create(struct srv_engine *engine, struct srv_session *sessi
 		if (wish->names_v4)
 			return refuse(engine, session, TSP_STATUS_RENEWAL_REFUSED);
 	}
-	if (!has_room(engine, session, wish, &has))
+	if (!srv_client_has_room(engine, session->user, wish, &has))
 		return refuse_for_quota(engine, session, wish);
 	if (engine->params.redirect == SRV_REDIRECT_ALWAYS && has.held.leases == 0) {
 		srv_engine_redirect(engine, session);
@@ -249,7 +178,7 @@ static void release_others(struct srv_engine *engine, const struct srv_session *
 static enum progress release(struct srv_engine *engine, struct srv_session *session,
 	const struct srv_wish *wish, int64_t now_ms)
 {
-	struct holdings has = look_up(engine, session, wish);
+	struct srv_client_leases has = srv_client_look_up(engine, session->user, wish);
 
 	if (has.job != NULL)
 		return wait_for(session, has.job);

@@ -224,19 +224,18 @@ static uint32_t address_with(const struct srv_pool *pool, uint32_t n)
 	return NOT_FREE;
 }
 
-static void take_one(struct srv_pool *pool, struct lease *lease)
+static void pick_one(const struct srv_pool *pool, struct lease *lease)
 {
 	uint32_t unit = pool->free[arc4random_uniform(pool->n_free)];
 
 	lease->v4 = pool->prefix.addr + unit / pool->per_address;
 	lease->ranges[0] = unit_range(pool, unit);
 	lease->n_ranges = 1;
-	change(pool, unit, 1, 0);
 }
 
-/* Each free unit in turn is taken with the chance that leaves all choices equally likely. */
-static void take_of_address(
-	struct srv_pool *pool, uint32_t address, uint32_t n_units, struct lease *lease)
+/* Each free unit in turn is picked with the chance that leaves all choices equally likely. */
+static void pick_of_address(
+	const struct srv_pool *pool, uint32_t address, uint32_t n_units, struct lease *lease)
 {
 	uint32_t left = pool->address_free[address];
 
@@ -248,25 +247,33 @@ static void take_of_address(
 		if (arc4random_uniform(left--) >= n_units - lease->n_ranges)
 			continue;
 		lease->ranges[lease->n_ranges++] = unit_range(pool, unit);
-		change(pool, unit, 1, 0);
 	}
 }
 
-int srv_pool_take(struct srv_pool *pool, uint32_t n_units, struct lease *lease)
+int srv_pool_pick(const struct srv_pool *pool, uint32_t n_units, struct lease *lease)
 {
 	uint32_t address;
 
 	if (n_units == 0 || n_units > LEASE_RANGES_MAX || n_units > pool->n_free)
 		return -ENOSPC;
 	if (n_units == 1) {
-		take_one(pool, lease);
+		pick_one(pool, lease);
 		return 0;
 	}
 	address = address_with(pool, n_units);
 	if (address == NOT_FREE)
 		return -ENOSPC;
-	take_of_address(pool, address, n_units, lease);
+	pick_of_address(pool, address, n_units, lease);
 	return 0;
+}
+
+int srv_pool_take(struct srv_pool *pool, uint32_t n_units, struct lease *lease)
+{
+	int ret = srv_pool_pick(pool, n_units, lease);
+
+	if (ret == 0)
+		change_all(pool, lease, 1, 0);
+	return ret;
 }
 
 int srv_pool_take_at(struct srv_pool *pool, uint32_t v4, uint32_t n_units, struct lease *lease)
@@ -276,11 +283,12 @@ int srv_pool_take_at(struct srv_pool *pool, uint32_t v4, uint32_t n_units, struc
 	if (!srv_pool_contains(pool, v4) || n_units == 0 || n_units > LEASE_RANGES_MAX ||
 		n_units > pool->address_free[address])
 		return -ENOSPC;
-	take_of_address(pool, address, n_units, lease);
+	pick_of_address(pool, address, n_units, lease);
+	change_all(pool, lease, 1, 0);
 	return 0;
 }
 
-int srv_pool_take_again(struct srv_pool *pool, const struct lease *lease)
+bool srv_pool_is_free(const struct srv_pool *pool, const struct lease *lease)
 {
 	uint32_t first, last;
 
@@ -288,8 +296,15 @@ int srv_pool_take_again(struct srv_pool *pool, const struct lease *lease)
 		if (!touched(pool, lease->v4, lease->ranges[i], &first, &last) || first != last ||
 			!port_range_equal(lease->ranges[i], unit_range(pool, first)) ||
 			pool->held[first] > 0)
-			return -EBUSY;
+			return false;
 	}
+	return true;
+}
+
+int srv_pool_take_again(struct srv_pool *pool, const struct lease *lease)
+{
+	if (!srv_pool_is_free(pool, lease))
+		return -EBUSY;
 	change_all(pool, lease, 1, 0);
 	return 0;
 }

@@ -51,6 +51,11 @@ struct srv_pool_counts srv_pool_count(const struct srv_pool *pool);
 /* How many units a wish for so many ports needs (0 ports: any size); always 1 of whole addresses. */
 uint32_t srv_pool_units_for(const struct srv_pool *pool, uint32_t ports);
 
+/* What srv_pool_take could take now, by the same lot, and takes nothing. */
+int srv_pool_pick(const struct srv_pool *pool, uint32_t n_units, struct lease *lease);
+/* True when the ranges of lease are units of this pool, and all of them are free. */
+bool srv_pool_is_free(const struct srv_pool *pool, const struct lease *lease);
+
 /*
  * Takes n_units free units of one address, by lot, and sets v4 and the ranges of lease, in ascending
  * order. Returns 0, or -ENOSPC: no address has that many free, or a lease cannot hold that many.
