@@ -10,6 +10,7 @@
 #include "server/listener.h"
 #include "server/pool_set.h"
 #include "server/records.h"
+#include "server/rpc_service.h"
 #include "server/server_config.h"
 #include "server/store_writer.h"
 #include "tsp/tsp_parser.h"
@@ -47,6 +48,7 @@ struct srv_server {
 	struct tsp_parser *parser;
 	struct srv_listener *listener;
 	struct srv_dhcp6_sockets *dhcp6_sockets; /* NULL: none */
+	struct srv_rpc_service *rpc; /* NULL: none */
 	struct ctl_server *ctl;
 	struct monitor *monitor; /* NULL: none */
 	struct event *tick;
