@@ -97,29 +97,6 @@
 	X(TEP_MENDED, "tep-mended",                                                                \
 		"Parts of TEPs' tables (of 4,096 each) that were listed anew because of that.")    \
 	X(TEP_CONNECTS, "tep-connects", "Sessions with TEPs that were set up.")                    \
-	X(RPC_CALLS, "rpc-calls", "Calls by RPC that could be read, repeated ones aside.")         \
-	X(RPC_REFUSED, "rpc-refused",                                                              \
-		"REQUEST and RELEASE that were answered without an address; part of rpc-calls.")   \
-	X(RPC_GARBAGE, "rpc-garbage",                                                              \
-		"Calls with arguments that are none (GARBAGE_ARGS); part of rpc-calls.")           \
-	X(RPC_UNKNOWN, "rpc-unknown",                                                              \
-		"Calls of a program, version or procedure that is not here; part of rpc-calls.")   \
-	X(RPC_DENIED, "rpc-denied",                                                                \
-		"Calls of another RPC version, or with credentials that nobody can check; part "   \
-		"of rpc-calls.")                                                                   \
-	X(RPC_MALFORMED, "rpc-malformed",                                                          \
-		"Datagrams and records that are no call: dropped, and the connection closed.")     \
-	X(RPC_FORBIDDEN, "rpc-forbidden",                                                          \
-		"Datagrams and connections dropped because rpc.allow does not name their source.") \
-	X(RPC_REPEATED, "rpc-repeated",                                                            \
-		"Calls by UDP that came again, and were not worked on again.")                     \
-	X(RPC_BUSY, "rpc-busy", "Calls by UDP dropped because too many were under way.")           \
-	X(RPC_CONNECTIONS, "rpc-connections", "Connections for RPC that were accepted.")           \
-	X(RPC_CONNECTIONS_REFUSED, "rpc-connections-refused",                                      \
-		"Connections for RPC closed at once: too many of all (rpc.connections), or of "    \
-		"their prefix (limits), or from outside clients.allow.")                           \
-	X(RPC_IDLE, "rpc-idle",                                                                    \
-		"Connections for RPC closed because no whole call came within rpc.idle_s.")        \
 	X(DHCP6_RECEIVED, "dhcp6-received", "DHCPv6 datagrams that were read.")                    \
 	X(DHCP6_OVERRUNS, "dhcp6-overruns",                                                        \
 		"DHCPv6 datagrams that the kernel dropped because they came faster than they "     \
@@ -127,6 +104,62 @@
 	X(DHCP6_SENT, "dhcp6-sent", "DHCPv6 datagrams that were sent.")                            \
 	X(DHCP6_NOT_SENT, "dhcp6-not-sent",                                                        \
 		"DHCPv6 datagrams lost because the kernel had no room or no way for them.")        \
+	X(DHCP6_SOLICITS, "dhcp6-solicits",                                                        \
+		"DHCPv6 Solicits, and whatever becomes of them; so are the next "                  \
+		"ones.")                                                                           \
+	X(DHCP6_REQUESTS, "dhcp6-requests", "DHCPv6 Requests.")                                    \
+	X(DHCP6_CONFIRMS, "dhcp6-confirms", "DHCPv6 Confirms.")                                    \
+	X(DHCP6_RENEWS, "dhcp6-renews", "DHCPv6 Renews.")                                          \
+	X(DHCP6_REBINDS, "dhcp6-rebinds", "DHCPv6 Rebinds.")                                       \
+	X(DHCP6_RELEASES, "dhcp6-releases", "DHCPv6 Releases.")                                    \
+	X(DHCP6_DECLINES, "dhcp6-declines", "DHCPv6 Declines.")                                    \
+	X(DHCP6_INFORMATION_REQUESTS, "dhcp6-information-requests",                                \
+		"DHCPv6 Information-requests.")                                                    \
+	X(DHCP6_OTHERS, "dhcp6-others", "DHCPv6 messages of other types.")                         \
+	X(DHCP6_RELAYED, "dhcp6-relayed",                                                          \
+		"DHCPv6 messages that came through relays; part of those above.")                  \
+	X(DHCP6_MERGED, "dhcp6-merged",                                                            \
+		"DHCPv6 messages that repeat one whose answer is under way, which "                \
+		"answers both.")                                                                   \
+	X(DHCP6_MALFORMED, "dhcp6-malformed",                                                      \
+		"DHCPv6 datagrams dropped: no message, or one that contradicts "                   \
+		"itself.")                                                                         \
+	X(DHCP6_UNEXPECTED, "dhcp6-unexpected",                                                    \
+		"DHCPv6 messages dropped: of a type that clients do not send.")                    \
+	X(DHCP6_IDENTIFIERS, "dhcp6-identifiers",                                                  \
+		"DHCPv6 messages dropped: without an identifier that their type "                  \
+		"must have, or with what it must not have (RFC 8415 section 16).")                 \
+	X(DHCP6_OTHER_SERVER, "dhcp6-other-server",                                                \
+		"DHCPv6 messages dropped: for another server.")                                    \
+	X(DHCP6_UNICAST, "dhcp6-unicast",                                                          \
+		"DHCPv6 messages dropped: straight from a client by unicast "                      \
+		"(dhcpv6.unicast).")                                                               \
+	X(DHCP6_FOREIGN_RELAY, "dhcp6-foreign-relay",                                              \
+		"DHCPv6 messages dropped: from a relay that dhcpv6.relays does "                   \
+		"not name.")                                                                       \
+	X(DHCP6_NOT_OURS, "dhcp6-not-ours",                                                        \
+		"DHCPv6 messages dropped: they ask for nothing that is ours to "                   \
+		"give.")                                                                           \
+	X(DHCP6_NO_ROOM, "dhcp6-no-room",                                                          \
+		"DHCPv6 messages dropped: too many are waiting for their answer "                  \
+		"(dhcpv6.exchanges).")                                                             \
+	X(DHCP6_NO_FIT, "dhcp6-no-fit", "DHCPv6 answers that did not fit into a packet.")          \
+	X(DHCP6_ADVERTISED, "dhcp6-advertised", "DHCPv6 Advertises that were made.")               \
+	X(DHCP6_REPLIED, "dhcp6-replied", "DHCPv6 Replies that were made.")                        \
+	X(DHCP6_UNSPEC_FAIL, "dhcp6-unspec-fail", "UnspecFail in a DHCPv6 answer.")                \
+	X(DHCP6_NO_ADDRS_AVAIL, "dhcp6-no-addrs-avail", "NoAddrsAvail in a DHCPv6 answer.")        \
+	X(DHCP6_NO_BINDING, "dhcp6-no-binding", "NoBinding in a DHCPv6 answer.")                   \
+	X(DHCP6_NOT_ON_LINK, "dhcp6-not-on-link", "NotOnLink in a DHCPv6 answer.")                 \
+	X(DHCP6_USE_MULTICAST, "dhcp6-use-multicast", "UseMulticast in a DHCPv6 answer.")          \
+	X(DHCP6_NO_PREFIX_AVAIL, "dhcp6-no-prefix-avail", "NoPrefixAvail in a DHCPv6 answer.")     \
+	X(DHCP6_END_MISSING, "dhcp6-end-missing",                                                  \
+		"Leases refused over DHCPv6 because no tunnel end was known.")                     \
+	X(DHCP6_END_NOT_BELIEVED, "dhcp6-end-not-believed",                                        \
+		"Leases refused over DHCPv6 because the tunnel end is neither the "                \
+		"client's source nor on its link (R70).")                                          \
+	X(DHCP6_END_TAKEN, "dhcp6-end-taken",                                                      \
+		"Leases refused over DHCPv6 because another DUID holds a lease "                   \
+		"for the tunnel end.")                                                             \
 	X(DHCP6_RECONFIGURES, "dhcp6-reconfigures",                                                \
 		"Reconfigure messages that were sent, repeated ones too (R36).")                   \
 	X(DHCP6_RECONFIGURED, "dhcp6-reconfigured",                                                \

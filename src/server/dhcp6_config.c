@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server/dhcp6_config.h"
 
+#include "dhcp6/dhcp6_codes.h"
+#include "dhcp6/dhcp6_duid.h"
 #include "server/store.h"
 #include "tsp/tsp_secret.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
 
-#define DUID_TEXT_MAX  390 /* 130 octets with colons */
-#define DUID_MAX       130
+#define DUID_TEXT_MAX  (DHCP6_DUID_STRLEN - 1)
 #define PATH_MAX_LEN   4095
-#define STANDARD_MAX   143 /* option codes up to here have owners that clients know */
 #define ADDRESSES_BITS 64
 
 static const char *const roles[] = {[SRV_DHCP6_SERVER] = "server",
@@ -30,10 +29,10 @@ static const struct config_key user_keys[] = {
 };
 static const struct config_section user_section = {user_keys, sizeof(struct srv_dhcp6_user)};
 
-#define CODE(name, default_value)                                                            \
-	{                                                                                    \
-		CONFIG_U32, offsetof(struct srv_dhcp6_codes, name), #name,                   \
-			.value = (default_value), .min = STANDARD_MAX + 1, .max = UINT16_MAX \
+#define CODE(name, default_value)                                                                 \
+	{                                                                                         \
+		CONFIG_U32, offsetof(struct srv_dhcp6_codes, name), #name,                        \
+			.value = (default_value), .min = DHCP6_CODE_FIRST_FREE, .max = UINT16_MAX \
 	}
 
 static const struct config_key code_keys[] = {
@@ -59,12 +58,15 @@ static const struct config_key keys[] = {
 		.max = UINT8_MAX},
 	{CONFIG_BOOL, offsetof(struct srv_dhcp6_config, rapid_commit), "rapid_commit",
 		.value = "false"},
+	{CONFIG_BOOL, offsetof(struct srv_dhcp6_config, unicast), "unicast", .value = "false"},
 	{CONFIG_BOOL, offsetof(struct srv_dhcp6_config, softwire), "softwire", .value = "true"},
 	{CONFIG_U32, offsetof(struct srv_dhcp6_config, vendor), "vendor", .value = "32473",
 		.max = UINT32_MAX},
 	{CONFIG_SECTION, offsetof(struct srv_dhcp6_config, codes), "codes",
 		.section = &code_section},
 	{CONFIG_LIST, offsetof(struct srv_dhcp6_config, users), "users", .section = &user_section},
+	{CONFIG_LIST, offsetof(struct srv_dhcp6_config, relays), "relays", .value = "::/0",
+		.item = CONFIG_V6_PREFIX},
 	{CONFIG_BOOL, offsetof(struct srv_dhcp6_config, reconfigure), "reconfigure",
 		.value = "true"},
 	{CONFIG_U32, offsetof(struct srv_dhcp6_config, exchanges), "exchanges", .value = "4096",
@@ -79,19 +81,11 @@ const struct config_section srv_dhcp6_config_section = {keys, sizeof(struct srv_
 
 /* --- checks -------------------------------------------------------------------------------------- */
 
-/* Pairs of hexadecimal digits, with or without colons between them. */
 static bool is_duid(const char *text)
 {
-	uint32_t octets = 0;
+	struct dhcp6_duid duid;
 
-	for (;; octets++) {
-		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
-			return false;
-		text += 2;
-		if (*text == '\0')
-			return octets < DUID_MAX;
-		text += *text == ':';
-	}
+	return dhcp6_duid_parse(text, &duid) == 0;
 }
 
 static int check_places(
@@ -155,8 +149,7 @@ static int check_users(
 				"dhcpv6: the name of this user %s", fault);
 		if (!is_duid(users[i].duid))
 			return config_fail(error, path, users[i].pos,
-				"dhcpv6: the duid of user \"%s\" is not hexadecimal",
-				users[i].user);
+				"dhcpv6: the duid of user \"%s\" is none", users[i].user);
 	}
 	return 0;
 }
@@ -176,7 +169,7 @@ int srv_dhcp6_config_check(
 	if (ret == 0)
 		ret = check_users(path, config, error);
 	if (ret == 0 && config->duid != NULL && !is_duid(config->duid))
-		ret = config_fail(error, path, config->pos, "dhcpv6: duid is not hexadecimal");
+		ret = config_fail(error, path, config->pos, "dhcpv6: duid is no DUID");
 	return ret;
 }
 

@@ -42,10 +42,12 @@ struct srv_dhcp6_config {
 	struct addr_v6_prefix addresses; /* IA_NA gets one of these; len 0: IA_NA is not answered */
 	uint32_t preference; /* 0: not named */
 	bool rapid_commit;
+	bool unicast; /* clients may write to listen themselves (RFC 8415 section 21.12) */
 	bool softwire; /* option 96 for who asks for it */
 	uint32_t vendor; /* enterprise number of option 17; 0: none */
 	struct srv_dhcp6_codes codes;
 	struct config_list users; /* struct srv_dhcp6_user */
+	struct config_list relays; /* struct addr_v6_prefix: whose word for a client counts */
 	bool reconfigure; /* clients that accept it get a key */
 	uint32_t exchanges; /* under way at once */
 	char *duid; /* the server's, hexadecimal; NULL: made from /etc/machine-id */

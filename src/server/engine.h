@@ -243,6 +243,10 @@ void srv_engine_message(struct srv_engine *engine, struct srv_session *session,
  */
 enum tsp_status srv_engine_offer(const struct srv_engine *engine, const struct srv_session *session,
 	const struct tsp_msg *create, int64_t now_ms, struct lease *lease);
+/* A pool of port ranges serves the client. */
+bool srv_engine_shares(const struct srv_engine *engine, const struct in6_addr *client_v6);
+/* The address is one of a pool's. */
+bool srv_engine_has_address(const struct srv_engine *engine, uint32_t v4);
 /*
  * The program ends, and with it all sessions: a client whose accept is still on its way keeps its lease.
  */

@@ -80,3 +80,23 @@ enum tsp_status srv_engine_offer(const struct srv_engine *engine, const struct s
 	lease->end_ms = now_ms + (int64_t)wish.lifetime_s * 1000;
 	return status;
 }
+
+bool srv_engine_shares(const struct srv_engine *engine, const struct in6_addr *client_v6)
+{
+	const struct srv_wish wish = {.client_v6 = *client_v6, .shared = true};
+
+	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
+		if (srv_pool_serves(&engine->params.pools[i], &wish))
+			return true;
+	}
+	return false;
+}
+
+bool srv_engine_has_address(const struct srv_engine *engine, uint32_t v4)
+{
+	for (uint32_t i = 0; i < engine->params.n_pools; i++) {
+		if (srv_pool_contains(engine->params.pools[i].pool, v4))
+			return true;
+	}
+	return false;
+}

@@ -68,7 +68,7 @@ static int check_files(struct srv_config *config)
 }
 
 /* Port 547 is for the privileged. Returns 0 or -errno. */
-static int open_dhcp6(const struct srv_dhcp6_config *config, struct srv_dhcp6_sockets **sockets)
+static int open_dhcp6(const struct srv_dhcp6_config *config, struct srv_inheritance *inheritance)
 {
 	const struct srv_dhcp6_sockets_params params = {
 		.interfaces = config->interfaces.items,
@@ -78,11 +78,13 @@ static int open_dhcp6(const struct srv_dhcp6_config *config, struct srv_dhcp6_so
 		.port = SRV_DHCP6_PORT,
 	};
 
-	*sockets = NULL;
 	if (!config->is_on)
 		return 0;
-	*sockets = srv_dhcp6_sockets_open(&params);
-	return *sockets != NULL ? 0 : -errno;
+	inheritance->dhcp6_links = srv_dhcp6_links_open(NULL);
+	if (inheritance->dhcp6_links == NULL)
+		log_warn("dhcpv6: the prefixes of links are not known: %s", strerror(errno));
+	inheritance->dhcp6_sockets = srv_dhcp6_sockets_open(&params);
+	return inheritance->dhcp6_sockets != NULL ? 0 : -errno;
 }
 
 /*
@@ -92,9 +94,8 @@ static int open_dhcp6(const struct srv_dhcp6_config *config, struct srv_dhcp6_so
 static int confine(
 	const struct srv_config *config, const char *path, struct srv_inheritance *inheritance)
 {
-	int ret = open_dhcp6(&config->dhcp6, &inheritance->dhcp6_sockets);
+	int ret = open_dhcp6(&config->dhcp6, inheritance);
 
-	inheritance->parser_control = -1;
 	if (ret == 0)
 		ret = privileges_drop(config->user);
 	if (ret == 0)
@@ -105,6 +106,7 @@ static int confine(
 		return 0;
 	close(inheritance->parser_control);
 	srv_dhcp6_sockets_close(inheritance->dhcp6_sockets);
+	srv_dhcp6_links_close(inheritance->dhcp6_links);
 	return ret;
 }
 
@@ -113,7 +115,7 @@ int main(int argc, char **argv)
 	struct daemon_options options = {.config_path = "/etc/dstm/server.yaml"};
 	struct config_error error;
 	struct srv_config config;
-	struct srv_inheritance inheritance;
+	struct srv_inheritance inheritance = {.parser_control = -1};
 	struct event_base *base = NULL;
 	int exit_code;
 

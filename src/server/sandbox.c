@@ -66,6 +66,7 @@ static const struct sandbox_path fixed_paths[] = {
 	{"/etc/localtime", SANDBOX_READ},
 	{"/usr/share/zoneinfo", SANDBOX_READ},
 	{"/etc/ssl/openssl.cnf", SANDBOX_READ},
+	{"/etc/machine-id", SANDBOX_READ},
 };
 
 /*

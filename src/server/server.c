@@ -46,6 +46,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		srv_engine_tick(server->engine, now_ms);
 	srv_fleet_sweep(&server->fleet, server->engine);
 	srv_notices_look(server);
+	if (server->dhcp6 != NULL)
+		srv_dhcp6_service_tick(server->dhcp6, now_ms);
 	evtimer_add(
 		server->tick, srv_engine_next_ms(server->engine) <= now_ms ? &soon : &tick_period);
 }
@@ -279,20 +281,21 @@ static int start_listening(struct srv_server *server)
 	return ret;
 }
 
-static int start_rpc(struct srv_server *server)
+static int start_dhcp6(struct srv_server *server)
 {
-	const struct srv_rpc_service_params params = {
+	const struct srv_dhcp6_service_params params = {
 		.base = server->base,
-		.config = &server->config.rpc,
+		.config = &server->config,
 		.engine = server->engine,
-		.gate = server->gate,
 		.counters = &server->counters,
+		.sockets = server->dhcp6_sockets,
+		.links = server->dhcp6_links,
 	};
 
-	if (!server->config.rpc.is_on)
+	if (server->dhcp6_sockets == NULL)
 		return 0;
-	server->rpc = srv_rpc_service_create(&params);
-	return server->rpc != NULL ? 0 : -errno;
+	server->dhcp6 = srv_dhcp6_service_create(&params);
+	return server->dhcp6 != NULL ? 0 : -errno;
 }
 
 static int start_tick(struct srv_server *server)
@@ -328,13 +331,14 @@ struct srv_server *srv_server_create(struct event_base *base, const char *config
 {
 	static int (*const steps[])(struct srv_server * server) = {set_auth, start_parsing,
 		create_plan, srv_server_create_limits, create_engine, open_records, open_store,
-		start_tick, start_listening, start_rpc, open_ctl, open_monitor};
+		start_tick, start_listening, start_dhcp6, open_ctl, open_monitor};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
 	if (server == NULL) {
 		srv_config_free(config);
 		srv_dhcp6_sockets_close(inheritance->dhcp6_sockets);
+		srv_dhcp6_links_close(inheritance->dhcp6_links);
 		log_err("server: out of memory");
 		return NULL;
 	}
@@ -342,6 +346,7 @@ struct srv_server *srv_server_create(struct event_base *base, const char *config
 	server->config_path = config_path;
 	server->parser_control = inheritance->parser_control;
 	server->dhcp6_sockets = inheritance->dhcp6_sockets;
+	server->dhcp6_links = inheritance->dhcp6_links;
 	server->config = *config;
 	memset(config, 0, sizeof(*config));
 	server->started_ms = clock_boot_ms();
@@ -374,9 +379,10 @@ void srv_server_destroy(struct srv_server *server)
 	ctl_server_destroy(server->ctl);
 	if (server->engine != NULL)
 		srv_engine_stop(server->engine);
-	srv_rpc_service_destroy(server->rpc);
 	srv_listener_destroy(server->listener);
+	srv_dhcp6_service_destroy(server->dhcp6);
 	srv_dhcp6_sockets_close(server->dhcp6_sockets);
+	srv_dhcp6_links_close(server->dhcp6_links);
 	if (server->tick != NULL)
 		event_free(server->tick);
 	srv_fleet_free(&server->fleet);

@@ -3,14 +3,13 @@
 #pragma once
 
 #include "server/auth.h"
-#include "server/dhcp6_socket.h"
+#include "server/dhcp6_service.h"
 #include "server/engine.h"
 #include "server/fleet.h"
 #include "server/gate.h"
 #include "server/listener.h"
 #include "server/pool_set.h"
 #include "server/records.h"
-#include "server/rpc_service.h"
 #include "server/server_config.h"
 #include "server/store_writer.h"
 #include "tsp/tsp_parser.h"
@@ -26,6 +25,7 @@ struct event_base;
 struct srv_inheritance {
 	int parser_control;
 	struct srv_dhcp6_sockets *dhcp6_sockets; /* NULL: none */
+	struct srv_dhcp6_links *dhcp6_links; /* NULL: none is known */
 };
 
 struct srv_server {
@@ -48,7 +48,8 @@ struct srv_server {
 	struct tsp_parser *parser;
 	struct srv_listener *listener;
 	struct srv_dhcp6_sockets *dhcp6_sockets; /* NULL: none */
-	struct srv_rpc_service *rpc; /* NULL: none */
+	struct srv_dhcp6_links *dhcp6_links; /* NULL: none is known */
+	struct srv_dhcp6_service *dhcp6; /* NULL: none */
 	struct ctl_server *ctl;
 	struct monitor *monitor; /* NULL: none */
 	struct event *tick;

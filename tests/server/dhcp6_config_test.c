@@ -46,15 +46,15 @@ static void mistakes_are_named_with_their_place(void **state)
 		{"dhcpv6: {interfaces: [a], codes: {tep: 65100}}\n",
 			"f:1:9: dhcpv6: two of codes are 65100"},
 		{"dhcpv6: {interfaces: [a], codes: {tep: 96}}\n",
-			"f:1:40: dhcpv6.codes.tep: 96 is out of range 144..65535"},
+			"f:1:40: dhcpv6.codes.tep: 96 is out of range 256..65535"},
 		{"dhcpv6: {interfaces: [a], preference: 256}\n",
 			"f:1:39: dhcpv6.preference: 256 is out of range 0..255"},
 		{"dhcpv6: {interfaces: [a], duid: \"0:1\"}\n",
-			"f:1:9: dhcpv6: duid is not hexadecimal"},
+			"f:1:9: dhcpv6: duid is no DUID"},
 		{"dhcpv6: {interfaces: [a], users: [{duid: \"00:0g\", user: x}]}\n",
-			"f:1:35: dhcpv6: the duid of user \"x\" is not hexadecimal"},
+			"f:1:35: dhcpv6: the duid of user \"x\" is none"},
 		{"dhcpv6: {interfaces: [a], users: [{duid: \"00:01:\", user: x}]}\n",
-			"f:1:35: dhcpv6: the duid of user \"x\" is not hexadecimal"},
+			"f:1:35: dhcpv6: the duid of user \"x\" is none"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -103,10 +103,13 @@ static void the_example_shows_every_default(void **state)
 	assert_int_equal(shown->role, dhcp6->role);
 	assert_int_equal(shown->preference, dhcp6->preference);
 	assert_int_equal(shown->rapid_commit, dhcp6->rapid_commit);
+	assert_int_equal(shown->unicast, dhcp6->unicast);
 	assert_int_equal(shown->softwire, dhcp6->softwire);
 	assert_int_equal(shown->vendor, dhcp6->vendor);
 	assert_memory_equal(&shown->codes, &dhcp6->codes, sizeof(dhcp6->codes));
 	assert_int_equal(shown->reconfigure, dhcp6->reconfigure);
+	assert_memory_equal(
+		shown->relays.items, dhcp6->relays.items, sizeof(struct addr_v6_prefix));
 	assert_int_equal(shown->exchanges, dhcp6->exchanges);
 	srv_config_free(&example);
 	srv_config_free(&least);
