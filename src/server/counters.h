@@ -97,6 +97,29 @@
 	X(TEP_MENDED, "tep-mended",                                                                \
 		"Parts of TEPs' tables (of 4,096 each) that were listed anew because of that.")    \
 	X(TEP_CONNECTS, "tep-connects", "Sessions with TEPs that were set up.")                    \
+	X(RPC_CALLS, "rpc-calls", "Calls by RPC that could be read, repeated ones aside.")         \
+	X(RPC_REFUSED, "rpc-refused",                                                              \
+		"REQUEST and RELEASE that were answered without an address; part of rpc-calls.")   \
+	X(RPC_GARBAGE, "rpc-garbage",                                                              \
+		"Calls with arguments that are none (GARBAGE_ARGS); part of rpc-calls.")           \
+	X(RPC_UNKNOWN, "rpc-unknown",                                                              \
+		"Calls of a program, version or procedure that is not here; part of rpc-calls.")   \
+	X(RPC_DENIED, "rpc-denied",                                                                \
+		"Calls of another RPC version, or with credentials that nobody can check; part "   \
+		"of rpc-calls.")                                                                   \
+	X(RPC_MALFORMED, "rpc-malformed",                                                          \
+		"Datagrams and records that are no call: dropped, and the connection closed.")     \
+	X(RPC_FORBIDDEN, "rpc-forbidden",                                                          \
+		"Datagrams and connections dropped because rpc.allow does not name their source.") \
+	X(RPC_REPEATED, "rpc-repeated",                                                            \
+		"Calls by UDP that came again, and were not worked on again.")                     \
+	X(RPC_BUSY, "rpc-busy", "Calls by UDP dropped because too many were under way.")           \
+	X(RPC_CONNECTIONS, "rpc-connections", "Connections for RPC that were accepted.")           \
+	X(RPC_CONNECTIONS_REFUSED, "rpc-connections-refused",                                      \
+		"Connections for RPC closed at once: too many of all (rpc.connections), or of "    \
+		"their prefix (limits), or from outside clients.allow.")                           \
+	X(RPC_IDLE, "rpc-idle",                                                                    \
+		"Connections for RPC closed because no whole call came within rpc.idle_s.")        \
 	X(DHCP6_RECEIVED, "dhcp6-received", "DHCPv6 datagrams that were read.")                    \
 	X(DHCP6_OVERRUNS, "dhcp6-overruns",                                                        \
 		"DHCPv6 datagrams that the kernel dropped because they came faster than they "     \

@@ -95,6 +95,7 @@ static void take_config(struct srv_server *server, struct srv_config *next)
 	next->records = records;
 	next->metrics = now.metrics;
 	srv_dhcp6_config_swap_fixtures(&now.dhcp6, &next->dhcp6);
+	srv_rpc_config_swap_fixtures(&now.rpc, &next->rpc);
 	server->config = *next;
 	*next = now;
 }
@@ -135,8 +136,8 @@ void srv_server_reload(struct srv_server *server)
 	if (prepare(server, &change, &error) < 0)
 		return log_err("reload: nothing changed: %s", error.text);
 	if (!srv_config_same_fixtures(&server->config, &change.config))
-		log_warn("reload: user, sandbox, metrics, socket, store, records, and where DHCPv6 "
-			 "is heard and with which duid, change only with a restart");
+		log_warn("reload: user, sandbox, metrics, socket, store, records, where DHCPv6 is "
+			 "heard and with which duid, and where RPC is, change only with a restart");
 	take_over(server, &change);
 	if (server->records != NULL)
 		srv_recorder_reopen(srv_records_recorder(server->records));

@@ -298,6 +298,22 @@ static int start_dhcp6(struct srv_server *server)
 	return server->dhcp6 != NULL ? 0 : -errno;
 }
 
+static int start_rpc(struct srv_server *server)
+{
+	const struct srv_rpc_service_params params = {
+		.base = server->base,
+		.config = &server->config.rpc,
+		.engine = server->engine,
+		.gate = server->gate,
+		.counters = &server->counters,
+	};
+
+	if (!server->config.rpc.is_on)
+		return 0;
+	server->rpc = srv_rpc_service_create(&params);
+	return server->rpc != NULL ? 0 : -errno;
+}
+
 static int start_tick(struct srv_server *server)
 {
 	server->tick = evtimer_new(server->base, on_tick, server);
@@ -331,7 +347,7 @@ struct srv_server *srv_server_create(struct event_base *base, const char *config
 {
 	static int (*const steps[])(struct srv_server * server) = {set_auth, start_parsing,
 		create_plan, srv_server_create_limits, create_engine, open_records, open_store,
-		start_tick, start_listening, start_dhcp6, open_ctl, open_monitor};
+		start_tick, start_listening, start_dhcp6, start_rpc, open_ctl, open_monitor};
 	struct srv_server *server = calloc(1, sizeof(*server));
 	int ret = 0;
 
@@ -379,6 +395,7 @@ void srv_server_destroy(struct srv_server *server)
 	ctl_server_destroy(server->ctl);
 	if (server->engine != NULL)
 		srv_engine_stop(server->engine);
+	srv_rpc_service_destroy(server->rpc);
 	srv_listener_destroy(server->listener);
 	srv_dhcp6_service_destroy(server->dhcp6);
 	srv_dhcp6_sockets_close(server->dhcp6_sockets);

@@ -10,6 +10,7 @@
 #include "server/listener.h"
 #include "server/pool_set.h"
 #include "server/records.h"
+#include "server/rpc_service.h"
 #include "server/server_config.h"
 #include "server/store_writer.h"
 #include "tsp/tsp_parser.h"
@@ -50,6 +51,7 @@ struct srv_server {
 	struct srv_dhcp6_sockets *dhcp6_sockets; /* NULL: none */
 	struct srv_dhcp6_links *dhcp6_links; /* NULL: none is known */
 	struct srv_dhcp6_service *dhcp6; /* NULL: none */
+	struct srv_rpc_service *rpc; /* NULL: none */
 	struct ctl_server *ctl;
 	struct monitor *monitor; /* NULL: none */
 	struct event *tick;

@@ -7,6 +7,7 @@
 #include "common/sandbox.h"
 #include "server/deterministic.h"
 #include "server/dhcp6_config.h"
+#include "server/rpc_config.h"
 #include "server/store.h"
 #include "tsp/tsp_tls.h"
 
@@ -166,6 +167,7 @@ struct srv_config {
 	struct monitor_config metrics;
 	struct srv_config_redirect redirect;
 	struct srv_dhcp6_config dhcp6;
+	struct srv_rpc_config rpc;
 	struct config_list teps; /* struct srv_config_tep */
 	struct config_list pools; /* struct srv_config_pool */
 };

@@ -280,6 +280,8 @@ int srv_config_check(const char *path, const struct srv_config *config, struct c
 		ret = check_redirect(check);
 	if (ret == 0)
 		ret = srv_dhcp6_config_check(path, &config->dhcp6, error);
+	if (ret == 0)
+		ret = srv_rpc_config_check(path, &config->rpc, error);
 	for (uint32_t i = 0; ret == 0 && i < check->config->teps.n; i++)
 		ret = check_tep(check, i);
 	for (uint32_t i = 0; ret == 0 && i < check->config->pools.n; i++)

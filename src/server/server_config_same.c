@@ -35,5 +35,6 @@ bool srv_config_same_fixtures(const struct srv_config *a, const struct srv_confi
 	       a->metrics.has_listen == b->metrics.has_listen &&
 	       same_endpoint(&a->metrics.listen, &b->metrics.listen) &&
 	       same_records(&a->records, &b->records) &&
-	       srv_dhcp6_config_same_fixtures(&a->dhcp6, &b->dhcp6);
+	       srv_dhcp6_config_same_fixtures(&a->dhcp6, &b->dhcp6) &&
+	       srv_rpc_config_same_fixtures(&a->rpc, &b->rpc);
 }
