@@ -9,13 +9,16 @@ import os
 import socket
 import subprocess
 
-from dstm_server import wait_for
+from dstm_server import Server, wait_for
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 SERVER = "2001:db8:1::5"
 CALLERS = [f"2001:db8:1::{n:x}" for n in range(0x10, 0x20)]
 STRANGER = "2001:db8:bad::1"
+ALICE = CALLERS[15]
+PORT = 3655
+IDLE_S = 2
 
 
 def enter(fd):
@@ -67,3 +70,16 @@ class RpcWorld:
         os.close(self.home)
         self.keeper.kill()
         self.keeper.wait()
+
+
+def make_server(folder, world, tep, **rpc):
+    server = Server(folder, [tep])
+    server.wrapper = world.wrapper
+    server.config["pools"].append(
+        {"name": "whole", "prefix": "203.0.113.0/28", "mode": "exclusive", "tep": "tep0"})
+    server.config["auth"]["require_peer_address"] = True
+    server.config["lease"]["quarantine_s"] = 0
+    server.config["rpc"] = {
+        "listen": [f"[::]:{PORT}"], "allow": ["2001:db8:1::/64"], "idle_s": IDLE_S,
+        "connections": 32, "users": [{"from": f"{ALICE}/128", "user": "alice"}]} | rpc
+    return server

@@ -8,26 +8,21 @@ end of its own. All share one server, one rpcbind and one namespace.
 
 import os
 import signal
-import struct
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 import rpc_peer
-from dstm_server import ROOT, Server, wait_for
-from rpc_peer import Packet, Tcp, Udp, record, release, request, words
-from rpc_world import CALLERS, SERVER, STRANGER, RpcWorld
+from dstm_server import ROOT, wait_for
+from rpc_peer import Tcp, Udp, record, release, request, words
+from rpc_world import ALICE, CALLERS, IDLE_S, PORT, SERVER, STRANGER, RpcWorld, make_server
 from tsp_peers import ScriptedTep
 
 BUILD = ROOT / os.environ.get("DSTM_BUILD", "build/gcc")
 SPEC_CLIENT = BUILD / "tests/rpc/rpc_spec_client"
-PORT = 3655
-IDLE_S = 2
 WHOLE = "255.255.255.255"
-ALICE = CALLERS[15]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
@@ -44,19 +39,6 @@ def fixture_tep(world):
     tep = ScriptedTep()
     yield tep
     tep.stop()
-
-
-def make_server(folder, world, tep, **rpc):
-    server = Server(folder, [tep])
-    server.wrapper = world.wrapper
-    server.config["pools"].append(
-        {"name": "whole", "prefix": "203.0.113.0/28", "mode": "exclusive", "tep": "tep0"})
-    server.config["auth"]["require_peer_address"] = True
-    server.config["lease"]["quarantine_s"] = 0
-    server.config["rpc"] = {
-        "listen": [f"[::]:{PORT}"], "allow": ["2001:db8:1::/64"], "idle_s": IDLE_S,
-        "connections": 32, "users": [{"from": f"{ALICE}/128", "user": "alice"}]} | rpc
-    return server
 
 
 @pytest.fixture(name="server", scope="module")
