@@ -59,14 +59,15 @@ SINGLE = option(ADDRESS, MAPPED) + option(TEPS, TEP) + ports(1024, 2047) + optio
 MESSAGES = {
     "solicit": message(
         1, option(1, DUID), option(8, b"\x00\x64"), option(14), option(20),
-        oro(96, 17, TEPS, PORTS), ia(3), ia(IA, option(END, CLIENT), ports(0, 0)), option(25, bytes(12))),
+        oro(96, 17, TEPS, PORTS), ia(3), ia(IA, option(END, CLIENT), ports(0, 0)),
+        option(25, bytes(12))),
     "advertise": message(2, IDS, option(7, b"\xff"), ia(IA, LEASE)),
     "reply": message(7, IDS, option(20), ia(IA, LEASE), auth(1)),
     "several-ranges": message(
         7, IDS, ia(IA, address(MAPPED, ports(1024, 2047), ports(4096, 5119)), option(TEPS, TEP))),
     "refusals": message(
-        7, IDS, status(1, b"no"), ia(3, status(2)), ia(IA, address(MAPPED, status(3)), status(3, b"\xff")),
-        option(25, bytes(12), status(6))),
+        7, IDS, status(1, b"no"), ia(3, status(2)), option(25, bytes(12), status(6)),
+        ia(IA, address(MAPPED, status(3)), status(3, b"\xff"))),
     "top-level": message(7, IDS, SINGLE, option(32, b"\x00\x00\x07\x08"), option(12, TEP)),
     "vendor": message(7, IDS, option(17, struct.pack("!I", VENDOR), ia(IA, LEASE), SINGLE)),
     "softwire": message(7, IDS, option(96, SOFTWIRE), option(82, bytes(4)), option(83, bytes(4))),
@@ -90,8 +91,8 @@ RELAYED = {
 
 
 def flat(status_and_count: bytes, *addresses: bytes) -> bytes:
-    return message(7, option(1777, TEP), option(
-        1778, bytes(range(8)), struct.pack("!II", 1800, 2880), status_and_count, *addresses), option(1777))
+    header = bytes(range(8)) + struct.pack("!II", 1800, 2880) + status_and_count
+    return message(7, option(1777, TEP), option(1778, header, *addresses), option(1777))
 
 
 TIMES = struct.pack("!II", 2880, 3600)
