@@ -243,7 +243,7 @@ static void put_extras(const struct srv_dhcp6_answerer *by, const struct srv_dhc
 	answer->has_unicast = by->has_unicast && request->type != DHCP6_INFORMATION_REQUEST;
 	answer->unicast = by->unicast;
 	/* Who has no lifetimes to go by comes again when half of the lease is over. */
-	if (request->type == DHCP6_INFORMATION_REQUEST && is_given) {
+	if (request->type == DHCP6_INFORMATION_REQUEST && is_given && request->wants_lease) {
 		answer->has_info_refresh = true;
 		answer->info_refresh_s = dhcp6_times_of(grant->valid_s).t1_s;
 	}
@@ -262,7 +262,7 @@ bool srv_dhcp6_answer_make(const struct srv_dhcp6_answerer *by,
 	if (grant != NULL)
 		put_lease(request, grant, answer);
 	put_extras(by, request, grant, answer);
-	if (grant != NULL && !grant->is_given && !has_any_ia(answer))
+	if (request->wants_lease && !grant->is_given && !has_any_ia(answer))
 		dhcp6_status_set(&answer->status, grant->status, grant->text);
 	return request->type != DHCP6_REBIND || grant != NULL || has_any_ia(answer);
 }

@@ -171,7 +171,7 @@ static void conclude(struct srv_dhcp6_front *front, const struct srv_dhcp6_inqui
 		return count(front, SRV_COUNT_DHCP6_NOT_OURS);
 	if (is_farewell && is_given)
 		srv_dhcp6_clients_set_lease(front->params.clients, &inquiry->tunnel_end, false);
-	else if (!is_farewell && answer->type == DHCP6_REPLY && (is_given || request->forms == 0))
+	else if (!is_farewell && answer->type == DHCP6_REPLY && (is_given || !request->wants_lease))
 		note_client(front, inquiry, answer);
 	say(front, inquiry, answer);
 }
@@ -355,8 +355,9 @@ static void serve(struct srv_dhcp6_front *front, struct srv_dhcp6_inquiry *inqui
 		refusal = refuse_end(front, end);
 		return conclude(front, inquiry, &refusal);
 	}
-	if (request->type == DHCP6_SOLICIT &&
-		!(request->has_rapid_commit && config_of(front)->rapid_commit))
+	if (!request->wants_lease ||
+		(request->type == DHCP6_SOLICIT &&
+			!(request->has_rapid_commit && config_of(front)->rapid_commit)))
 		return preview(front, inquiry);
 	ask_engine(front, inquiry, TSP_ACTION_CREATE);
 }

@@ -157,6 +157,11 @@ void srv_dhcp6_request_read(const struct dhcp6_msg *msg, const struct srv_dhcp6_
 	take_client(request, &msg->dstm);
 	take_option_request(request, msg, config);
 	take_vendor(request, msg);
+	if (request->forms & ~(unsigned int)SRV_DHCP6_FORM_TOP_LEVEL || request->wants_address ||
+		request->wants_ports)
+		request->wants_lease = true;
+	else
+		request->can_share = true;
 }
 
 /* A Request names what it was offered: that if it is free, else any. These name what the client holds. */

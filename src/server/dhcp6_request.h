@@ -34,6 +34,7 @@ struct srv_dhcp6_request {
 	bool accepts_reconfigure;
 	bool wants_refresh; /* Information Refresh Time */
 	unsigned int forms; /* enum srv_dhcp6_form: in which a lease is asked for */
+	bool wants_lease; /* false: nothing, or no more than the TEP of a lease that it might have */
 	/* Of SRV_DHCP6_FORM_TOP_LEVEL: which of the options. */
 	bool wants_tep;
 	bool wants_ports;

@@ -42,6 +42,20 @@ static bool share_link(const struct in6_addr *a, const struct in6_addr *b)
 	return memcmp(a->s6_addr, b->s6_addr, LINK_BITS / 8) == 0;
 }
 
+static bool is_on_our_link(const struct srv_dhcp6_evidence *evidence, const struct in6_addr *addr)
+{
+	return evidence->links != NULL &&
+	       srv_dhcp6_links_hold(
+		       evidence->links, evidence->inquiry->path.ifindex, addr, evidence->now_ms);
+}
+
+/* The client itself is on the link where it was heard, and not some way behind it. */
+static bool is_neighbour(const struct srv_dhcp6_evidence *evidence)
+{
+	return IN6_IS_ADDR_LINKLOCAL(heard_from(evidence)) ||
+	       is_on_our_link(evidence, heard_from(evidence));
+}
+
 static bool is_on_link(const struct srv_dhcp6_evidence *evidence, const struct in6_addr *addr)
 {
 	const struct addr_v6_prefix *addresses = &evidence->config->addresses;
@@ -53,9 +67,7 @@ static bool is_on_link(const struct srv_dhcp6_evidence *evidence, const struct i
 		link = dhcp6_relay_link(&evidence->inquiry->relay);
 		return link != NULL && addr_v6_is_global(link) && share_link(link, addr);
 	}
-	return evidence->links != NULL && IN6_IS_ADDR_LINKLOCAL(heard_from(evidence)) &&
-	       srv_dhcp6_links_hold(
-		       evidence->links, evidence->inquiry->path.ifindex, addr, evidence->now_ms);
+	return is_neighbour(evidence) && is_on_our_link(evidence, addr);
 }
 
 enum srv_dhcp6_tunnel_end srv_dhcp6_tunnel_end_find(
