@@ -167,6 +167,8 @@ static const char *find_protocol_fault(const struct cl_config *config)
 		return "direct, direct_auto: only with protocol: tsp";
 	if (config->ports != 0)
 		return "ports: only with protocol: tsp";
+	if (config->protocol == CL_LINK_DHCPV6 && config->lifetime_s != 0)
+		return "lifetime_s: not with protocol: dhcpv6";
 	if (config->protocol == CL_LINK_DHCPV6)
 		return cl_dhcp6_config_fault(&config->dhcp6);
 	return cl_rpc_config_fault(&config->rpc);

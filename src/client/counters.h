@@ -62,7 +62,16 @@
 		"tunnelled packet of a protocol without ports, while the address is shared (S37)") \
 	CL_DROP(RX_CONGESTED, "rx_congested",                                                      \
 		"tunnelled packet that met congestion and whose sender cannot be told (S15)")      \
-	CL_DROP(RX_ERROR, "rx_error", "tunnelled packet that the device did not take")
+	CL_DROP(RX_ERROR, "rx_error", "tunnelled packet that the device did not take")             \
+	CL_DROP(DHCP6_MALFORMED, "dhcp6_malformed",                                                \
+		"datagram to the DHCPv6 client that is no message of a server")                    \
+	CL_DROP(DHCP6_STRANGE, "dhcp6_strange",                                                    \
+		"DHCPv6 message that came another way than it was asked for, or that nothing "     \
+		"asked "                                                                           \
+		"for")                                                                             \
+	CL_DROP(DHCP6_RECONFIGURE, "dhcp6_reconfigure",                                            \
+		"DHCPv6 Reconfigure that is not proved to be from our server, or not for us "      \
+		"(R36)")
 
 #define CL_COUNTER_ID(id, name, text) CL_##id,
 enum cl_counter {

@@ -40,6 +40,9 @@ static void add_lease(json_t *result, const struct cl_engine *engine)
 	json_object_set_new(result, "tep", format_v6(&lease->tep_v6));
 	json_object_set_new(result, "lifetime_s", json_integer(engine->lifetime_s));
 	json_object_set_new(result, "seconds_left", seconds_until(lease->end_ms, now_ms));
+	if (engine->preferred_ms != 0)
+		json_object_set_new(
+			result, "preferred_left_s", seconds_until(engine->preferred_ms, now_ms));
 	if (engine->state == CL_STATE_BOUND)
 		json_object_set_new(
 			result, "renew_in_s", seconds_until(engine->deadline_ms, now_ms));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/dhcp6_config.h"
 
+#include "dhcp6/dhcp6_codes.h"
+#include "dhcp6/dhcp6_duid.h"
+
 #include <net/if.h>
 #include <stddef.h>
 #include <string.h>
@@ -41,33 +44,39 @@ static const struct config_key keys[] = {
 	{CONFIG_BOOL, FIELD(stateless), "stateless", .value = "false"},
 	{CONFIG_U32, FIELD(vendor), "vendor", .value = "32473", .min = 1, .max = UINT32_MAX},
 	{CONFIG_SECTION, FIELD(codes), "codes", .section = &codes_section},
+	{CONFIG_BOOL, FIELD(rapid_commit), "rapid_commit", .value = "true"},
+	{CONFIG_STRING, FIELD(duid), "duid", .min = 1, .max = DHCP6_DUID_STRLEN},
 	{CONFIG_END},
 };
 
 const struct config_section cl_dhcp6_config_section = {
 	.keys = keys, .size = sizeof(struct cl_dhcp6_config)};
 
-static bool has_code_twice(const struct cl_dhcp6_codes *codes)
+struct dhcp6_codes cl_dhcp6_config_codes(const struct cl_dhcp6_config *config)
 {
-	const uint32_t all[] = {codes->ia, codes->tep, codes->ports, codes->client, codes->address};
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (all[i] == all[j])
-				return true;
-		}
-	}
-	return false;
+	return (struct dhcp6_codes){
+		.ia = (uint16_t)config->codes.ia,
+		.tep = (uint16_t)config->codes.tep,
+		.ports = (uint16_t)config->codes.ports,
+		.client = (uint16_t)config->codes.client,
+		.address = (uint16_t)config->codes.address,
+		.vendor = config->vendor,
+	};
 }
 
 const char *cl_dhcp6_config_fault(const struct cl_dhcp6_config *config)
 {
+	const struct dhcp6_codes codes = cl_dhcp6_config_codes(config);
+	struct dhcp6_duid duid;
+
 	if (config->interface == NULL && !config->has_server)
 		return "dhcpv6: interface or server is required";
 	if (config->has_server && !addr_v6_is_global(&config->server))
 		return "dhcpv6: server: not a global address";
-	if (has_code_twice(&config->codes))
-		return "dhcpv6: codes: one code for two options";
+	if (!dhcp6_codes_are_distinct(&codes))
+		return "dhcpv6: codes: one number for two options, or one of the standard's";
+	if (config->duid != NULL && dhcp6_duid_parse(config->duid, &duid) < 0)
+		return "dhcpv6: duid: not 3 to 130 octets in hexadecimal";
 	return NULL;
 }
 
@@ -96,5 +105,6 @@ bool cl_dhcp6_config_equal(const struct cl_dhcp6_config *a, const struct cl_dhcp
 	       addr_v6_equal(&a->server, &b->server) && a->port == b->port &&
 	       a->server_port == b->server_port && a->options == b->options &&
 	       a->stateless == b->stateless && a->vendor == b->vendor &&
+	       a->rapid_commit == b->rapid_commit && names_equal(a->duid, b->duid) &&
 	       codes_equal(&a->codes, &b->codes);
 }

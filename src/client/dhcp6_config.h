@@ -6,6 +6,7 @@
 
 #include "common/addr.h"
 #include "common/config.h"
+#include "dhcp6/dhcp6_codes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,8 @@ struct cl_dhcp6_config {
 	bool stateless; /* Information-request instead of an exchange that makes a lease */
 	uint32_t vendor; /* enterprise number of option 17 */
 	struct cl_dhcp6_codes codes;
+	bool rapid_commit; /* two messages instead of four where the server agrees */
+	char *duid; /* ours, in hexadecimal; NULL: made from the interface or the host */
 };
 
 extern const struct config_section cl_dhcp6_config_section;
@@ -40,5 +43,6 @@ extern const struct config_section cl_dhcp6_config_section;
 /* What is wrong with it under protocol: dhcpv6, a static sentence; NULL: nothing. */
 const char *cl_dhcp6_config_fault(const struct cl_dhcp6_config *config);
 bool cl_dhcp6_config_equal(const struct cl_dhcp6_config *a, const struct cl_dhcp6_config *b);
+struct dhcp6_codes cl_dhcp6_config_codes(const struct cl_dhcp6_config *config);
 /* Who is asked: the server, or all servers and relays of the link. */
 struct addr_endpoint cl_dhcp6_config_server(const struct cl_dhcp6_config *config);

@@ -21,6 +21,7 @@ struct attempt {
 struct cl_dial {
 	struct event_base *base;
 	const struct cl_config *config;
+	struct cl_dhcp6_node *dhcp6;
 	const struct cl_dial_ops *ops;
 	void *arg;
 	struct tsp_auth auth;
@@ -83,9 +84,10 @@ static void on_ready(struct cl_link *link, void *arg)
 static void on_message(struct cl_link *link, const struct tsp_msg *msg, void *arg)
 {
 	struct cl_dial *dial = listener(arg);
+	struct in6_addr local;
 
-	if (dial != NULL)
-		dial->ops->message(dial->arg, msg);
+	if (dial != NULL && cl_link_local(link, &local) == 0)
+		dial->ops->message(dial->arg, msg, &local);
 }
 
 static void on_closed(
@@ -146,6 +148,7 @@ int cl_dial_connect(
 		.server = &server,
 		.only = action->only_giver ? &dial->giver : NULL,
 		.last = dial->is_unhelpful ? &dial->peer.addr : NULL,
+		.dhcp6 = dial->dhcp6,
 		.auth = &dial->auth,
 		.tls = dial->tls,
 		.generation = action->generation,
@@ -240,7 +243,7 @@ static bool init_tls(struct cl_dial *dial)
 }
 
 struct cl_dial *cl_dial_create(struct event_base *base, const struct cl_config *config,
-	const struct cl_dial_ops *ops, void *arg)
+	struct cl_dhcp6_node *dhcp6, const struct cl_dial_ops *ops, void *arg)
 {
 	struct cl_dial *dial = calloc(1, sizeof(*dial));
 
@@ -249,6 +252,7 @@ struct cl_dial *cl_dial_create(struct event_base *base, const struct cl_config *
 	LIST_INIT(&dial->attempts);
 	dial->base = base;
 	dial->config = config;
+	dial->dhcp6 = dhcp6;
 	dial->ops = ops;
 	dial->arg = arg;
 	init_auth(dial);

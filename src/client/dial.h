@@ -11,23 +11,24 @@
 #include "client/engine.h"
 #include "client/servers.h"
 
+struct cl_dhcp6_node;
 struct cl_dial;
 struct event_base;
 struct ssl_ctx_st;
 struct tsp_auth;
 
 struct cl_dial_ops {
-	/* Of the current connection; local is our end of it. */
+	/* Of the current connection; local is our end of it, which a message may be the first to name. */
 	void (*ready)(void *arg, const struct in6_addr *local);
-	void (*message)(void *arg, const struct tsp_msg *msg);
+	void (*message)(void *arg, const struct tsp_msg *msg, const struct in6_addr *local);
 	void (*closed)(void *arg, enum tsp_close_reason reason, const char *why);
 	/* One that was closed has ended. */
 	void (*drained)(void *arg);
 };
 
-/* config and ops are borrowed. NULL + errno; what is wrong with certificates is logged. */
+/* config, ops and dhcp6 (NULL: the protocol is another) are borrowed. NULL + errno; what is wrong with certificates is logged. */
 struct cl_dial *cl_dial_create(struct event_base *base, const struct cl_config *config,
-	const struct cl_dial_ops *ops, void *arg);
+	struct cl_dhcp6_node *dhcp6, const struct cl_dial_ops *ops, void *arg);
 /* NULL is allowed. */
 void cl_dial_destroy(struct cl_dial *dial);
 

@@ -278,6 +278,12 @@ void cl_dti_renewed(struct cl_dti *dti, int64_t end_ms)
 	cl_tunnel_update(dti->tunnel, &dti->lease);
 }
 
+void cl_dti_preferred(struct cl_dti *dti, int64_t preferred_ms)
+{
+	if (dti->tunnel != NULL)
+		cl_host_set_lifetimes(dti->host, &dti->lease, preferred_ms);
+}
+
 int64_t cl_dti_used_ms(const struct cl_dti *dti)
 {
 	int64_t tunnel_ms = dti->tunnel != NULL ? cl_tunnel_used_ms(dti->tunnel) : 0;
@@ -318,4 +324,9 @@ uint32_t cl_dti_path_mtu(const struct cl_dti *dti)
 const struct cl_counters *cl_dti_counters(const struct cl_dti *dti)
 {
 	return &dti->counters;
+}
+
+void cl_dti_count(struct cl_dti *dti, enum cl_counter counter)
+{
+	cl_counters_add(&dti->counters, counter, 1);
 }

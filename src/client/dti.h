@@ -53,6 +53,9 @@ int cl_dti_configure(struct cl_dti *dti, const struct lease *lease, char why[sta
 /* The lease is the same and ends later (clock_boot_ms()). */
 void cl_dti_renewed(struct cl_dti *dti, int64_t end_ms);
 
+/* The lease that stands is to be chosen until then (boot clock), as IPv6 addresses are (R50). */
+void cl_dti_preferred(struct cl_dti *dti, int64_t preferred_ms);
+
 /* Boot clock of the last packet that passed the tunnel, either way; 0: none so far. */
 int64_t cl_dti_used_ms(const struct cl_dti *dti);
 
@@ -70,4 +73,5 @@ struct cl_peers *cl_dti_peers(const struct cl_dti *dti);
 /* The MTU of the IPv6 path to the TEP; 0 without a lease. */
 uint32_t cl_dti_path_mtu(const struct cl_dti *dti);
 
+void cl_dti_count(struct cl_dti *dti, enum cl_counter counter);
 const struct cl_counters *cl_dti_counters(const struct cl_dti *dti);

@@ -233,6 +233,19 @@ static void on_demand(struct cl_engine *engine)
 	}
 }
 
+/* Without a lease that is a demand of the server's (R32, R36). */
+static void on_reconfigured(struct cl_engine *engine)
+{
+	if (engine->state == CL_STATE_IDLE) {
+		on_demand(engine);
+	} else if (engine->state == CL_STATE_BOUND) {
+		cl_engine_renew(engine);
+	} else if (engine->state == CL_STATE_BACKOFF) {
+		engine->failures = 0;
+		cl_engine_ask(engine);
+	}
+}
+
 static void on_moved(struct cl_engine *engine)
 {
 	switch (engine->state) {
@@ -272,10 +285,15 @@ static void on_unbound(struct cl_engine *engine)
 	cl_engine_ask_later(engine, false);
 }
 
-/* The lease ran out before it could be renewed (R51). */
+/* The lease ran out before it could be renewed (R51, R52). */
 static void expire(struct cl_engine *engine)
 {
 	cl_engine_report(engine, "lease: ended without renewal");
+	if (engine->params.releases_at_end) {
+		cl_engine_release(engine, false);
+		engine->is_wanted = cl_engine_is_in_use(engine);
+		return;
+	}
 	cl_engine_lose(engine);
 	cl_engine_disconnect(engine);
 	if (cl_engine_is_in_use(engine))
@@ -367,6 +385,8 @@ static void dispatch(struct cl_engine *engine, const struct cl_event *event)
 		on_ready(engine, event);
 		break;
 	case CL_EVENT_MESSAGE:
+		if (!IN6_IS_ADDR_UNSPECIFIED(&event->v6))
+			engine->v6 = event->v6;
 		cl_engine_take(engine, event->msg);
 		break;
 	case CL_EVENT_CLOSED:
@@ -393,6 +413,9 @@ static void dispatch(struct cl_engine *engine, const struct cl_event *event)
 	case CL_EVENT_SUSPECT:
 		cl_engine_suspect(engine);
 		break;
+	case CL_EVENT_RECONFIGURED:
+		on_reconfigured(engine);
+		break;
 	}
 }
 
@@ -410,9 +433,12 @@ void cl_engine_step(struct cl_engine *engine, const struct cl_event *event, int6
 	 * A lease that has ended takes no event but the end: what arrives with it is of its
 	 * connection.
 	 */
-	if (ends && now_ms >= engine->lease.end_ms && event->type != CL_EVENT_STOP)
+	if (ends && now_ms >= engine->lease.end_ms && event->type != CL_EVENT_STOP) {
+		if (event->type == CL_EVENT_CLOSED)
+			engine->conn = CL_CONN_NONE;
 		expire(engine);
-	else
+	} else {
 		dispatch(engine, event);
+	}
 	engine->out = NULL;
 }

@@ -20,7 +20,7 @@
  * goes on with the list.
  *
  * Invariants: outside STOPPED and IDLE the engine waits for a deadline; a lease is held exactly in
- * CONFIGURING, BOUND, RENEWING and RELEASING; the host is configured only with a lease that is
+ * CONFIGURING, BOUND, RENEWING and RELEASING (there it may have ended, R52); the host is configured only with a lease that is
  * held, and no longer than to its end (R51).
  */
 #pragma once
@@ -68,11 +68,13 @@ enum cl_event_type {
 	CL_EVENT_DEMAND, /* an application wants IPv4 now (R12) */
 	CL_EVENT_SHORT, /* the lease's ports have run out (R58) */
 	CL_EVENT_SUSPECT, /* nothing comes back through the tunnel */
+	CL_EVENT_RECONFIGURED, /* the server wants to be asked, and has proved that it is it (R36) */
 };
 
 struct cl_event {
 	enum cl_event_type type;
-	struct in6_addr v6; /* READY: the tunnel end at this host, the connection's own address */
+	/* READY: the tunnel end at this host, the connection's own address; MESSAGE: another one from now on, or :: */
+	struct in6_addr v6;
 	bool has_link_local; /* READY */
 	struct in6_addr link_local;
 	const struct tsp_msg *msg; /* MESSAGE */
@@ -128,6 +130,9 @@ struct cl_engine_params {
 	const struct in6_addr
 		*tep; /* set by hand, whatever the server says (R18); NULL: the server's */
 	uint32_t retry_min_s, retry_max_s;
+	int64_t patience_ms; /* for an answer of a connection that asks again by itself; 0: of one that does not */
+	bool declines; /* a lease that is not taken is rejected; else deleted */
+	bool releases_at_end; /* the server is told that a lease has ended (R52) */
 	uint64_t seed; /* of the jitter; not 0 */
 };
 
@@ -158,6 +163,8 @@ struct cl_engine {
 	enum tsp_generation lease_generation; /* ... and how */
 	uint32_t lifetime_s; /* as last granted */
 	int64_t lease_since_ms;
+	int64_t renew_ms, rebind_ms; /* when to ask, and when to ask anybody (R46); 0: not named */
+	int64_t preferred_ms; /* until when it is to be chosen (R50); 0: not named */
 	bool is_offer; /* CONFIGURING: the server takes it back unless we accept */
 	bool is_pushed; /* CONFIGURING: the server waits for our answer */
 	bool is_stopping; /* RELEASING: for good */

@@ -15,14 +15,15 @@ static void note_more(struct cl_engine *engine, const struct lease *lease)
 	engine->more_ms = engine->now_ms;
 }
 
-static void take_lease(struct cl_engine *engine, const struct lease *lease)
+static void take_lease(
+	struct cl_engine *engine, const struct lease *lease, const struct tsp_msg *msg)
 {
 	bool differs = !engine->has_lease || cl_grant_differs(&engine->lease, lease);
 
 	engine->is_offer = !engine->has_lease || engine->lease.v4 != lease->v4;
 	if (engine->asks_more)
 		note_more(engine, lease);
-	cl_engine_hold(engine, lease);
+	cl_engine_hold(engine, lease, msg);
 	if (differs) {
 		cl_engine_enter(engine, CL_STATE_CONFIGURING, CL_ANSWER_TIMEOUT_MS);
 		cl_engine_act(engine, CL_ACTION_CONFIGURE);
@@ -61,7 +62,7 @@ static void take_info(struct cl_engine *engine, const struct tsp_msg *msg)
 		cl_engine_attempt_failed(engine, longest);
 		return;
 	}
-	take_lease(engine, &lease);
+	take_lease(engine, &lease, msg);
 }
 
 /* Where any server will do, one may be named that does better. */
@@ -124,7 +125,7 @@ static void take_pushed_create(struct cl_engine *engine, const struct tsp_msg *m
 		return;
 	}
 	engine->is_pushed = true;
-	take_lease(engine, &lease);
+	take_lease(engine, &lease, msg);
 }
 
 /* What the server pushes is believed on this connection alone, which is authenticated (R107). */

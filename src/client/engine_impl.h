@@ -49,7 +49,8 @@ void cl_engine_decline(struct cl_engine *engine, const struct lease *lease);
 void cl_engine_take(struct cl_engine *engine, const struct tsp_msg *msg);
 
 /* The lease: engine_lease.c. */
-void cl_engine_hold(struct cl_engine *engine, const struct lease *lease);
+/* msg: the answer that gave it, for the times that it names. */
+void cl_engine_hold(struct cl_engine *engine, const struct lease *lease, const struct tsp_msg *msg);
 /* The host goes bare before anything else happens: nothing is sent under an address given up. */
 void cl_engine_lose(struct cl_engine *engine);
 /* It stands on both sides: rest until half of what is left. */

@@ -3,7 +3,7 @@
  * A lease from its grant to its end.
  *
  * It is renewed at half of its life or a little before, at the server that gave it; from seven
- * eighths on any server will do; between two attempts passes half of what is left to the next of
+ * eighths on any server will do; or at the times that the answer has named (R46); between two attempts passes half of what is left to the next of
  * these times.
  */
 #include "client/engine_impl.h"
@@ -12,11 +12,15 @@
 
 static int64_t rebind_ms(const struct cl_engine *engine)
 {
+	if (engine->rebind_ms != 0)
+		return engine->rebind_ms;
 	return engine->lease.end_ms - (int64_t)engine->lifetime_s * 1000 / REBIND_PART;
 }
 
 static int64_t renew_ms(const struct cl_engine *engine)
 {
+	if (engine->renew_ms != 0)
+		return engine->renew_ms;
 	return engine->lease.end_ms - (int64_t)engine->lifetime_s * 1000 / 2;
 }
 
@@ -32,7 +36,26 @@ bool cl_engine_is_in_use(const struct cl_engine *engine)
 	return engine->now_ms - engine->used_ms < (int64_t)engine->params.idle_s * 1000;
 }
 
-void cl_engine_hold(struct cl_engine *engine, const struct lease *lease)
+/* 0 stays 0, "not named"; what is never is not before the end. */
+static int64_t moment(const struct cl_engine *engine, uint32_t in_s)
+{
+	int64_t when_ms = engine->now_ms + (int64_t)in_s * 1000;
+
+	if (in_s == 0)
+		return 0;
+	return when_ms < engine->lease.end_ms ? when_ms : engine->lease.end_ms;
+}
+
+static void note_times(struct cl_engine *engine, const struct tsp_msg *msg)
+{
+	engine->renew_ms = moment(engine, msg->renew_s);
+	engine->rebind_ms = moment(engine, msg->rebind_s);
+	engine->preferred_ms = moment(engine, msg->preferred_s);
+	if (rebind_ms(engine) < engine->renew_ms)
+		engine->rebind_ms = engine->renew_ms;
+}
+
+void cl_engine_hold(struct cl_engine *engine, const struct lease *lease, const struct tsp_msg *msg)
 {
 	if (!engine->has_lease) {
 		engine->lease_since_ms = engine->now_ms;
@@ -43,6 +66,7 @@ void cl_engine_hold(struct cl_engine *engine, const struct lease *lease)
 	engine->lease_target = engine->target;
 	engine->lease_generation = engine->generation;
 	engine->lifetime_s = lease_seconds_left(lease, engine->now_ms);
+	note_times(engine, msg);
 }
 
 void cl_engine_lose(struct cl_engine *engine)
@@ -55,11 +79,16 @@ void cl_engine_lose(struct cl_engine *engine)
 	engine->is_pushed = false;
 }
 
-/* Leases that began in one moment, for a TEP that died, say, do not stay in step. */
+/*
+ * When the server has not said: leases that began in one moment, for a TEP that died, say, do not stay in
+ * step.
+ */
 static int64_t until_renewal(struct cl_engine *engine)
 {
 	int64_t half_ms = (engine->lease.end_ms - engine->now_ms) / 2;
 
+	if (engine->renew_ms != 0)
+		return engine->renew_ms > engine->now_ms ? engine->renew_ms - engine->now_ms : 0;
 	return half_ms - cl_engine_jitter(engine, half_ms / 16 + 1);
 }
 
@@ -156,7 +185,7 @@ void cl_engine_suspect(struct cl_engine *engine)
 void cl_engine_release(struct cl_engine *engine, bool is_stopping)
 {
 	cl_engine_act(engine, CL_ACTION_DECONFIGURE);
-	if (!is_stopping)
+	if (!is_stopping && engine->params.on_demand)
 		cl_engine_act(engine, CL_ACTION_ARM);
 	engine->is_stopping = is_stopping;
 	engine->is_wanted = false;

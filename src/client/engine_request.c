@@ -61,16 +61,18 @@ void cl_engine_send_status(struct cl_engine *engine, enum tsp_status status)
 
 void cl_engine_request(struct cl_engine *engine)
 {
+	int64_t patience_ms = engine->params.patience_ms;
+
 	cl_engine_send_create(engine);
 	cl_engine_enter(engine, engine->has_lease ? CL_STATE_RENEWING : CL_STATE_REQUESTING,
-		CL_ANSWER_TIMEOUT_MS);
+		patience_ms != 0 ? patience_ms : CL_ANSWER_TIMEOUT_MS);
 }
 
 void cl_engine_decline(struct cl_engine *engine, const struct lease *lease)
 {
 	if (engine->conn != CL_CONN_READY)
 		return;
-	if (engine->generation == TSP_GENERATION_2)
+	if (engine->generation == TSP_GENERATION_2 || engine->params.declines)
 		cl_engine_act(engine, CL_ACTION_SEND)->msg.action = TSP_ACTION_REJECT;
 	else
 		cl_engine_send_lease(engine, TSP_ACTION_DELETE, lease);

@@ -9,6 +9,7 @@
 #include "client/path_mtu.h"
 #include "client/state.h"
 #include "client/sysctl.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -496,4 +497,41 @@ void cl_host_path_mtu(struct cl_host *host, uint32_t path_mtu)
 
 	if (ret < 0)
 		log_warn("%s: MTU %u cannot be set: %s", job.device, job.mtu, strerror(-ret));
+}
+
+struct lifetimes {
+	const char *device;
+	uint32_t v4, preferred_s, valid_s;
+};
+
+static int set_lifetimes(void *arg)
+{
+	const struct lifetimes *times = arg;
+
+	return cl_netif_set_lifetimes(times->device, times->v4, times->preferred_s, times->valid_s);
+}
+
+/* Rounded up: it is we who take the address away, and the kernel only if we are not there any more. */
+static uint32_t seconds_until(int64_t when_ms, int64_t now_ms)
+{
+	return when_ms > now_ms ? (uint32_t)((when_ms - now_ms + 999) / 1000) : 0;
+}
+
+void cl_host_set_lifetimes(struct cl_host *host, const struct lease *lease, int64_t preferred_ms)
+{
+	int64_t now_ms = clock_boot_ms();
+	struct lifetimes times = {
+		.device = host->config->device,
+		.v4 = lease->v4,
+		.preferred_s = seconds_until(preferred_ms, now_ms),
+		.valid_s = seconds_until(lease->end_ms, now_ms),
+	};
+	int ret;
+
+	if (host->state != HOST_LEASED || host->config->mode != CL_MODE_HOST || times.valid_s == 0)
+		return;
+	ret = cl_netns_call(host->netns, set_lifetimes, &times);
+	if (ret < 0)
+		log_warn("%s: the address's lifetimes cannot be set: %s", times.device,
+			strerror(-ret));
 }

@@ -37,6 +37,12 @@ int cl_host_arm(struct cl_host *host, char why[static CL_WHY_LEN]);
  */
 int cl_host_lease(struct cl_host *host, const struct lease *lease, char why[static CL_WHY_LEN]);
 
+/*
+ * Tells the kernel until when the lease's address is to be chosen and until when it is valid (boot clock), where the
+ * address is on the device: mode host (R50).
+ */
+void cl_host_set_lifetimes(struct cl_host *host, const struct lease *lease, int64_t preferred_ms);
+
 /* True when the host is LEASED and this lease has the same addresses and no range less. */
 bool cl_host_extends(const struct cl_host *host, const struct lease *lease);
 

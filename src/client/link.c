@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/link.h"
 
+#include "client/dhcp6_link.h"
 #include "client/tsp_link.h"
 
 #include <errno.h>
 
 static const struct cl_link_kind *const kinds[CL_LINKS_N] = {
 	[CL_LINK_TSP] = &cl_tsp_link,
+	[CL_LINK_DHCPV6] = &cl_dhcp6_link,
 };
 
 struct cl_link *cl_link_open(const struct cl_link_params *params)

@@ -13,6 +13,7 @@
 #include "client/servers.h"
 #include "tsp/tsp_conn.h"
 
+struct cl_dhcp6_node;
 struct cl_link;
 
 struct cl_link_ops {
@@ -29,6 +30,7 @@ struct cl_link_params {
 	void *arg;
 	const struct cl_config *config; /* borrowed */
 	const struct cl_server *server; /* copied */
+	struct cl_dhcp6_node *dhcp6; /* borrowed; NULL: the protocol is another */
 	const struct tsp_auth *auth; /* borrowed */
 	struct ssl_ctx_st *tls; /* NULL: plain TCP */
 	enum tsp_generation generation;

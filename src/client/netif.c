@@ -99,7 +99,9 @@ static struct nl_addr *v4_addr(uint32_t v4, uint8_t prefix_len)
 	return addr;
 }
 
-static int add_address(struct nl_sock *sock, int index, uint32_t v4)
+/* Also changes the lifetimes of one that is there. */
+static int add_address(
+	struct nl_sock *sock, int index, uint32_t v4, uint32_t preferred_s, uint32_t valid_s)
 {
 	struct rtnl_addr *addr = rtnl_addr_alloc();
 	struct nl_addr *local = v4_addr(v4, 32);
@@ -109,6 +111,10 @@ static int add_address(struct nl_sock *sock, int index, uint32_t v4)
 		goto out;
 	rtnl_addr_set_ifindex(addr, index);
 	ret = rtnl_addr_set_local(addr, local);
+	if (valid_s != UINT32_MAX) {
+		rtnl_addr_set_valid_lifetime(addr, valid_s);
+		rtnl_addr_set_preferred_lifetime(addr, preferred_s);
+	}
 	if (ret == 0)
 		ret = rtnl_addr_add(sock, addr, NLM_F_REPLACE);
 out:
@@ -177,9 +183,9 @@ int cl_netif_up(const char *device, const struct cl_netif_config *config, bool i
 
 	if (ret < 0)
 		return ret;
-	ret = add_address(sock, index, config->v4);
+	ret = add_address(sock, index, config->v4, UINT32_MAX, UINT32_MAX);
 	if (ret == 0 && config->before_v4 != 0)
-		ret = add_address(sock, index, config->before_v4);
+		ret = add_address(sock, index, config->before_v4, UINT32_MAX, UINT32_MAX);
 	if (ret == 0 && !is_up)
 		ret = set_link(sock, index, true, config->mtu);
 	if (ret == 0 && config->default_route)
@@ -191,6 +197,18 @@ int cl_netif_up(const char *device, const struct cl_netif_config *config, bool i
 	nl_socket_free(sock);
 	if (ret < 0)
 		cl_netif_down(device);
+	return ret;
+}
+
+int cl_netif_set_lifetimes(const char *device, uint32_t v4, uint32_t preferred_s, uint32_t valid_s)
+{
+	struct nl_sock *sock;
+	int index, ret = open_for(device, &sock, &index);
+
+	if (ret < 0)
+		return ret;
+	ret = add_address(sock, index, v4, preferred_s, valid_s);
+	nl_socket_free(sock);
 	return ret;
 }
 

@@ -27,6 +27,9 @@ struct cl_netif_config {
  */
 int cl_netif_up(const char *device, const struct cl_netif_config *config, bool is_up);
 
+/* Of an address that is there, in seconds from now; UINT32_MAX: endless. Returns 0 or -errno. */
+int cl_netif_set_lifetimes(const char *device, uint32_t v4, uint32_t preferred_s, uint32_t valid_s);
+
 /* Returns 0 or -errno. */
 int cl_netif_set_mtu(const char *device, uint32_t mtu);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/privileged.h"
 
+#include "client/dhcp6_socket.h"
 #include "client/dns_watch.h"
 #include "client/hold.h"
 #include "common/privileges.h"
@@ -11,9 +12,28 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct cl_privileged nothing = {.hold_fd = -1, .dns_fd = -1, .dhcp6_fd = -1};
+
 static int open_hold(void *arg)
 {
 	return cl_hold_open_socket();
+}
+
+/* Here and not in the other namespace, as all that goes over IPv6. */
+static int open_dhcp6(struct cl_privileged *privileged, const struct cl_config *config, char *why)
+{
+	int fd;
+
+	if (config->protocol != CL_LINK_DHCPV6)
+		return 0;
+	fd = cl_dhcp6_socket_open((uint16_t)config->dhcp6.port);
+	if (fd < 0) {
+		snprintf(why, CL_WHY_LEN, "dhcpv6: port %u: %s", config->dhcp6.port, strerror(-fd));
+		return fd;
+	}
+	privileged->dhcp6_fd = fd;
+	privileged->dhcp6_port = (uint16_t)config->dhcp6.port;
+	return 0;
 }
 
 int cl_privileged_open(struct cl_privileged *privileged, const struct cl_config *config,
@@ -21,7 +41,7 @@ int cl_privileged_open(struct cl_privileged *privileged, const struct cl_config 
 {
 	int ret;
 
-	*privileged = (struct cl_privileged){.hold_fd = -1, .dns_fd = -1};
+	*privileged = nothing;
 	if (config->netns != NULL)
 		privileged->netns_name = strdup(config->netns);
 	privileged->netns = cl_netns_open(config->netns);
@@ -37,8 +57,11 @@ int cl_privileged_open(struct cl_privileged *privileged, const struct cl_config 
 	if (ret >= 0 && config->dns_trigger)
 		ret = privileged->dns_fd = cl_dns_watch_open();
 	if (ret >= 0)
+		ret = open_dhcp6(privileged, config, why);
+	else
+		snprintf(why, CL_WHY_LEN, "raw socket: cannot be opened: %s", strerror(-ret));
+	if (ret >= 0)
 		return 0;
-	snprintf(why, CL_WHY_LEN, "raw socket: cannot be opened: %s", strerror(-ret));
 fail:
 	cl_privileged_close(privileged);
 	return ret;
@@ -51,9 +74,11 @@ void cl_privileged_close(struct cl_privileged *privileged)
 		close(privileged->hold_fd);
 	if (privileged->dns_fd >= 0)
 		close(privileged->dns_fd);
+	if (privileged->dhcp6_fd >= 0)
+		close(privileged->dhcp6_fd);
 	cl_netns_close(privileged->netns);
 	free(privileged->netns_name);
-	*privileged = (struct cl_privileged){.hold_fd = -1, .dns_fd = -1};
+	*privileged = nothing;
 }
 
 const char *cl_privileged_fault(
@@ -65,6 +90,10 @@ const char *cl_privileged_fault(
 		return "netns: changes only with a restart";
 	if (config->dns_trigger && privileged->dns_fd < 0)
 		return "dns_trigger: begins only with a restart";
+	if (config->protocol == CL_LINK_DHCPV6 && privileged->dhcp6_fd < 0)
+		return "protocol: dhcpv6 begins only with a restart";
+	if (config->protocol == CL_LINK_DHCPV6 && config->dhcp6.port != privileged->dhcp6_port)
+		return "dhcpv6: port: changes only with a restart";
 	if (config->queues > privileged->tunnel.n)
 		return "queues: more only with a restart";
 	return NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * What takes more than CAP_NET_ADMIN to open: raw sockets and another network namespace.
+ * What takes more than CAP_NET_ADMIN to open: raw sockets, the port of DHCPv6 clients and another network
+ * namespace.
  *
  * It is opened once, at the start, and serves one configuration after the other; then every privilege goes that
  * is not needed to keep the host's network as a lease wants it.
@@ -20,6 +21,8 @@ struct cl_privileged {
 	struct cl_tunnel_sockets tunnel;
 	int hold_fd; /* client/hold.h; in netns */
 	int dns_fd; /* client/dns_watch.h; -1: names are no demand */
+	int dhcp6_fd; /* client/dhcp6_socket.h; -1: the protocol is another */
+	uint16_t dhcp6_port;
 	char *netns_name; /* NULL: our own */
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/session.h"
 
+#include "client/dhcp6_node.h"
 #include "client/dial.h"
 #include "client/directory.h"
 #include "client/dns_watch.h"
@@ -20,6 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DHCP6_PATIENCE_MS    86400000
+#define DHCP6_PATIENCE_MIN_S 60
+
 #define DRAIN_MS 500 /* how long the end waits for closed connections to be gone */
 
 struct cl_session {
@@ -27,6 +31,7 @@ struct cl_session {
 	const struct cl_config *config;
 	struct cl_dti *dti;
 	struct cl_engine engine;
+	struct cl_dhcp6_node *dhcp6; /* NULL: the protocol is another */
 	struct cl_dial *dial;
 	struct cl_directory *directory; /* NULL: other clients are not asked about */
 	struct cl_dns_watch *dns; /* NULL: names are no demand */
@@ -66,9 +71,9 @@ static void on_ready(void *arg, const struct in6_addr *local)
 	feed(session, &event);
 }
 
-static void on_message(void *arg, const struct tsp_msg *msg)
+static void on_message(void *arg, const struct tsp_msg *msg, const struct in6_addr *local)
 {
-	feed(arg, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = msg});
+	feed(arg, &(struct cl_event){.type = CL_EVENT_MESSAGE, .msg = msg, .v6 = *local});
 }
 
 static void on_closed(void *arg, enum tsp_close_reason reason, const char *why)
@@ -126,6 +131,13 @@ static void start_directory(struct cl_session *session)
 		cl_dial_tls_name(session->dial), &session->engine.lease);
 }
 
+/* Only where the server has named one: other leases are as good as new until they end. */
+static void set_preferred(struct cl_session *session)
+{
+	if (session->engine.preferred_ms != 0)
+		cl_dti_preferred(session->dti, session->engine.preferred_ms);
+}
+
 static void configure(struct cl_session *session)
 {
 	struct cl_event event = {.type = CL_EVENT_CONFIGURED};
@@ -137,6 +149,7 @@ static void configure(struct cl_session *session)
 		event.why = why;
 	} else {
 		cl_dns_watch_stop(session->dns);
+		set_preferred(session);
 		start_directory(session);
 		log_lease(&session->engine);
 	}
@@ -204,6 +217,7 @@ static void carry_out(struct cl_session *session, const struct cl_action *action
 	case CL_ACTION_RENEWED:
 		cl_dial_helped(session->dial);
 		cl_dti_renewed(session->dti, session->engine.lease.end_ms);
+		set_preferred(session);
 		start_directory(session);
 		break;
 	case CL_ACTION_DECONFIGURE:
@@ -282,9 +296,22 @@ static uint64_t random_seed(void)
 	return seed;
 }
 
+/* A DHCPv6 link asks again by itself, as long as somebody wants it to. */
+static int64_t patience_ms(const struct cl_config *config)
+{
+	if (config->protocol != CL_LINK_DHCPV6)
+		return 0;
+	if (!config->on_demand || config->idle_s == 0)
+		return DHCP6_PATIENCE_MS;
+	return config->idle_s < DHCP6_PATIENCE_MIN_S ? DHCP6_PATIENCE_MIN_S * 1000LL
+						     : config->idle_s * 1000LL;
+}
+
 static void init_engine(struct cl_session *session)
 {
 	const struct cl_config *config = session->config;
+	bool is_tsp = config->protocol == CL_LINK_TSP,
+	     is_dhcp6 = config->protocol == CL_LINK_DHCPV6;
 	struct cl_engine_params params = {
 		.generation = cl_config_generation(config),
 		.n_servers = cl_servers_count(config),
@@ -293,11 +320,14 @@ static void init_engine(struct cl_session *session)
 		.accept_push = config->accept_push,
 		.exclusive = config->exclusive,
 		.ports = config->ports,
-		.ports_max = config->exclusive ? 0 : config->ports_max,
+		.ports_max = config->exclusive || !is_tsp ? 0 : config->ports_max,
 		.lifetime_s = config->lifetime_s,
 		.tep = config->has_tep ? &config->tep : NULL,
 		.retry_min_s = config->retry_min_s,
 		.retry_max_s = config->retry_max_s,
+		.patience_ms = patience_ms(config),
+		.declines = is_dhcp6,
+		.releases_at_end = is_dhcp6,
 		.seed = random_seed(),
 	};
 
@@ -342,6 +372,39 @@ static bool init_dns(struct cl_session *session)
 	return session->dns != NULL;
 }
 
+static void on_dhcp6_reconfigured(void *arg)
+{
+	cl_session_tell(arg, CL_EVENT_RECONFIGURED);
+}
+
+static void on_dhcp6_count(void *arg, enum cl_counter counter)
+{
+	struct cl_session *session = arg;
+
+	cl_dti_count(session->dti, counter);
+}
+
+/* False only when there should be one and is not. */
+static bool init_dhcp6(struct cl_session *session)
+{
+	static const struct cl_dhcp6_node_ops ops = {
+		.reconfigured = on_dhcp6_reconfigured,
+		.count = on_dhcp6_count,
+	};
+	struct cl_dhcp6_node_params params = {
+		.base = session->base, .config = session->config, .ops = &ops, .arg = session};
+
+	if (session->config->protocol != CL_LINK_DHCPV6)
+		return true;
+	params.fd = fcntl(cl_dti_privileged(session->dti)->dhcp6_fd, F_DUPFD_CLOEXEC, 0);
+	if (params.fd < 0)
+		return false;
+	session->dhcp6 = cl_dhcp6_node_create(&params);
+	if (session->dhcp6 == NULL)
+		log_err("dhcpv6: cannot begin: %s", strerror(errno));
+	return session->dhcp6 != NULL;
+}
+
 /* NULL when there is no descriptor, too. */
 static struct event *listen_on(struct cl_session *session, int fd, event_callback_fn callback)
 {
@@ -375,7 +438,8 @@ struct cl_session *cl_session_create(struct event_base *base, const struct cl_co
 	session->addresses = cl_v6_fingerprint();
 	session->timer = listen_on(session, session->timer_fd, on_timer);
 	session->watch = listen_on(session, session->watch_fd, on_watch);
-	session->dial = cl_dial_create(base, config, &dial_ops, session);
+	if (init_dhcp6(session))
+		session->dial = cl_dial_create(base, config, session->dhcp6, &dial_ops, session);
 	if (session->timer == NULL || session->watch == NULL || session->dial == NULL ||
 		!init_directory(session) || !init_dns(session)) {
 		error = session->timer == NULL || session->watch == NULL ? ENOMEM : EINVAL;
@@ -416,6 +480,7 @@ void cl_session_destroy(struct cl_session *session)
 	cl_directory_destroy(session->directory);
 	cl_dns_watch_destroy(session->dns);
 	cl_dial_destroy(session->dial);
+	cl_dhcp6_node_destroy(session->dhcp6);
 	free(session);
 }
 
