@@ -8,6 +8,7 @@ of the machine is read or written, its resolv.conf least of all.
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -190,6 +191,11 @@ class Dhclient(DhcpClient):
 
 class Dhcpcd(DhcpClient):
     """`config` is dhcpcd.conf."""
+
+    def release(self):
+        """Ends the client, which gives back what it holds."""
+        self.signal(signal.SIGALRM)
+        self.stop()
 
     def _own_files(self):
         return {"/etc/dhcpcd.conf": self._file("conf", self.config_text()),

@@ -2,8 +2,11 @@
 """Steps of labs with DHCPv6: what clients that are not ours were told, and what they do with it."""
 
 from lab import yaml_lines as y
-from lab.steps import format_ports, step
+from lab.netns import run
+from lab.steps import format_ports, step, wait_for_lease
 from lab.yaml_lines import Key
+
+IDLE_TIMEOUT_S = 20
 
 PROGRAM = y.name_of("program")
 PROGRAMS = y.list_of(PROGRAM)
@@ -57,9 +60,8 @@ def find_differences(lab, got, server: str) -> list[str]:
 
 def leases_of(lab, server: str, v6: str) -> list[tuple[str, tuple[int, int]]]:
     """(IPv4 address, ports) of each lease that a dstm-server has for a tunnel end."""
-    return [(one["v4"], (one["first"], one["last"]))
-            for one in lab.programs[server].ctl("leases")
-            if one["client"] == v6 and one["state"] == "active"]
+    return [(one["v4"], tuple(ports)) for one in lab.programs[server].ctl("leases")
+            if one["client"] == v6 and one["state"] == "active" for ports in one["ports"]]
 
 
 @step(y.table(clients=Key(PROGRAMS, required=True)))
@@ -80,3 +82,22 @@ def served_by_kea(lab, keys):
     lab.screen.check(f"{keys.client} is served by {keys.kea} alone",
                      got.address in leased and (got.v4, got.softwire) == (None, None),
                      f"IA_NA {got.address}, " + ("nothing of ours" if got.v4 is None else got.v4))
+
+
+@step(y.table(server=Key(PROGRAM, required=True), client=Key(PROGRAM, required=True)))
+def reconfigure(lab, keys):
+    """The operator of a server tells an idle dstm-client that it will need IPv4."""
+    client = lab.programs[keys.client]
+    client.wait_for(lambda: client.ctl("show")["state"] == "idle", IDLE_TIMEOUT_S, "to be idle")
+    v6 = first_address(lab, client.spec.node)
+    run(lab.programs[keys.server].ctl_command("reconfigure", v6))
+    lab.screen.say(keys.server, f"tells {v6} to ask for a lease")
+    lease = wait_for_lease(lab, keys.client)
+    lab.screen.check(f"{keys.client} has a lease, being told to", True,
+                     f"{lease['v4']} {format_ports(lease['ports'])}, through {lease['tep']}")
+
+
+def first_address(lab, node: str) -> str:
+    """Of a node's interfaces, as the lab file has it."""
+    interfaces = lab.spec.nodes[node].interfaces.values()
+    return next(one.addresses[0].split("/")[0] for one in interfaces if one.addresses)

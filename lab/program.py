@@ -176,6 +176,8 @@ class Program:
         table[socket_keys[-1]] = str(self.socket)
         for key in file_keys:
             config[key] = str(self.folder / f"{self.name}.{key}")
+        if self.spec.run == "dstm-server" and "dhcpv6" in config:
+            config["dhcpv6"].setdefault("secret_file", str(self.folder / f"{self.name}.secret"))
         path = self.folder / f"{self.name}.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False))
         return path
