@@ -226,7 +226,7 @@ static void values_that_cannot_be_are_refused(void **state)
 		"07 000001 fe4e 0004 0400 07ff fe4e 0004 0400 07ff",
 		"07 000001 fe4c 0014 000000010000000200000003 fe4e 0004 0001 0000",
 		/* an address that is not IPv4's where one is due */
-		"07 000001 fe50 0010 " CLIENT,
+		("07 000001 fe50 0010 " CLIENT),
 		"07 000001 fe50 0010 0000 0000 0000 0000 0000 0000 c633 6407",
 		/* softwire: BR too short, prefix beyond 128, prefix cut, bits behind it */
 		"07 000001 0060 0013 005a 000f 20010db80000006400000000000000 ",
@@ -315,13 +315,14 @@ static void a_long_option_request_is_cut(void **state)
 	assert_false(dhcp6_msg_asks(&msg, 0));
 }
 
-/* What a status says may be shown to people: no control characters, no end of the world. */
+/* What a status says may be shown to people: no control characters, no early end. */
 static void a_status_is_fit_to_print(void **state)
 {
+	static const uint8_t text[] = {0x1b, '[', '2', 'J', '\n', 0, 0xff};
 	static uint8_t message[4 + 4 + 2 + 200] = {7, 0, 0, 1, 0, 13, 0, 202};
 
 	memset(message + 10, 'x', 200);
-	memcpy(message + 10, "\x1b[2J\n\0\xff", 7);
+	memcpy(message + 10, text, sizeof(text));
 	assert_int_equal(read_exact(message, sizeof(message)), 0);
 	assert_int_equal(strlen(msg.status.text), DHCP6_TEXT_MAX);
 	assert_memory_equal(msg.status.text, "?[2J???xxx", 10);

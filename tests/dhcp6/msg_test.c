@@ -242,7 +242,7 @@ static void unknown_options_are_skipped(void **state)
 		"00000b40 00000e10 ",
 	};
 	static const char *const more[] = {
-		/* FQDN, MAP-E and MAP-T containers, 4rd, code 0 */
+		/* FQDN, MAP-E and MAP-T containers, RFC 7600, code 0 */
 		"07 000001 0027 0003 000161 005e 0001 ff 005f 0000 0061 0002 ffff 0000 0001 ff "
 		"fe4c 0011 00000001 00000002 00000003 fe4b 0001 ff ",
 		/* a rule and a default mapping rule inside the container */
