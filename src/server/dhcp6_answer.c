@@ -109,7 +109,7 @@ static void refuse_address(const struct srv_dhcp6_request *request, uint16_t non
 static void put_addresses(const struct srv_dhcp6_answerer *by,
 	const struct srv_dhcp6_request *request, struct dhcp6_msg *answer)
 {
-	bool gives = by->config->addresses.len > 0;
+	bool gives = by->gives_addresses;
 
 	if (by->config->role != SRV_DHCP6_SERVER)
 		return;

@@ -33,6 +33,7 @@ struct srv_dhcp6_answerer {
 	const struct srv_dhcp6_config *config;
 	const struct dhcp6_duid *duid;
 	const struct srv_dhcp6_addresses *addresses;
+	bool gives_addresses; /* the client is on a link that the addresses are for */
 	uint32_t lifetime_s; /* of what an IA_NA gets */
 	bool has_unicast; /* clients may write to this address directly */
 	struct in6_addr unicast;

@@ -109,6 +109,7 @@ static struct srv_dhcp6_answerer answerer(
 		.config = config_of(front),
 		.duid = front->params.duid,
 		.addresses = &front->addresses,
+		.gives_addresses = srv_dhcp6_gives_addresses(config_of(front), &inquiry->relay),
 		.lifetime_s = front->params.config->lease.lifetime_s,
 	};
 
@@ -309,7 +310,7 @@ static enum srv_dhcp6_tunnel_end find_tunnel_end(
 	};
 	enum srv_dhcp6_tunnel_end end;
 
-	if (config->addresses.len > 0 && request->n_na > 0) {
+	if (request->n_na > 0 && srv_dhcp6_gives_addresses(config, &inquiry->relay)) {
 		given = srv_dhcp6_address_of(&front->addresses, &config->addresses,
 			&request->client, request->na[0].iaid);
 		evidence.given = &given;
@@ -411,13 +412,14 @@ static void take_leave(struct srv_dhcp6_front *front, struct srv_dhcp6_inquiry *
 static void confirm(struct srv_dhcp6_front *front, const struct srv_dhcp6_inquiry *inquiry)
 {
 	const struct addr_v6_prefix *prefix = &config_of(front)->addresses;
+	bool is_there = srv_dhcp6_gives_addresses(config_of(front), &inquiry->relay);
 	uint32_t n = 0, n_good = 0;
 
 	for (uint32_t i = 0; i < inquiry->request.n_na; i++) {
 		const struct srv_dhcp6_na *na = &inquiry->request.na[i];
 
 		for (uint32_t j = 0; j < na->n_addrs; j++, n++)
-			n_good += addr_v6_prefix_contains(prefix, &na->addrs[j]);
+			n_good += is_there && addr_v6_prefix_contains(prefix, &na->addrs[j]);
 	}
 	if (prefix->len == 0 || n == 0)
 		return count(front, SRV_COUNT_DHCP6_NOT_OURS);

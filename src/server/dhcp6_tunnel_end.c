@@ -3,6 +3,15 @@
 
 #define LINK_BITS 64 /* of a relay's link address, that all of its link share */
 
+bool srv_dhcp6_gives_addresses(
+	const struct srv_dhcp6_config *config, const struct dhcp6_relay *relay)
+{
+	const struct in6_addr *link = relay->n_levels > 0 ? dhcp6_relay_link(relay) : NULL;
+
+	return config->addresses.len > 0 &&
+	       (link == NULL || addr_v6_prefix_contains(&config->addresses, link));
+}
+
 /* Whom the datagram is from, as far as hosts go: the client itself, or what its relay saw of it. */
 static const struct in6_addr *heard_from(const struct srv_dhcp6_evidence *evidence)
 {
@@ -58,10 +67,10 @@ static bool is_neighbour(const struct srv_dhcp6_evidence *evidence)
 
 static bool is_on_link(const struct srv_dhcp6_evidence *evidence, const struct in6_addr *addr)
 {
-	const struct addr_v6_prefix *addresses = &evidence->config->addresses;
 	const struct in6_addr *link;
 
-	if (addresses->len > 0 && addr_v6_prefix_contains(addresses, addr))
+	if (srv_dhcp6_gives_addresses(evidence->config, &evidence->inquiry->relay) &&
+		addr_v6_prefix_contains(&evidence->config->addresses, addr))
 		return true;
 	if (evidence->inquiry->relay.n_levels > 0) {
 		link = dhcp6_relay_link(&evidence->inquiry->relay);

@@ -31,6 +31,13 @@ enum srv_dhcp6_tunnel_end {
 	SRV_DHCP6_END_TAKEN, /* it is another DUID's, which holds a lease */
 };
 
+/*
+ * dhcpv6.addresses is for the client's link: what hears it directly is taken to be there, and of a relay that names a link
+ * it is known.
+ */
+bool srv_dhcp6_gives_addresses(
+	const struct srv_dhcp6_config *config, const struct dhcp6_relay *relay);
+
 /* All that there is to judge by. */
 struct srv_dhcp6_evidence {
 	const struct srv_dhcp6_config *config;

@@ -351,6 +351,12 @@ def test_an_ia_na_gets_an_address_which_is_the_tunnel_end(server, tep, client):
         assert host.ask(CONFIRM, ia(IA_NA, 1, *(iaaddr(v6(a)) for a in good))).status == status
     assert host.is_silent(host.compose(CONFIRM, ia(IA_NA, 1)))
     assert server.counter("dhcp6-not-on-link") == 2
+    # behind a relay on another link the prefix is not the client's
+    there = client(0x33, server=SERVER)
+    elsewhere, nowhere = Relay(("2001:db8:8::1", "fe80::8", None)), Relay(("::", "fe80::8", b"1"))
+    assert there.ask(SOLICIT, ia(IA_NA, 1), relay=elsewhere).ias(IA_NA)[0].status == NO_ADDRS_AVAIL
+    assert there.ask(SOLICIT, ia(IA_NA, 1), relay=nowhere).ias(IA_NA)[0].addresses
+    assert there.ask(CONFIRM, ia(IA_NA, 1, iaaddr(v6(address))), relay=elsewhere).status == NOT_ON_LINK
     # who never had an IA_DSTM, and gives its address back, gives back the lease
     assert answer.ia.v4 == POOL
     lw = client(0x32)
