@@ -163,6 +163,8 @@ class DhcpClient(DhcpProgram):
 class Dhclient(DhcpClient):
     """ISC's. `config` is dhclient.conf."""
 
+    flags: tuple[str, ...] = ()  # -S: an Information-request, no lease
+
     def release(self):
         """Ends the client and has what it holds given back."""
         self.stop()
@@ -175,7 +177,7 @@ class Dhclient(DhcpClient):
                 "/var/lib/dhcp": self._state()}
 
     def _daemon(self):
-        return ["dhclient", "-6", "-d", "-v", str(self.spec.interface)]
+        return ["dhclient", "-6", "-d", "-v", *self.flags, str(self.spec.interface)]
 
     def _address(self, variables):
         return variables.get("new_ip6_address")

@@ -14,6 +14,8 @@ from packets import TEP_V6
 
 DHCPV6 = ROOT / "config/lab/dhcpv6.yaml"
 OTHERS = ("dhclient", "dhcpcd")
+OWN_V6 = "2001:db8:1::20"
+LIFETIME_S = 3600  # the default of lease.lifetime_s
 VENDOR, PORTS, ADDRESS = 32473, 65102, 65104  # the defaults of dhcpv6.vendor and dhcpv6.codes
 
 # What these programs would write to if they ran on the machine itself.
@@ -111,6 +113,22 @@ def test_option_17_tells_the_same(lab):
     inside = dict(s46.options(content[4:]))
     assert str(IPv6Address(inside[ADDRESS]).ipv4_mapped) == told.v4
     assert struct.unpack("!HH", inside[PORTS]) == told.ports
+
+
+def test_information_is_a_lease_for_who_names_its_tunnel_end(lab):
+    """R47, R70: no IA and a link-local source, but the client's global address in our option."""
+    client = lab.programs["dhclient"]
+    client.release()
+    lab.nodes["dhclient"].ip("address", "add", f"{OWN_V6}/64", "dev", "eth0", "nodad")
+    client.spec.config += ("option dhcp6.dstm-client code 65103 = ip6-address;\n"
+                           f"send dhcp6.dstm-client {OWN_V6};\n")
+    client.flags = ("-S",)
+    lab.start("dhclient")
+    told = client.told()
+    assert told.address is None and told.tep == TEP_V6
+    assert told.softwire == s46.Softwire(TEP_V6, told.v4, OWN_V6, told.ports)
+    assert leases_at(lab, OWN_V6) == bindings_at(lab, OWN_V6) == [(told.v4, told.ports)]
+    assert int(client.events()[-1]["told"]["new_dhcp6_info_refresh_time"]) == LIFETIME_S / 2
 
 
 # --- beside Kea -------------------------------------------------------------------------------------
