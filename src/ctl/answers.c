@@ -225,6 +225,41 @@ void ctl_print_pushed(const json_t *result, const struct ctl_print_options *opti
 		fputs("begun; \"dstmctl server leases\" shows whether the client takes it\n", file);
 }
 
+void ctl_print_dhcp6(const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	static const struct ctl_field form[] = {
+		{"server DUID", "duid", CTL_TEXT},
+		{"listen", "listen", CTL_TEXTS},
+		{"known clients", "known", CTL_COUNT},
+		{"  with a lease", "with_lease", CTL_COUNT},
+		{"  displaced", "displaced", CTL_COUNT},
+		{"being told", "reconfiguring", CTL_COUNT},
+		{},
+	};
+	static const struct ctl_field fields[] = {
+		{"CLIENT", "client", CTL_TEXT},
+		{"DUID", "duid", CTL_TEXT},
+		{"VIA", "via", CTL_TEXT},
+		{"RELAYS", "relays", CTL_COUNT},
+		{"ASKS BY", "forms", CTL_TEXTS},
+		{"RECONFIGURE", "accepts_reconfigure", CTL_FLAG},
+		{"LEASE", "has_lease", CTL_FLAG},
+		{"SEEN", "seen_s", CTL_DURATION},
+		{},
+	};
+
+	ctl_print_form(result, form, file);
+	fputc('\n', file);
+	ctl_print_list(items_of(result), fields, file);
+}
+
+void ctl_print_reconfigure(
+	const json_t *result, const struct ctl_print_options *options, FILE *file)
+{
+	fputs("begun; \"dstmctl server counters\" and the log show whether the client comes\n",
+		file);
+}
+
 void ctl_print_teps(const json_t *result, const struct ctl_print_options *options, FILE *file)
 {
 	static const struct ctl_field fields[] = {

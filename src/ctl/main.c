@@ -53,6 +53,9 @@ static const struct command {
 		ctl_print_pushed, .operand = "CLIENT", .argument = "client"},
 	{"server", "push-delete", "ends a client's leases; --v4 ADDR: of that address", false,
 		ctl_print_pushed, .operand = "CLIENT", .argument = "client"},
+	{"server", "dhcp6", "clients that are known over DHCPv6", true, ctl_print_dhcp6},
+	{"server", "reconfigure", "tells a DHCPv6 client to come and ask", false,
+		ctl_print_reconfigure, .operand = "CLIENT", .argument = "client"},
 	{"server", "user", "the file of users; VERB: add NAME, delete NAME or list",
 		.operand = "VERB", .manage = ctl_users_run},
 	{"client", "show", "the lease and its tunnel", false, ctl_print_client_show},
@@ -100,6 +103,10 @@ static void print_usage(FILE *file)
 	      "  --ports N      push-create: a range of about N ports; 0: of any size; without: "
 	      "an\n"
 	      "                 address\n"
+	      "  --renew        reconfigure: by a Renew, the default\n"
+	      "  --rebind       reconfigure: by a Rebind\n"
+	      "  --information  reconfigure: by an Information-request\n"
+	      "  --duid HEX     reconfigure: the DUID of a client that is not known\n"
 	      "  --file PATH    user: the file; default: " CTL_USERS_FILE "\n"
 	      "                 who: from these records alone; may be given often\n"
 	      "  --digest       user add: for DIGEST-MD5 too\n"
@@ -137,16 +144,20 @@ enum option_id {
 	OPT_CONFIG,
 	OPT_COUNT,
 	OPT_DIGEST,
+	OPT_DUID,
 	OPT_DURATION,
 	OPT_EXPLAIN,
 	OPT_FILE,
 	OPT_HELP,
+	OPT_INFORMATION,
 	OPT_JSON,
 	OPT_LIMIT,
 	OPT_PORT,
 	OPT_PORTS,
 	OPT_REALM,
 	OPT_REASON,
+	OPT_REBIND,
+	OPT_RENEW,
 	OPT_SIDE,
 	OPT_SNAPLEN,
 	OPT_SOCKET,
@@ -166,16 +177,20 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"count", required_argument, NULL, OPT_COUNT},
 	{"digest", no_argument, NULL, OPT_DIGEST},
+	{"duid", required_argument, NULL, OPT_DUID},
 	{"duration", required_argument, NULL, OPT_DURATION},
 	{"explain", no_argument, NULL, OPT_EXPLAIN},
 	{"file", required_argument, NULL, OPT_FILE},
 	{"help", no_argument, NULL, OPT_HELP},
+	{"information", no_argument, NULL, OPT_INFORMATION},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"limit", required_argument, NULL, OPT_LIMIT},
 	{"port", required_argument, NULL, OPT_PORT},
 	{"ports", required_argument, NULL, OPT_PORTS},
 	{"realm", required_argument, NULL, OPT_REALM},
 	{"reason", required_argument, NULL, OPT_REASON},
+	{"rebind", no_argument, NULL, OPT_REBIND},
+	{"renew", no_argument, NULL, OPT_RENEW},
 	{"side", required_argument, NULL, OPT_SIDE},
 	{"snaplen", required_argument, NULL, OPT_SNAPLEN},
 	{"socket", required_argument, NULL, OPT_SOCKET},
@@ -237,6 +252,24 @@ static bool take_who_option(struct ctl_who_options *options, int id, const char 
 	return false;
 }
 
+/* Of reconfigure. */
+static bool take_reconfigure_option(json_t *arguments, int id, const char *value)
+{
+	switch (id) {
+	case OPT_DUID:
+		return json_object_set_new(arguments, "duid", json_string(value)) == 0;
+	case OPT_INFORMATION:
+		value = "information";
+		break;
+	case OPT_REBIND:
+		value = "rebind";
+		break;
+	default:
+		value = "renew";
+	}
+	return json_object_set_new(arguments, "by", json_string(value)) == 0;
+}
+
 /* Returns false where the option's value is not what it takes. */
 static bool take_option(struct options *options, int id, const char *value)
 {
@@ -284,6 +317,11 @@ static bool take_option(struct options *options, int id, const char *value)
 	case OPT_AT:
 	case OPT_CONFIG:
 		return take_who_option(&options->who, id, value);
+	case OPT_DUID:
+	case OPT_INFORMATION:
+	case OPT_REBIND:
+	case OPT_RENEW:
+		return take_reconfigure_option(options->arguments, id, value);
 	default:
 		return take_packet_option(&options->packets, id, value);
 	}

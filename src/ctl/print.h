@@ -36,6 +36,9 @@ void ctl_print_server_show(
 void ctl_print_leases(const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_pools(const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_pushed(const json_t *result, const struct ctl_print_options *options, FILE *file);
+void ctl_print_dhcp6(const json_t *result, const struct ctl_print_options *options, FILE *file);
+void ctl_print_reconfigure(
+	const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_teps(const json_t *result, const struct ctl_print_options *options, FILE *file);
 void ctl_print_client_show(
 	const json_t *result, const struct ctl_print_options *options, FILE *file);

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-static bool client_argument(
+bool srv_ctl_client(
 	const json_t *arguments, struct in6_addr *client, char error[static CTL_ERROR_LEN])
 {
 	const char *text = json_string_value(json_object_get(arguments, "client"));
@@ -55,7 +55,7 @@ json_t *srv_ctl_push_create(void *arg, const json_t *arguments, char error[stati
 	json_int_t ports = -1;
 	int ret;
 
-	if (!client_argument(arguments, &wish.client_v6, error) ||
+	if (!srv_ctl_client(arguments, &wish.client_v6, error) ||
 		!srv_ctl_number(arguments, "ports", 0, UINT16_MAX, &ports, error))
 		return NULL;
 	wish.shared = ports >= 0;
@@ -72,14 +72,25 @@ json_t *srv_ctl_push_create(void *arg, const json_t *arguments, char error[stati
 	return NULL;
 }
 
+/* Who took its lease over DHCPv6 asks for it again, and hears that it is gone; over TSP the engine tells. */
+static void tell_by_dhcp6(struct srv_server *server, const struct in6_addr *client)
+{
+	if (server->dhcp6 == NULL)
+		return;
+	srv_dhcp6_reconfigure_begin(
+		server->dhcp6->reconfigure, client, NULL, DHCP6_RENEW, clock_boot_ms());
+}
+
 json_t *srv_ctl_push_delete(void *arg, const json_t *arguments, char error[static CTL_ERROR_LEN])
 {
 	struct srv_server *server = arg;
 	struct in6_addr client;
-	uint32_t v4;
+	uint32_t v4, ended;
 
-	if (!client_argument(arguments, &client, error) || !v4_argument(arguments, &v4, error))
+	if (!srv_ctl_client(arguments, &client, error) || !v4_argument(arguments, &v4, error))
 		return NULL;
-	return json_pack("{s:i}", "ended",
-		(int)srv_engine_push_delete(server->engine, &client, v4, clock_boot_ms()));
+	ended = srv_engine_push_delete(server->engine, &client, v4, clock_boot_ms());
+	if (ended > 0)
+		tell_by_dhcp6(server, &client);
+	return json_pack("{s:i}", "ended", (int)ended);
 }

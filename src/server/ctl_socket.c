@@ -2,14 +2,12 @@
 #include "server/ctl_socket.h"
 
 #include "common/clock.h"
+#include "server/ctl_dhcp6.h"
 #include "server/ctl_push.h"
 #include "server/ready.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define LIMIT_DEFAULT 1000
-#define LIMIT_MAX     10000
 
 static int64_t seconds_since(int64_t then_ms)
 {
@@ -162,10 +160,10 @@ static json_t *leases(void *arg, const json_t *arguments, char error[static CTL_
 {
 	const struct srv_server *server = arg;
 	const struct srv_lease_db *db = srv_engine_leases(server->engine);
-	json_int_t limit = LIMIT_DEFAULT, slot = 0;
+	json_int_t limit = SRV_CTL_LIMIT_DEFAULT, slot = 0;
 	json_t *items;
 
-	if (!srv_ctl_number(arguments, "limit", 1, LIMIT_MAX, &limit, error) ||
+	if (!srv_ctl_number(arguments, "limit", 1, SRV_CTL_LIMIT_MAX, &limit, error) ||
 		!srv_ctl_number(arguments, "after", 0, UINT32_MAX, &slot, error))
 		return NULL;
 	items = json_array();
@@ -305,6 +303,8 @@ static json_t *reload_users(void *arg, const json_t *arguments, char error[stati
 static const struct ctl_command commands[] = {
 	{"push-create", srv_ctl_push_create},
 	{"push-delete", srv_ctl_push_delete},
+	{"dhcp6", srv_ctl_dhcp6},
+	{"reconfigure", srv_ctl_reconfigure},
 	{"show", show},
 	{"leases", leases},
 	{"pools", pools},

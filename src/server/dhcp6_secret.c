@@ -29,7 +29,7 @@ char *srv_dhcp6_secret_path(const char *file, const char *store)
 	if (file != NULL)
 		return strdup(file);
 	copy = strdup(store);
-	if (copy != NULL && asprintf(&path, "%s/dhcp6.secret", dirname(copy)) < 0)
+	if (copy != NULL && asprintf(&path, "%s/dhcpv6.secret", dirname(copy)) < 0)
 		path = NULL;
 	free(copy);
 	return path;

@@ -20,7 +20,7 @@ struct srv_dhcp6_secret {
 	uint8_t octets[SRV_DHCP6_SECRET_LEN];
 };
 
-/* Where the secret is, to be freed: file, or where that is NULL "dhcp6.secret" beside the store. NULL: no memory. */
+/* Where the secret is, to be freed: file, or where that is NULL "dhcpv6.secret" beside the store. NULL: no memory. */
 char *srv_dhcp6_secret_path(const char *file, const char *store);
 
 /*

@@ -82,6 +82,7 @@ static int confine_files(const struct srv_config *config, const char *config_pat
 		{config->records.file, SANDBOX_WRITE},
 		{config->records.index, SANDBOX_WRITE},
 		{config->auth.users_file, SANDBOX_READ},
+		{config->dhcp6.secret_file, SANDBOX_WRITE},
 		{config->tls.certificate, SANDBOX_READ},
 		{config->tls.key, SANDBOX_READ},
 		{config->tls.ca, SANDBOX_READ},

@@ -247,6 +247,33 @@ def test_leases_print_all_ranges(daemon):
     )
 
 
+def test_dhcp6_clients_are_listed_below_the_figures(daemon):
+    client = {"client": "2001:db8:1::17", "duid": "00:03:00:01:02:00:00:00:00:01",
+              "via": "fe80::17", "port": 546, "relays": 0, "forms": ["dstm", "softwire"],
+              "accepts_reconfigure": True, "has_lease": True, "seen_s": 61}
+    path, _ = daemon(ok({"duid": "00:04:01", "listen": ["[2001:db8::5]:547"], "known": 1,
+                         "with_lease": 1, "displaced": 0, "reconfiguring": 0,
+                         "items": [client], "next": None}))
+    lines = run("server", "dhcp6", "--socket", path).stdout.splitlines()
+    assert "listen          [2001:db8::5]:547" in lines
+    assert lines[-1].split() == ("2001:db8:1::17 00:03:00:01:02:00:00:00:00:01 fe80::17 0 "
+                                 "dstm, softwire yes yes 1 min 1 s").split()
+
+
+@pytest.mark.parametrize("option, by", [(None, None), ("--renew", "renew"), ("--rebind", "rebind"),
+                                        ("--information", "information")])
+def test_reconfigure_says_by_which_message(daemon, option, by):
+    """R36."""
+    path, seen = daemon(ok({"begun": True}))
+    options = [option] if option else []
+    done = run("server", "reconfigure", "2001:db8::1", *options, "--duid", "000401", "--socket", path)
+    assert done.returncode == 0 and "begun" in done.stdout
+    (request,) = seen
+    assert request["command"] == "reconfigure"
+    assert request["arguments"] == {"client": "2001:db8::1", "duid": "000401"} | (
+        {"by": by} if by else {})
+
+
 def test_counters_hide_what_is_zero_unless_all_are_asked_for(daemon):
     path, _ = daemon(ok(COUNTERS))
     names = [line.split()[0] for line in run("tep", "counters", "--socket", path).stdout.splitlines()]
@@ -319,6 +346,8 @@ def test_odd_types_in_an_answer_are_printed_as_nothing(daemon):
         ("tep", "counters", "--worker", ""),
         ("tep", "show", "--none"),
         ("tep", "drain", "--wait", "soon"),
+        ("server", "reconfigure"),
+        ("server", "dhcp6", "2001:db8::1"),
     ],
 )
 def test_wrong_usage_ends_with_2(args):

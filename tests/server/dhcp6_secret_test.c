@@ -137,7 +137,7 @@ static void it_stands_beside_the_store(void **state)
 	char *beside = srv_dhcp6_secret_path(NULL, "/var/lib/dstm/leases.db");
 
 	assert_string_equal(given, "/etc/dstm/key");
-	assert_string_equal(beside, "/var/lib/dstm/dhcp6.secret");
+	assert_string_equal(beside, "/var/lib/dstm/dhcpv6.secret");
 	free(given);
 	free(beside);
 }
