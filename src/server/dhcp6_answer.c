@@ -262,7 +262,7 @@ bool srv_dhcp6_answer_make(const struct srv_dhcp6_answerer *by,
 	if (grant != NULL)
 		put_lease(request, grant, answer);
 	put_extras(by, request, grant, answer);
-	if (request->wants_lease && !grant->is_given && !has_any_ia(answer))
+	if (request->wants_lease && grant != NULL && !grant->is_given && !has_any_ia(answer))
 		dhcp6_status_set(&answer->status, grant->status, grant->text);
 	return request->type != DHCP6_REBIND || grant != NULL || has_any_ia(answer);
 }

@@ -134,9 +134,8 @@ bool srv_dhcp6_links_hold(struct srv_dhcp6_links *links, uint32_t ifindex,
 {
 	int64_t age_ms = now_ms - links->read_ms;
 
-	if (links->read_ms == 0 || age_ms >= LINKS_AGE_MS)
-		read_links(links, now_ms);
-	else if (age_ms >= LINKS_MISS_MS && !holds(links, ifindex, addr))
+	if (links->read_ms == 0 || age_ms >= LINKS_AGE_MS ||
+		(age_ms >= LINKS_MISS_MS && !holds(links, ifindex, addr)))
 		read_links(links, now_ms);
 	return holds(links, ifindex, addr);
 }
