@@ -23,6 +23,11 @@ void log_set_level(enum log_level level)
 	highest = level;
 }
 
+bool log_is_on(enum log_level level)
+{
+	return level <= highest;
+}
+
 /* A name that came over the network must neither begin a line of its own nor drive a terminal. */
 static void mask_control_characters(char *text)
 {
@@ -38,7 +43,7 @@ void log_write(enum log_level level, const char *format, ...)
 	va_list args;
 	int n;
 
-	if (level > highest)
+	if (!log_is_on(level))
 		return;
 	if (getenv("JOURNAL_STREAM") != NULL)
 		n = snprintf(line, sizeof(line), "<%d>", levels[level].syslog);
