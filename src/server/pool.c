@@ -207,6 +207,27 @@ static void change_all(struct srv_pool *pool, const struct lease *lease, int hel
 	}
 }
 
+/*
+ * A number below n, each equally likely. The kernel's generator is asked for many at a time: this libc goes to the
+ * kernel for every number, which is a good part of what taking a unit costs.
+ */
+static uint32_t draw_lot(uint32_t n)
+{
+	static uint32_t lots[64];
+	static uint32_t n_left;
+	uint32_t uneven = -n % n; /* how many numbers would favour the low results */
+	uint32_t lot;
+
+	do {
+		if (n_left == 0) {
+			arc4random_buf(lots, sizeof(lots));
+			n_left = sizeof(lots) / sizeof(lots[0]);
+		}
+		lot = lots[--n_left];
+	} while (lot < uneven);
+	return lot % n;
+}
+
 /* An address with at least n free units: by lot first, then whichever comes next; NOT_FREE: none. */
 static uint32_t address_with(const struct srv_pool *pool, uint32_t n)
 {
@@ -215,7 +236,7 @@ static uint32_t address_with(const struct srv_pool *pool, uint32_t n)
 
 	if (n > pool->per_address)
 		return NOT_FREE;
-	start = pool->free[arc4random_uniform(pool->n_free)] / pool->per_address;
+	start = pool->free[draw_lot(pool->n_free)] / pool->per_address;
 	for (uint32_t i = 0; i < count; i++) {
 		address = (start + i) % count;
 		if (pool->address_free[address] >= n)
@@ -226,7 +247,7 @@ static uint32_t address_with(const struct srv_pool *pool, uint32_t n)
 
 static void pick_one(const struct srv_pool *pool, struct lease *lease)
 {
-	uint32_t unit = pool->free[arc4random_uniform(pool->n_free)];
+	uint32_t unit = pool->free[draw_lot(pool->n_free)];
 
 	lease->v4 = pool->prefix.addr + unit / pool->per_address;
 	lease->ranges[0] = unit_range(pool, unit);
@@ -244,7 +265,7 @@ static void pick_of_address(
 	for (uint32_t unit = address * pool->per_address; lease->n_ranges < n_units; unit++) {
 		if (pool->position[unit] == NOT_FREE)
 			continue;
-		if (arc4random_uniform(left--) >= n_units - lease->n_ranges)
+		if (draw_lot(left--) >= n_units - lease->n_ranges)
 			continue;
 		lease->ranges[lease->n_ranges++] = unit_range(pool, unit);
 	}
