@@ -3,8 +3,8 @@
 
 #include "common/log.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,18 +163,51 @@ int srv_dhcp6_secret_open(const char *path, struct srv_dhcp6_secret *secret)
 
 /* --- what is derived ----------------------------------------------------------------------------- */
 
-/* HMAC-SHA256 of the use, the DUID with its length, and what is the use's own. */
+/*
+ * An HMAC-SHA256 with that key, ready for a message. To look the algorithm up and to take in the key costs ten times as much
+ * as the message, and several are made for each exchange: so it is kept for the next one. NULL: out of memory.
+ */
+static EVP_MAC_CTX *begin_hmac(const struct srv_dhcp6_secret *secret)
+{
+	static EVP_MAC_CTX *kept;
+	static struct srv_dhcp6_secret key;
+	static char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_MAC *hmac;
+
+	if (kept != NULL && memcmp(&key, secret, sizeof(key)) == 0)
+		return EVP_MAC_init(kept, NULL, 0, NULL) == 1 ? kept : NULL;
+	if (kept == NULL) {
+		hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+		kept = EVP_MAC_CTX_new(hmac);
+		EVP_MAC_free(hmac);
+	}
+	key = *secret;
+	if (kept == NULL || EVP_MAC_init(kept, key.octets, sizeof(key.octets), params) != 1)
+		return NULL;
+	return kept;
+}
+
+/*
+ * HMAC-SHA256 of the use, the DUID with its length, and what is the use's own. Without memory for it: something that nobody
+ * can guess, and that is good for nothing.
+ */
 static void derive(const struct srv_dhcp6_secret *secret, uint8_t use,
 	const struct dhcp6_duid *duid, const void *own, size_t own_len,
 	uint8_t digest[static DIGEST_LEN])
 {
-	uint8_t message[2 + DHCP6_DUID_MAX + sizeof(struct in6_addr)] = {use, duid->len};
-	unsigned int len = DIGEST_LEN;
+	const uint8_t head[2] = {use, duid->len};
+	EVP_MAC_CTX *hmac = begin_hmac(secret);
+	size_t len;
 
-	memcpy(&message[2], duid->octets, duid->len);
-	memcpy(&message[2 + duid->len], own, own_len);
-	HMAC(EVP_sha256(), secret->octets, sizeof(secret->octets), message, 2 + duid->len + own_len,
-		digest, &len);
+	if (hmac == NULL || EVP_MAC_update(hmac, head, sizeof(head)) != 1 ||
+		EVP_MAC_update(hmac, duid->octets, duid->len) != 1 ||
+		EVP_MAC_update(hmac, own, own_len) != 1 ||
+		EVP_MAC_final(hmac, digest, &len, DIGEST_LEN) != 1)
+		arc4random_buf(digest, DIGEST_LEN);
 }
 
 void srv_dhcp6_secret_key(const struct srv_dhcp6_secret *secret, const struct dhcp6_duid *duid,
