@@ -226,6 +226,36 @@ def test_who_cannot_live_in_a_range_gets_a_whole_address_or_none(server, client)
     assert host.ask(RELEASE, holding(0x18, given)).status == SUCCESS
 
 
+def test_several_ranges_stand_in_the_options_of_their_address(server, tep, client):
+    """000 leaves open whose ports they are when an IA has several addresses. Option 96 can say one block, and gets one."""
+    server.config["pools"][0]["blocks_per_lease"] = 3
+    server.reload()
+    host = client(0x1a)
+    offer = host.ask(SOLICIT, ia_dstm(1, named(0x1a)))
+    answer = host.ask(REQUEST, ia_dstm(1, named(0x1a), v4=POOL, ranges=offer.ia.ranges))
+    assert len(answer.ia.ranges) == 3 and answer.ia.addresses[0][3] == answer.ia.ranges
+    assert sorted(held_by(tep, 0x1a)) == sorted((POOL, *pair) for pair in answer.ia.ranges)
+    again = host.ask(RENEW, ia(IA_DSTM, 1, named(0x1a), iaaddr(mapped(POOL), inside=b"".join(
+        ports(*pair) for pair in answer.ia.ranges))))
+    assert again.ia.ranges == answer.ia.ranges
+    client(0x1b).lease(named(0x1b), oro(S46_CONT_LW))
+    assert len(held_by(tep, 0x1b)) == 1
+
+
+@pytest.mark.parametrize("number, section, key, value, first_is_given", [
+    (0x81, "limits", "ports_per_client", 512, False), (0x82, "limits", "requests_per_client", 1, True),
+    (0x83, "clients", "allow", ["2001:db8:2::/48"], False)])
+def test_limits_are_those_of_all_clients(server, client, number, section, key, value, first_is_given):
+    """S25, S36: a quota, a rate and a list of who may lease know no protocol."""
+    server.config.setdefault(section, {})[key] = value
+    server.reload()
+    host = client(number)
+    host.ask(SOLICIT)
+    first, second = [host.ask(REQUEST, ia_dstm(1, named(number)), xid=xid).ia for xid in (1, 2)]
+    assert (first.status is None) == first_is_given
+    assert second.status == UNSPEC_FAIL and not second.addresses
+
+
 # --- other forms --------------------------------------------------------------------------------
 
 
