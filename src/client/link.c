@@ -2,24 +2,18 @@
 #include "client/link.h"
 
 #include "client/dhcp6_link.h"
+#include "client/rpc_link.h"
 #include "client/tsp_link.h"
 
-#include <errno.h>
-
 static const struct cl_link_kind *const kinds[CL_LINKS_N] = {
+	[CL_LINK_RPC] = &cl_rpc_link,
 	[CL_LINK_TSP] = &cl_tsp_link,
 	[CL_LINK_DHCPV6] = &cl_dhcp6_link,
 };
 
 struct cl_link *cl_link_open(const struct cl_link_params *params)
 {
-	const struct cl_link_kind *kind = kinds[params->config->protocol];
-
-	if (kind == NULL) {
-		errno = EPROTONOSUPPORT;
-		return NULL;
-	}
-	return kind->open(params);
+	return kinds[params->config->protocol]->open(params);
 }
 
 int cl_link_send(struct cl_link *link, const struct tsp_msg *msg)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client/tsp_link.h"
 
-#include <event2/dns.h>
+#include "client/lookup.h"
+
 #include <event2/event.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ADDRESSES_MAX 8 /* of one name */
 #define TRY_TIMEOUT_S 8 /* to connect to one address, and to be let in there */
 
 struct tsp_link {
@@ -16,10 +16,9 @@ struct tsp_link {
 	struct cl_link_params params;
 	struct cl_server server;
 	struct in6_addr local, last; /* with params.local, params.last */
-	struct in6_addr addresses[ADDRESSES_MAX]; /* to be tried */
+	struct in6_addr addresses[CL_LOOKUP_MAX]; /* to be tried */
 	uint32_t n_addresses, next_address;
-	struct evdns_base *dns; /* NULL: nothing is looked up */
-	struct evdns_getaddrinfo_request *lookup;
+	struct cl_lookup *lookup; /* NULL: nothing is looked up */
 	struct event *soon; /* goes on from the event loop */
 	struct tsp_conn *conn;
 	bool is_ready, is_closing;
@@ -137,75 +136,33 @@ static void put_last(struct tsp_link *link)
 	}
 }
 
-static void add_addresses(struct tsp_link *link, const struct evutil_addrinfo *list)
-{
-	for (; list != NULL && link->n_addresses < ADDRESSES_MAX; list = list->ai_next) {
-		const struct sockaddr_in6 *sa = (const struct sockaddr_in6 *)list->ai_addr;
-
-		if (list->ai_family == AF_INET6 && cl_server_is_host(&sa->sin6_addr))
-			link->addresses[link->n_addresses++] = sa->sin6_addr;
-	}
-	if (link->params.last != NULL)
-		put_last(link);
-}
-
-static const char *failure_text(int error)
-{
-	switch (error) {
-	case 0:
-		return "its name has no IPv6 address";
-	case EVUTIL_EAI_NONAME:
-		return "its name is not known";
-	case EVUTIL_EAI_FAIL:
-		return "its name has no IPv6 address, or the name server refuses";
-	default:
-		return evutil_gai_strerror(error);
-	}
-}
-
-/* May run within the call that asked; what comes next waits for the event loop. */
-static void on_answer(int error, struct evutil_addrinfo *list, void *arg)
+static void on_found(void *arg, const struct in6_addr *addresses, uint32_t n, const char *why)
 {
 	struct tsp_link *link = arg;
 
 	link->lookup = NULL;
-	add_addresses(link, list);
-	if (list != NULL)
-		evutil_freeaddrinfo(list);
-	end_soon(link, failure_text(error));
+	memcpy(link->addresses, addresses, n * sizeof(*addresses));
+	link->n_addresses = n;
+	if (link->params.last != NULL)
+		put_last(link);
+	if (link->is_closing)
+		finish(link, TSP_CLOSE_LOCAL, "closed");
+	else if (n > 0)
+		try_next(link);
+	else
+		finish(link, TSP_CLOSE_CONNECT, why);
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *arg)
 {
 	struct tsp_link *link = arg;
 
-	if (link->dns != NULL)
-		evdns_base_free(link->dns, 0);
-	link->dns = NULL;
 	if (link->is_closing)
 		finish(link, TSP_CLOSE_LOCAL, "closed");
 	else if (link->next_address < link->n_addresses)
 		try_next(link);
 	else
 		finish(link, TSP_CLOSE_CONNECT, link->why);
-}
-
-static int look_up(struct tsp_link *link)
-{
-	struct evutil_addrinfo hints = {
-		.ai_family = AF_INET6,
-		.ai_socktype = SOCK_STREAM,
-		.ai_protocol = IPPROTO_TCP,
-	};
-
-	link->dns = evdns_base_new(link->params.base, 0);
-	if (link->dns == NULL)
-		return -ENOMEM;
-	/* Without that file there is /etc/hosts, which is read here too, and a name server on this host. */
-	evdns_base_resolv_conf_parse(link->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
-	link->lookup = evdns_getaddrinfo(
-		link->dns, link->server.name, NULL, &hints, on_answer, link);
-	return 0;
 }
 
 static struct cl_link *open_link(const struct cl_link_params *params)
@@ -233,8 +190,8 @@ static struct cl_link *open_link(const struct cl_link_params *params)
 		link->addresses[link->n_addresses++] = *params->only;
 		try_next(link);
 	} else if (link->server.is_name) {
-		ret = look_up(link);
-		if (ret < 0)
+		link->lookup = cl_lookup_start(params->base, link->server.name, on_found, link);
+		if (link->lookup == NULL)
 			goto fail;
 	} else {
 		link->addresses[link->n_addresses++] = link->server.addr.addr;
@@ -276,7 +233,7 @@ static void close_link(struct cl_link *base)
 	if (link->conn != NULL)
 		tsp_conn_close(link->conn);
 	else if (link->lookup != NULL)
-		evdns_getaddrinfo_cancel(link->lookup);
+		cl_lookup_cancel(link->lookup);
 	else
 		end_soon(link, "closed");
 }

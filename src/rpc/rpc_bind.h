@@ -17,7 +17,7 @@
 enum rpc_bind_procedure {
 	RPC_BIND_SET = 1,
 	RPC_BIND_UNSET,
-	RPC_BIND_GETADDR,
+	RPC_BIND_GETADDR, /* at the transport that it is asked over, whatever the entry says */
 };
 
 /* A program at one transport. */

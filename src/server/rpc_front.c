@@ -54,7 +54,7 @@ static struct rpc_packet answer_of(
 	struct rpc_packet packet = refusal_of(exchange);
 
 	packet.v4 = msg->client.v4;
-	packet.mask = WHOLE_ADDRESS;
+	packet.mask = msg->client.has_ports ? 0 : WHOLE_ADDRESS;
 	packet.starts = (uint32_t)(clock_utc_ms() / 1000);
 	packet.ends = packet.starts;
 	if (exchange->is_release)

@@ -268,9 +268,9 @@ def test_a_lease_in_ranges_is_renewed_and_named_but_never_new(server, by_tsp):
     with Udp(PORT, CALLERS[11]) as caller:
         for named in ("0.0.0.0", v4):
             answer = caller.ask(request(named)).packet()
-            assert answer.v4 == v4 and answer.extend == 3600
+            assert (answer.v4, answer.mask, answer.extend) == (v4, "0.0.0.0", 3600)
         lease, = lease_of(server, CALLERS[11])
-        assert lease["v4"] == v4 and lease["ports"]
+        assert lease["v4"] == v4 and lease["ports"] == [list(info.ports[0])]
         assert caller.ask(release()).packet().v4 == v4
         assert caller.ask(request()).packet().v4.startswith("203.0.113.")
         caller.ask(release())
