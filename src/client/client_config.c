@@ -167,8 +167,9 @@ static const char *find_protocol_fault(const struct cl_config *config)
 		return "direct, direct_auto: only with protocol: tsp";
 	if (config->ports != 0)
 		return "ports: only with protocol: tsp";
-	if (config->protocol == CL_LINK_DHCPV6 && config->lifetime_s != 0)
-		return "lifetime_s: not with protocol: dhcpv6";
+	if (config->protocol == CL_LINK_DHCPV6 && config->lifetime_s != 0 &&
+		(config->dhcp6.stateless || config->dhcp6.options == CL_DHCP6_SOFTWIRE))
+		return "lifetime_s: not with dhcpv6: stateless, nor with options: softwire";
 	if (config->protocol == CL_LINK_DHCPV6)
 		return cl_dhcp6_config_fault(&config->dhcp6);
 	return cl_rpc_config_fault(&config->rpc);

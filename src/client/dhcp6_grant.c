@@ -28,6 +28,7 @@ static void write_ia(
 		return;
 	ia->n_addrs = 1;
 	ia->addrs[0].addr = dhcp6_v6_of(lease->v4);
+	ia->addrs[0].valid_s = ia->addrs[0].preferred_s = want->lifetime_s;
 	write_ports(lease, &ia->dstm);
 }
 
@@ -48,16 +49,19 @@ static void ask_without_ia(const struct cl_dhcp6_want *want, struct dhcp6_msg *m
 	dhcp6_msg_ask(msg, DHCP6_OPTION_INFO_REFRESH);
 }
 
-/* A container comes with an IA of the standard: one for the address that is ours already. */
-static void ask_softwire(const struct cl_dhcp6_want *want, struct dhcp6_msg *msg)
+/*
+ * A container has no lifetimes: they are those of the IA that comes with it. Our servers know IA_DSTM, others pass it
+ * over and know IA_NA: one for the address that is ours already.
+ */
+static void ask_softwire(
+	const struct cl_dhcp6_want *want, const struct lease *lease, struct dhcp6_msg *msg)
 {
 	struct dhcp6_ia *ia = &msg->ia_na[0];
 
-	msg->n_ia_na = 1;
+	msg->n_ia_dstm = msg->n_ia_na = 1;
+	write_ia(want, lease, &msg->ia_dstm[0]);
 	*ia = (struct dhcp6_ia){.iaid = want->iaid, .n_addrs = 1};
 	ia->addrs[0].addr = want->v6;
-	msg->dstm.has_client = true;
-	msg->dstm.client = want->v6;
 	dhcp6_msg_ask(msg, DHCP6_OPTION_INFO_REFRESH);
 }
 
@@ -74,7 +78,7 @@ void cl_dhcp6_grant_ask(
 	if (want->is_stateless) {
 		ask_without_ia(want, msg);
 	} else if (want->options == CL_DHCP6_SOFTWIRE) {
-		ask_softwire(want, msg);
+		ask_softwire(want, lease, msg);
 	} else if (want->options == CL_DHCP6_VENDOR) {
 		msg->vendor.present = msg->vendor.has_ia = true;
 		write_ia(want, lease, &msg->vendor.ia);
@@ -127,6 +131,24 @@ static bool has_ended(const struct dhcp6_ia *ia)
 	return false;
 }
 
+/* The association of ours that was asked for: NULL: it is not there. */
+static const struct dhcp6_ia *find_ia(const struct cl_dhcp6_want *want, const struct dhcp6_msg *msg)
+{
+	if (want->options == CL_DHCP6_VENDOR)
+		return msg->vendor.has_ia && msg->vendor.ia.iaid == want->iaid ? &msg->vendor.ia
+									       : NULL;
+	for (uint32_t i = 0; i < msg->n_ia_dstm; i++) {
+		if (msg->ia_dstm[i].iaid == want->iaid)
+			return &msg->ia_dstm[i];
+	}
+	return NULL;
+}
+
+static bool is_refused(const struct dhcp6_ia *ia)
+{
+	return ia->status.present && ia->status.code != DHCP6_STATUS_SUCCESS;
+}
+
 /* RFC 8415 sections 21.4 and 21.6: what contradicts itself counts as not being there. */
 static enum cl_dhcp6_verdict read_ia(const struct cl_dhcp6_want *want, const struct dhcp6_ia *ia,
 	const struct dhcp6_dstm *top, struct cl_dhcp6_grant *grant, struct dhcp6_status *status,
@@ -134,7 +156,7 @@ static enum cl_dhcp6_verdict read_ia(const struct cl_dhcp6_want *want, const str
 {
 	struct dhcp6_times times;
 
-	if (ia->status.present && ia->status.code != DHCP6_STATUS_SUCCESS) {
+	if (is_refused(ia)) {
 		*status = ia->status;
 		return CL_DHCP6_REFUSAL;
 	}
@@ -191,28 +213,46 @@ static bool choose_end(
 	return false;
 }
 
-/* The IA_NA that was asked for beside the container, if one was given: then its lifetimes are the lease's. */
-static void set_lifetimes(
+/* What contradicts itself counts as not being there, as ever. */
+static bool take_lifetimes(
+	const struct cl_dhcp6_want *want, const struct dhcp6_ia *ia, struct cl_dhcp6_grant *grant)
+{
+	const struct dhcp6_addr *addr = &ia->addrs[0];
+
+	if (ia->iaid != want->iaid || ia->n_addrs == 0 || addr->valid_s == 0 ||
+		addr->preferred_s > addr->valid_s || (ia->t1_s > ia->t2_s && ia->t2_s > 0))
+		return false;
+	grant->valid_s = addr->valid_s;
+	grant->preferred_s = addr->preferred_s;
+	grant->t1_s = ia->t1_s;
+	grant->t2_s = ia->t2_s;
+	return true;
+}
+
+static bool find_lifetimes(
 	const struct cl_dhcp6_want *want, const struct dhcp6_msg *msg, struct cl_dhcp6_grant *grant)
 {
-	for (uint32_t i = 0; i < msg->n_ia_na && !want->is_stateless; i++) {
-		const struct dhcp6_ia *ia = &msg->ia_na[i];
-		const struct dhcp6_addr *addr = &ia->addrs[0];
-
-		if (ia->iaid != want->iaid || ia->n_addrs == 0 || addr->valid_s == 0 ||
-			addr->preferred_s > addr->valid_s || (ia->t1_s > ia->t2_s && ia->t2_s > 0))
-			continue;
-		grant->valid_s = addr->valid_s;
-		grant->preferred_s = addr->preferred_s;
-		grant->t1_s = ia->t1_s;
-		grant->t2_s = ia->t2_s;
-		return;
+	for (uint32_t i = 0; i < msg->n_ia_dstm; i++) {
+		if (take_lifetimes(want, &msg->ia_dstm[i], grant))
+			return true;
 	}
+	for (uint32_t i = 0; i < msg->n_ia_na; i++) {
+		if (take_lifetimes(want, &msg->ia_na[i], grant))
+			return true;
+	}
+	return false;
 }
 
 static enum cl_dhcp6_verdict read_softwire(const struct cl_dhcp6_want *want,
-	const struct dhcp6_msg *msg, struct cl_dhcp6_grant *grant, const char **why)
+	const struct dhcp6_msg *msg, struct cl_dhcp6_grant *grant, struct dhcp6_status *status,
+	const char **why)
 {
+	const struct dhcp6_ia *ia = find_ia(want, msg);
+
+	if (ia != NULL && is_refused(ia)) {
+		*status = ia->status;
+		return CL_DHCP6_REFUSAL;
+	}
 	if (!msg->s46.present || !msg->s46.has_bind)
 		return CL_DHCP6_NOTHING;
 	if (dhcp6_s46_to_lease(&msg->s46, &grant->lease) < 0) {
@@ -223,20 +263,7 @@ static enum cl_dhcp6_verdict read_softwire(const struct cl_dhcp6_want *want,
 		*why = "no address of this host is in the prefix of its tunnel end";
 		return CL_DHCP6_USELESS;
 	}
-	set_lifetimes(want, msg, grant);
-	return grant->valid_s > 0 ? CL_DHCP6_GRANT : set_refresh(msg, grant);
-}
-
-static const struct dhcp6_ia *find_ia(const struct cl_dhcp6_want *want, const struct dhcp6_msg *msg)
-{
-	if (want->options == CL_DHCP6_VENDOR)
-		return msg->vendor.has_ia && msg->vendor.ia.iaid == want->iaid ? &msg->vendor.ia
-									       : NULL;
-	for (uint32_t i = 0; i < msg->n_ia_dstm; i++) {
-		if (msg->ia_dstm[i].iaid == want->iaid)
-			return &msg->ia_dstm[i];
-	}
-	return NULL;
+	return find_lifetimes(want, msg, grant) ? CL_DHCP6_GRANT : set_refresh(msg, grant);
 }
 
 enum cl_dhcp6_verdict cl_dhcp6_grant_read(const struct cl_dhcp6_want *want,
@@ -253,7 +280,7 @@ enum cl_dhcp6_verdict cl_dhcp6_grant_read(const struct cl_dhcp6_want *want,
 		return CL_DHCP6_REFUSAL;
 	}
 	if (want->options == CL_DHCP6_SOFTWIRE)
-		return read_softwire(want, msg, grant, why);
+		return read_softwire(want, msg, grant, status, why);
 	if (want->is_stateless)
 		return read_flat(want, msg, flat, grant, why);
 	ia = find_ia(want, msg);

@@ -28,6 +28,7 @@ struct cl_dhcp6_want {
 	bool takes_ports; /* a port range will do; else only a whole address */
 	struct dhcp6_codes codes;
 	uint32_t iaid;
+	uint32_t lifetime_s; /* to wish for, where an address is named; 0: the server's */
 	struct in6_addr v6; /* the tunnel end that is told (R70) */
 	bool has_tep;
 	struct in6_addr tep; /* with has_tep: by hand, where an answer names none (R18) */

@@ -282,7 +282,9 @@ static void wrong_file_is_one_sentence_with_its_place(void **state)
 			"standard's"},
 		{"protocol: dhcpv6\ndhcpv6: {interface: a, duid: \"00:04:1\"}\n",
 			"f:1:1: dhcpv6: duid: not 3 to 130 octets in hexadecimal"},
-		{DHCP6 "lifetime_s: 60\n", "f:1:1: lifetime_s: not with protocol: dhcpv6"},
+		{"protocol: dhcpv6\ndhcpv6: {interface: a, stateless: true}\nlifetime_s: 60\n",
+			"f:1:1: lifetime_s: not with dhcpv6: stateless, nor with options: "
+			"softwire"},
 		{"protocol: rpc\nrpc: {server: a}\naccept_push: true\n",
 			"f:1:1: accept_push: not with protocol: rpc"},
 		{SERVER "retry_min_s: 9\nretry_max_s: 8\n",

@@ -247,6 +247,13 @@ static void container_lives_as_long_as_what_comes_with_it(void **state)
 	assert_int_equal(read_as(&how, &msg, &grant), CL_DHCP6_GRANT);
 	assert_int_equal(grant.valid_s, 1000);
 	assert_int_equal(grant.t1_s, 500);
+	msg.n_ia_dstm = 1; /* of a server that knows both */
+	msg.ia_dstm[0] = msg.ia_na[0];
+	msg.ia_dstm[0].addrs[0].valid_s = 900;
+	assert_int_equal(read_as(&how, &msg, &grant), CL_DHCP6_GRANT);
+	assert_int_equal(grant.valid_s, 900);
+	dhcp6_status_set(&msg.ia_dstm[0].status, DHCP6_STATUS_NO_BINDING, "");
+	assert_int_equal(read_as(&how, &msg, &grant), CL_DHCP6_REFUSAL);
 }
 
 static void questions_name_our_tunnel_end_and_no_tep(void **state)
@@ -280,6 +287,18 @@ static void questions_name_our_tunnel_end_and_no_tep(void **state)
 	}
 }
 
+static void lifetime_is_wished_for_with_an_address(void **state)
+{
+	struct cl_dhcp6_want how = want(CL_DHCP6_DSTM, false);
+	const struct lease lease = {.v4 = 1 << 24 | 1, .n_ranges = 1, .ranges = {{2048, 3071}}};
+	struct dhcp6_msg msg = {.type = DHCP6_REQUEST};
+
+	how.lifetime_s = 600;
+	cl_dhcp6_grant_ask(&how, &lease, &msg);
+	assert_int_equal(msg.ia_dstm[0].addrs[0].valid_s, 600);
+	assert_int_equal(msg.ia_dstm[0].dstm.ranges[0].first, 2048);
+}
+
 /* Who can only use a whole address does not say that ports would do. */
 static void whole_addresses_are_asked_for_without_ports(void **state)
 {
@@ -303,6 +322,7 @@ int main(void)
 		cmocka_unit_test(container_is_a_lease_of_one_of_our_addresses),
 		cmocka_unit_test(container_lives_as_long_as_what_comes_with_it),
 		cmocka_unit_test(questions_name_our_tunnel_end_and_no_tep),
+		cmocka_unit_test(lifetime_is_wished_for_with_an_address),
 		cmocka_unit_test(whole_addresses_are_asked_for_without_ports),
 	};
 

@@ -136,7 +136,8 @@ class Dhcp6Server:
         return option(IA_DSTM, iaid + struct.pack("!II", self.t1_s, self.t2_s) + body)
 
     def softwire(self, message):
-        client = self.client_v6 or str(ipaddress.IPv6Address(message.get(CLIENT)))
+        named = message.get(CLIENT) or message.ia()[1][CLIENT]
+        client = self.client_v6 or str(ipaddress.IPv6Address(named))
         network = ipaddress.IPv6Network((client, self.prefix_len), strict=False)
         offset, length, psid = self.psid
         ports = option(PORTPARAMS, struct.pack("!BBH", offset, length, psid << (16 - length)))
@@ -152,7 +153,7 @@ class Dhcp6Server:
         ia = message.ia()
         if message.name in ("release", "decline"):
             return status(0)
-        if CONT_LW in message.asks():
+        if CONT_LW in message.asks():  # as who does not know IA_DSTM
             return self.softwire(message) + option(REFRESH, struct.pack("!I", self.refresh_s))
         if message.get(VENDOR) is not None:
             inner = self.ia(ia[0], message.name) if ia is not None else self.flat()
