@@ -226,14 +226,6 @@ void srv_dhcp6_clients_set_lease(
 	TAILQ_INSERT_TAIL(ages_of(clients, known), known, by_age);
 }
 
-void srv_dhcp6_clients_forget(struct srv_dhcp6_clients *clients, const struct in6_addr *tunnel_end)
-{
-	struct known *known = find(clients, tunnel_end);
-
-	if (known != NULL)
-		put_out(clients, known);
-}
-
 /* --- showing ------------------------------------------------------------------------------------- */
 
 uint32_t srv_dhcp6_clients_count(const struct srv_dhcp6_clients *clients)

@@ -57,7 +57,6 @@ int srv_dhcp6_clients_note(
 /* Its lease has ended, or it has one again: it stays known. */
 void srv_dhcp6_clients_set_lease(
 	struct srv_dhcp6_clients *clients, const struct in6_addr *tunnel_end, bool has_lease);
-void srv_dhcp6_clients_forget(struct srv_dhcp6_clients *clients, const struct in6_addr *tunnel_end);
 
 /* NULL: unknown. What is returned is good until the next change. */
 const struct srv_dhcp6_client *srv_dhcp6_clients_find_by_v6(

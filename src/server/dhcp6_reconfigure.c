@@ -208,10 +208,11 @@ int srv_dhcp6_reconfigure_begin(struct srv_dhcp6_reconfigure *reconfigure,
 	return 0;
 }
 
-/* Any of the three will do, whichever it was told to send. */
+/* Any of the three will do, whichever it was told to send; and who has no lease to renew begins as it always does. */
 static bool is_awaited(enum dhcp6_type type)
 {
-	return type == DHCP6_RENEW || type == DHCP6_REBIND || type == DHCP6_INFORMATION_REQUEST;
+	return type == DHCP6_RENEW || type == DHCP6_REBIND || type == DHCP6_INFORMATION_REQUEST ||
+	       type == DHCP6_SOLICIT || type == DHCP6_REQUEST;
 }
 
 void srv_dhcp6_reconfigure_heard(struct srv_dhcp6_reconfigure *reconfigure,

@@ -5,7 +5,7 @@
  *
  * A client believes only what is signed with the key that it got in a Reply (section 20.4). So it has to have said
  * that it accepts Reconfigures, and been given a key; then the message is repeated, after 2 s and from then on
- * after twice as long each time, until the client comes with a Renew, Rebind or Information-request, or
+ * after twice as long each time, until the client asks for something, or
  * SRV_DHCP6_REC_MAX_RC messages brought nothing. Each has a replay value above all before it: the time.
  *
  * Pure but for the wall clock that gives the replay value; one thread. Times are clock_boot_ms().

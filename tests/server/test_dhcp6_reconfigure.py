@@ -29,7 +29,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root"
 
 @pytest.fixture(name="link", scope="module")
 def fixture_link(tmp_path_factory):
-    with Link(tmp_path_factory.mktemp("reconfigure")) as link:
+    folder = tmp_path_factory.mktemp("reconfigure")
+    (folder / "keys").mkdir()  # where nothing else of the server's is: the sandbox has to let it be made there
+    with Link(folder, secret_file=str(folder / "keys/secret")) as link:
         link.server.config["auth"]["require_peer_address"] = True
         link.server.reload()
         yield link
@@ -93,8 +95,8 @@ def test_a_client_that_is_stateless_is_told_too(link):
     reader = Reader(reply)
     assert dstmctl(link, "server", "reconfigure", address_of(number), "--information")[0] == 0
     assert reader.believe(link.hear(), number) == INFORMATION
-    assert link.lease(number, ACCEPT)  # it needs IPv4 now: the node requests (R36)
-    link.tell(RENEW, number, ACCEPT)
+    assert link.lease(number, ACCEPT)  # it needs IPv4 now: the node requests (R36), and is told no more
+    assert link.server.ctl("dhcp6")["reconfiguring"] == 0
 
 
 def test_the_options_that_a_client_took_its_lease_by_are_asked_for(link):
@@ -171,7 +173,8 @@ def test_known_clients_are_listed(link):
     assert code == 0 and address_of(0x26) in text and SERVER_DUID.hex(":") in text
     page = link.server.ctl("dhcp6", limit=1)
     assert len(page["items"]) == 1 and page["next"] is not None
-    assert link.server.ctl("dhcp6", limit=100, after=page["next"])["items"] == result["items"][1:]
+    rest = link.server.ctl("dhcp6", limit=100, after=page["next"])["items"]
+    assert [item["client"] for item in page["items"] + rest] == [item["client"] for item in result["items"]]
 
 
 def test_the_key_is_good_after_a_restart(link):
@@ -183,7 +186,7 @@ def test_the_key_is_good_after_a_restart(link):
         link.far.ip("address", "add", f"{address_of(number)}/64", "dev", "c0", "nodad")
         node.bind((address_of(number), 546))
         reader = Reader(link.lease(number, ACCEPT))
-        secret = Path(link.server.config["store"]).parent / "dhcpv6.secret"
+        secret = Path(link.server.config["dhcpv6"]["secret_file"])
         before = secret.read_bytes()
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
         assert link.server.stop(signal.SIGTERM) == 0
