@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* dstm-server: leases IPv4 addresses and port ranges over TSP, and tells the TEPs. */
+/* dstm-server: leases IPv4 addresses and port ranges over TSP, DHCPv6 and RPC, and tells the TEPs. */
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/privileges.h"
