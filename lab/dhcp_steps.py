@@ -93,7 +93,7 @@ def reconfigure(lab, keys):
     run(lab.programs[keys.server].ctl_command("reconfigure", v6))
     lab.screen.say(keys.server, f"tells {v6} to ask for a lease")
     lease = wait_for_lease(lab, keys.client)
-    lab.screen.check(f"{keys.client} has a lease, being told to", True,
+    lab.screen.check(f"{keys.client} is told to ask, and has a lease", True,
                      f"{lease['v4']} {format_ports(lease['ports'])}, through {lease['tep']}")
 
 

@@ -13,6 +13,7 @@ from lab.run import Lab
 from packets import TEP_V6
 
 DHCPV6 = ROOT / "config/lab/dhcpv6.yaml"
+OURS = ("direct", "relayed", "standard")
 OTHERS = ("dhclient", "dhcpcd")
 OWN_V6 = "2001:db8:1::20"
 LIFETIME_S = 3600  # the default of lease.lifetime_s
@@ -42,17 +43,16 @@ def lab():
 
 
 @pytest.mark.parametrize("what", [
-    *(f"{name} has a lease" for name in ("direct", "relayed", "standard")),
+    *(f"{name} has a lease" for name in OURS),
     *(f"{name} was told its lease" for name in OTHERS),
-    "visitor is served by kea alone",
-    *(f"{name} fetches pages" for name in ("direct", "relayed", "standard", *OTHERS)),
-    *(f"the web server sees {name}'s lease"
-      for name in ("direct", "relayed", "standard", *OTHERS)),
+    "visitor is served by kea alone", "sleeper is told to ask, and has a lease",
+    *(f"{name} fetches pages" for name in (*OURS, "sleeper", *OTHERS)),
+    *(f"the web server sees {name}'s lease" for name in (*OURS, "sleeper", *OTHERS)),
     *(f"nothing but IPv6 in {name}" for name in ("home", "office", "island")),
     "tep no_binding_v6 is 0", "tep spoofed_client is 0", "tep wrong_tep is 0",
 ])
 def test_the_dhcpv6_lab(lab, what):
-    """R43, R45, R47, R49, R53, R55, R70, S17."""
+    """R36, R43, R45, R47, R49, R53, R55, R70, S17."""
     results = {what: (holds, figure) for what, holds, figure in lab.screen.results}
     assert what in results, f"the lab did not come so far: {results}"
     assert results[what][0], results[what][1]
@@ -129,6 +129,16 @@ def test_information_is_a_lease_for_who_names_its_tunnel_end(lab):
     assert told.softwire == s46.Softwire(TEP_V6, told.v4, OWN_V6, told.ports)
     assert leases_at(lab, OWN_V6) == bindings_at(lab, OWN_V6) == [(told.v4, told.ports)]
     assert int(client.events()[-1]["told"]["new_dhcp6_info_refresh_time"]) == LIFETIME_S / 2
+
+
+# --- clients of ours without TSP -------------------------------------------------------------------
+
+def test_only_the_sleeper_was_told_to_ask(lab):
+    """R36: it held nothing before, and what it asked for then is what the server has leased."""
+    lease = lab.leases["sleeper"]
+    assert leases_at(lab, "2001:db8:1::19") == [(lease["v4"], tuple(lease["ports"][0]))]
+    server = lab.programs["server"]
+    wait_until(lambda: server.counters()["dhcp6-reconfigured"] == 1, 10, "it to be heard")
 
 
 # --- beside Kea -------------------------------------------------------------------------------------
