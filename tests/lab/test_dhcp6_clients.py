@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""DHCPv6 with programs of others: dhclient, dhcpcd, dhcrelay and Kea as Debian has them."""
+"""DHCPv6 and RPC with programs of others: dhclient, dhcpcd, dhcrelay and Kea as Debian has them."""
 
 import os
 import struct
@@ -13,7 +13,7 @@ from lab.run import Lab
 from packets import TEP_V6
 
 DHCPV6 = ROOT / "config/lab/dhcpv6.yaml"
-OURS = ("direct", "relayed", "standard")
+OURS = ("direct", "relayed", "standard", "rpc")
 OTHERS = ("dhclient", "dhcpcd")
 OWN_V6 = "2001:db8:1::20"
 LIFETIME_S = 3600  # the default of lease.lifetime_s
@@ -52,7 +52,7 @@ def lab():
     "tep no_binding_v6 is 0", "tep spoofed_client is 0", "tep wrong_tep is 0",
 ])
 def test_the_dhcpv6_lab(lab, what):
-    """R36, R43, R45, R47, R49, R53, R55, R70, S17."""
+    """R36, R38, R43, R45, R47, R49, R53, R55, R70, S17."""
     results = {what: (holds, figure) for what, holds, figure in lab.screen.results}
     assert what in results, f"the lab did not come so far: {results}"
     assert results[what][0], results[what][1]
@@ -132,6 +132,13 @@ def test_information_is_a_lease_for_who_names_its_tunnel_end(lab):
 
 
 # --- clients of ours without TSP -------------------------------------------------------------------
+
+def test_an_rpc_client_has_a_whole_address(lab):
+    """R39: its protocol has no word for ports."""
+    lease = lab.leases["rpc"]
+    assert (lease["v4"], lease["ports"]) == ("198.51.100.10", [[0, 65535]])
+    assert bindings_at(lab, "2001:db8:1::18") == [(lease["v4"], (0, 65535))]
+
 
 def test_only_the_sleeper_was_told_to_ask(lab):
     """R36: it held nothing before, and what it asked for then is what the server has leased."""
