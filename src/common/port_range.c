@@ -2,7 +2,6 @@
 #include "common/port_range.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Reads decimal digits up to 65535; returns what follows them, or NULL. */
@@ -36,8 +35,24 @@ int port_range_parse(const char *text, struct port_range *range)
 	return 0;
 }
 
+/* Writes the digits and returns where they end. */
+static char *put_port(char *at, uint16_t port)
+{
+	uint32_t power = 1;
+
+	while (port / power >= 10)
+		power *= 10;
+	for (; power > 0; power /= 10)
+		*at++ = (char)('0' + port / power % 10);
+	return at;
+}
+
+/* Without printf: it is written for each change of a lease. */
 const char *port_range_format(struct port_range range, char buf[static PORT_RANGE_STRLEN])
 {
-	snprintf(buf, PORT_RANGE_STRLEN, "%u-%u", range.first, range.last);
+	char *at = put_port(buf, range.first);
+
+	*at++ = '-';
+	*put_port(at, range.last) = '\0';
 	return buf;
 }

@@ -128,12 +128,14 @@ static int prepare(struct sqlite_store *store)
 
 static void format_ranges(const struct lease *lease, char buf[static RANGES_STRLEN])
 {
-	char range[PORT_RANGE_STRLEN];
-	int n = 0;
+	char *at = buf;
 
-	for (uint32_t i = 0; i < lease->n_ranges; i++)
-		n += snprintf(buf + n, RANGES_STRLEN - n, "%s%s", i == 0 ? "" : ",",
-			port_range_format(lease->ranges[i], range));
+	*at = '\0';
+	for (uint32_t i = 0; i < lease->n_ranges; i++) {
+		if (i > 0)
+			*at++ = ',';
+		at += strlen(port_range_format(lease->ranges[i], at));
+	}
 }
 
 static int parse_ranges(const char *text, struct lease *lease)
