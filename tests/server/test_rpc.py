@@ -290,6 +290,14 @@ def test_nothing_free_is_an_answer_without_an_address(server):
     server.reload()
 
 
+def is_let_in():
+    try:
+        with Tcp(PORT, CALLERS[14]) as caller:
+            return caller.ask(rpc_peer.call(rpc_peer.NULL)) is not None
+    except ConnectionError:
+        return False
+
+
 def test_connections_have_a_limit(server):
     refused = server.counter("rpc-connections-refused")
     callers = [Tcp(PORT, CALLERS[14]) for _ in range(32)]
@@ -302,6 +310,7 @@ def test_connections_have_a_limit(server):
     finally:
         for caller in callers:
             caller.sock.close()
+    wait_for(is_let_in, "room again")
 
 
 def test_a_caller_that_hangs_up_leaves_nothing_half_made(server, tep):
