@@ -16,9 +16,9 @@ static_assert((int)RPC_BIND_GETADDR == RPCBPROC_GETADDR);
 static void format_universal(const struct addr_endpoint *at, char text[static UADDR_STRLEN])
 {
 	char addr[ADDR_V6_STRLEN];
+	unsigned int high = at->port >> 8, low = at->port & 0xff;
 
-	snprintf(text, UADDR_STRLEN, "%s.%u.%u", addr_v6_format(&at->addr, addr), at->port >> 8,
-		at->port & 0xff);
+	snprintf(text, UADDR_STRLEN, "%s.%u.%u", addr_v6_format(&at->addr, addr), high, low);
 }
 
 /* 0 when there is none. Of an address with a scope or an IPv4 tail it is the last two numbers as well. */

@@ -301,14 +301,16 @@ struct srv_rpc_tcp *srv_rpc_tcp_create(const struct srv_rpc_tcp_params *params)
 
 void srv_rpc_tcp_destroy(struct srv_rpc_tcp *tcp)
 {
-	struct connection *connection;
+	struct connection *connection, *next;
 
 	if (tcp == NULL)
 		return;
 	for (uint32_t i = 0; i < tcp->n_listeners; i++)
 		evconnlistener_free(tcp->listeners[i]);
-	while ((connection = LIST_FIRST(&tcp->connections)) != NULL)
+	for (connection = LIST_FIRST(&tcp->connections); connection != NULL; connection = next) {
+		next = LIST_NEXT(connection, link);
 		finish(connection, "the server ends");
+	}
 	event_free(tcp->resume);
 	free(tcp);
 }
