@@ -42,16 +42,19 @@ static void forget(struct srv_rpc_cached *cached)
 
 void srv_rpc_cache_destroy(struct srv_rpc_cache *cache)
 {
-	struct srv_rpc_cached *cached;
+	struct srv_rpc_cached *cached, *next;
 
 	if (cache == NULL)
 		return;
-	while ((cached = TAILQ_FIRST(&cache->under_way)) != NULL) {
+	for (cached = TAILQ_FIRST(&cache->under_way); cached != NULL; cached = next) {
+		next = TAILQ_NEXT(cached, in_order);
 		srv_rpc_front_forget(&cached->exchange);
 		forget(cached);
 	}
-	while ((cached = TAILQ_FIRST(&cache->done)) != NULL)
+	for (cached = TAILQ_FIRST(&cache->done); cached != NULL; cached = next) {
+		next = TAILQ_NEXT(cached, in_order);
 		forget(cached);
+	}
 	free(cache);
 }
 
@@ -66,11 +69,12 @@ static uint64_t sum_of(const struct srv_rpc_cache *cache, const struct sockaddr_
 
 static void forget_old(struct srv_rpc_cache *cache, int64_t now_ms)
 {
-	struct srv_rpc_cached *oldest;
+	struct srv_rpc_cached *oldest = TAILQ_FIRST(&cache->done), *next;
 
-	while ((oldest = TAILQ_FIRST(&cache->done)) != NULL &&
-		oldest->done_ms + SRV_RPC_CACHE_MS <= now_ms)
+	for (; oldest != NULL && oldest->done_ms + SRV_RPC_CACHE_MS <= now_ms; oldest = next) {
+		next = TAILQ_NEXT(oldest, in_order);
 		forget(oldest);
+	}
 }
 
 static bool is_same_peer(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
