@@ -67,7 +67,8 @@ static uint64_t sum_of(const struct srv_rpc_cache *cache, const struct sockaddr_
 	return XXH64(data, len, sum);
 }
 
-static void forget_old(struct srv_rpc_cache *cache, int64_t now_ms)
+/* Returns the oldest answer that stays, or NULL. */
+static struct srv_rpc_cached *forget_old(struct srv_rpc_cache *cache, int64_t now_ms)
 {
 	struct srv_rpc_cached *oldest = TAILQ_FIRST(&cache->done), *next;
 
@@ -75,6 +76,7 @@ static void forget_old(struct srv_rpc_cache *cache, int64_t now_ms)
 		next = TAILQ_NEXT(oldest, in_order);
 		forget(oldest);
 	}
+	return oldest;
 }
 
 static bool is_same_peer(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
@@ -100,13 +102,12 @@ struct srv_rpc_cached *srv_rpc_cache_find(struct srv_rpc_cache *cache,
 struct srv_rpc_cached *srv_rpc_cache_add(struct srv_rpc_cache *cache,
 	const struct sockaddr_in6 *peer, const uint8_t *data, size_t len, int64_t now_ms)
 {
-	struct srv_rpc_cached *cached;
+	struct srv_rpc_cached *oldest = forget_old(cache, now_ms), *cached;
 
-	forget_old(cache, now_ms);
-	if (cache->n == cache->max && TAILQ_EMPTY(&cache->done))
+	if (cache->n == cache->max && oldest == NULL)
 		return NULL;
 	if (cache->n == cache->max)
-		forget(TAILQ_FIRST(&cache->done));
+		forget(oldest);
 	cached = calloc(1, sizeof(*cached));
 	if (cached == NULL)
 		return NULL;
