@@ -40,6 +40,7 @@ struct rpc_link {
 	const char *why; /* what failed last */
 	uint32_t xid;
 	struct tsp_msg asked; /* the create or delete under way */
+	bool is_asking; /* and not answered yet */
 	bool asks_any; /* its second REQUEST, after a refused renewal */
 };
 
@@ -237,6 +238,9 @@ static void on_answered(void *arg, const struct rpc_reply *reply)
 {
 	struct rpc_link *link = arg;
 
+	link->is_asking = false;
+	if (link->is_closing)
+		return finish(link, TSP_CLOSE_LOCAL, "closed");
 	if (link->step == STEP_PORT)
 		return take_port(link, reply);
 	if (reply->outcome != RPC_OUTCOME_SUCCESS && link->step == STEP_PING)
@@ -396,9 +400,11 @@ static int send_message(struct cl_link *base, const struct tsp_msg *msg)
 		return 0;
 	link->asked = *msg;
 	link->asks_any = false;
+	link->is_asking = true;
 	return ask(link);
 }
 
+/* A RELEASE that is under way still gets to the server: its answer, or none in time, is the end then. */
 static void close_link(struct cl_link *base)
 {
 	struct rpc_link *link = (struct rpc_link *)base;
@@ -408,7 +414,7 @@ static void close_link(struct cl_link *base)
 	link->is_closing = true;
 	if (link->lookup != NULL)
 		cl_lookup_cancel(link->lookup);
-	else
+	else if (!link->is_asking || link->asked.action != TSP_ACTION_DELETE)
 		end_soon(link, "closed");
 }
 

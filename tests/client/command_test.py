@@ -131,7 +131,7 @@ def test_dstmctl_is_completed():
     assert complete(DSTMCTL, "") == ["client", "server", "tep"]
     commands = {(daemon, name) for daemon in complete(DSTMCTL, "")
                 for name in complete(DSTMCTL, daemon, "")}
-    assert commands == set(re.findall(r"^  ([a-z]+) +([a-z-]+)", usage, re.M))
+    assert commands == set(re.findall(r"^  ([a-z]+) +([a-z0-9-]+)", usage, re.M))
     assert set(complete(DSTMCTL, "tep", "show", "-")) == options_in(usage) >= {"--json", "--side"}
     assert complete(DSTMCTL, "tep", "trace", "--side", "") == ["v6", "v4"]
     assert complete(DSTMCTL, "tep", "trace", "--port", "") == []

@@ -106,6 +106,15 @@ def test_a_lease_by_rpc_carries_ipv4_and_is_given_back(far, echo, make_client, t
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_lease_that_cannot_be_used_is_given_back(far, make_client, transport):
+    """The link is closed with the RELEASE on its way, which still reaches the server."""
+    server = far.start()
+    client = start(make_client, rpc(transport=transport), tep=CLIENT_V6)
+    wait_for(lambda: server.counter("leases-released") == 1, "the release")
+    assert not client.state_is("bound") and server.leases("active") == []
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_the_port_is_asked_of_rpcbind(far, make_client, transport):
     far.start_rpcbind()
     far.server.config["rpc"]["listen"] = ["[::]:0"]
