@@ -72,6 +72,11 @@ static inline bool addr_v6_equal(const struct in6_addr *a, const struct in6_addr
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+static inline bool addr_endpoint_equal(const struct addr_endpoint *a, const struct addr_endpoint *b)
+{
+	return addr_v6_equal(&a->addr, &b->addr) && a->port == b->port;
+}
+
 /* True for an address that can be a tunnel end: not unspecified, loopback, multicast, link-local or
  * IPv4-mapped. */
 bool addr_v6_is_global(const struct in6_addr *addr);

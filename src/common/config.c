@@ -484,3 +484,19 @@ void config_free(const struct config_section *root, void *obj)
 	}
 	memset(obj, 0, root->size);
 }
+
+bool config_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool config_same_endpoints(const struct config_list *a, const struct config_list *b)
+{
+	const struct addr_endpoint *ends = a->items, *others = b->items;
+
+	for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
+		if (!addr_endpoint_equal(&ends[i], &others[i]))
+			return false;
+	}
+	return a->n == b->n;
+}

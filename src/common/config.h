@@ -106,3 +106,7 @@ void config_free(const struct config_section *root, void *obj);
 /* Writes "path:line:column: <format>" for a check that the table cannot express; returns -EINVAL. */
 int config_fail(struct config_error *error, const char *path, struct config_pos pos,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* What a reload compares: texts, of which either may be NULL, and lists of struct addr_endpoint. */
+bool config_same_text(const char *a, const char *b);
+bool config_same_endpoints(const struct config_list *a, const struct config_list *b);

@@ -175,11 +175,6 @@ int srv_dhcp6_config_check(
 
 /* --- reload -------------------------------------------------------------------------------------- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static bool same_interfaces(const struct config_list *a, const struct config_list *b)
 {
 	char *const *names = a->items, *const *others = b->items;
@@ -191,45 +186,32 @@ static bool same_interfaces(const struct config_list *a, const struct config_lis
 	return a->n == b->n;
 }
 
-static bool same_listen(const struct config_list *a, const struct config_list *b)
-{
-	const struct addr_endpoint *ends = a->items, *others = b->items;
-
-	for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
-		if (!addr_v6_equal(&ends[i].addr, &others[i].addr) ||
-			ends[i].port != others[i].port)
-			return false;
-	}
-	return a->n == b->n;
-}
-
 bool srv_dhcp6_config_same_fixtures(
 	const struct srv_dhcp6_config *a, const struct srv_dhcp6_config *b)
 {
 	return a->is_on == b->is_on && same_interfaces(&a->interfaces, &b->interfaces) &&
-	       same_listen(&a->listen, &b->listen) && a->exchanges == b->exchanges &&
-	       same_text(a->duid, b->duid) && same_text(a->secret_file, b->secret_file);
+	       config_same_endpoints(&a->listen, &b->listen) && a->exchanges == b->exchanges &&
+	       config_same_text(a->duid, b->duid) &&
+	       config_same_text(a->secret_file, b->secret_file);
 }
 
 void srv_dhcp6_config_swap_fixtures(struct srv_dhcp6_config *a, struct srv_dhcp6_config *b)
 {
 	const struct srv_dhcp6_config before = *a;
-	bool is_all = a->is_on != b->is_on;
 
-	a->is_on = b->is_on;
+	if (a->is_on != b->is_on) {
+		*a = *b;
+		*b = before;
+		return;
+	}
 	a->interfaces = b->interfaces;
 	a->listen = b->listen;
 	a->exchanges = b->exchanges;
 	a->duid = b->duid;
 	a->secret_file = b->secret_file;
-	if (is_all)
-		*a = *b;
-	b->is_on = before.is_on;
 	b->interfaces = before.interfaces;
 	b->listen = before.listen;
 	b->exchanges = before.exchanges;
 	b->duid = before.duid;
 	b->secret_file = before.secret_file;
-	if (is_all)
-		*b = before;
 }

@@ -147,8 +147,7 @@ static struct srv_door *find_open(const struct srv_doors *doors,
 	for (uint32_t i = 0; i < doors->n; i++) {
 		struct srv_door *door = doors->doors[i];
 
-		if (addr_v6_equal(&door->endpoint.addr, &endpoint->addr) &&
-			door->endpoint.port == endpoint->port &&
+		if (addr_endpoint_equal(&door->endpoint, endpoint) &&
 			!is_among(door, change->doors, change->n))
 			return door;
 	}

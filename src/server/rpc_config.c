@@ -109,39 +109,25 @@ const char *srv_rpc_config_user(const struct srv_rpc_config *config, const struc
 
 /* --- reload -------------------------------------------------------------------------------------- */
 
-static bool same_listen(const struct config_list *a, const struct config_list *b)
-{
-	const struct addr_endpoint *ends = a->items, *others = b->items;
-
-	for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
-		if (!addr_v6_equal(&ends[i].addr, &others[i].addr) ||
-			ends[i].port != others[i].port)
-			return false;
-	}
-	return a->n == b->n;
-}
-
 bool srv_rpc_config_same_fixtures(const struct srv_rpc_config *a, const struct srv_rpc_config *b)
 {
-	return a->is_on == b->is_on && same_listen(&a->listen, &b->listen) &&
+	return a->is_on == b->is_on && config_same_endpoints(&a->listen, &b->listen) &&
 	       a->program == b->program && a->rpcbind == b->rpcbind;
 }
 
 void srv_rpc_config_swap_fixtures(struct srv_rpc_config *a, struct srv_rpc_config *b)
 {
 	const struct srv_rpc_config before = *a;
-	bool is_all = a->is_on != b->is_on;
 
-	a->is_on = b->is_on;
+	if (a->is_on != b->is_on) {
+		*a = *b;
+		*b = before;
+		return;
+	}
 	a->listen = b->listen;
 	a->program = b->program;
 	a->rpcbind = b->rpcbind;
-	if (is_all)
-		*a = *b;
-	b->is_on = before.is_on;
 	b->listen = before.listen;
 	b->program = before.program;
 	b->rpcbind = before.rpcbind;
-	if (is_all)
-		*b = before;
 }
