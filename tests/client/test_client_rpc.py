@@ -34,7 +34,7 @@ class Far:
              "sh", "-c", "mount -t tmpfs none /run && echo ready && exec sleep infinity"],
             stdout=subprocess.PIPE)
         assert self.keeper.stdout.readline() == b"ready\n"
-        self.inside = ["nsenter", "-t", str(self.keeper.pid), "--mount", "--net"]
+        self.inside = ["nsenter", "-t", str(self.keeper.pid), "--mount", "--root", "--net"]
         self.rpcbind = None
         self.tep = in_namespace(bench.far, lambda: ScriptedTep(v6=TEP_V6))
         folder.mkdir()

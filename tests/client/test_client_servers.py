@@ -212,7 +212,8 @@ def test_several_servers_behind_one_name(names, server, other, make_client):
     server.refuse = None
     wait_for(lambda: other.actions().count("create") == 3, "two renewals")
     assert leave(client) == 0
-    assert other.actions()[-1] == "delete"
+    # Each connection is read by itself: the last accept may be seen behind the delete of the next one.
+    assert "delete" in other.actions()[-2:]
     assert server.actions() == asked
 
 

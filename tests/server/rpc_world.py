@@ -46,7 +46,7 @@ class RpcWorld:
     @property
     def wrapper(self):
         """Starts a command with this /run; it keeps its process id."""
-        return ["nsenter", "-t", str(self.keeper.pid), "--mount"]
+        return ["nsenter", "-t", str(self.keeper.pid), "--mount", "--root"]
 
     def start_rpcbind(self):
         self.rpcbind = subprocess.Popen([*self.wrapper, "rpcbind", "-f"],
