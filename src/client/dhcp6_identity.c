@@ -88,20 +88,22 @@ static int choose_duid(struct cl_dhcp6_identity *identity, const struct cl_dhcp6
 	const struct dhcp6_duid *kept)
 {
 	uint8_t uuid[UUID_LEN], mac[6];
+	bool has_uuid;
 
 	if (config->duid != NULL)
 		return dhcp6_duid_parse(config->duid, &identity->duid);
 	if (config->interface != NULL && get_mac(config->interface, mac)) {
 		identity->duid = dhcp6_duid_from_mac(mac);
-	} else if (get_uuid(uuid)) {
-		identity->duid = duid_of(uuid);
-	} else if (kept->len > 0) {
-		identity->duid = *kept;
-	} else if (getrandom(uuid, sizeof(uuid), 0) == sizeof(uuid)) {
-		identity->duid = duid_of(uuid);
-	} else {
-		return -errno;
+		return 0;
 	}
+	has_uuid = get_uuid(uuid);
+	if (!has_uuid && kept->len > 0) {
+		identity->duid = *kept;
+		return 0;
+	}
+	if (!has_uuid && getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid))
+		return -errno;
+	identity->duid = duid_of(uuid);
 	return 0;
 }
 

@@ -51,10 +51,14 @@ static void forget(struct srv_dhcp6_reconfigure *reconfigure, struct told *told)
 
 void srv_dhcp6_reconfigure_destroy(struct srv_dhcp6_reconfigure *reconfigure)
 {
+	struct told *told, *next;
+
 	if (reconfigure == NULL)
 		return;
-	while (!TAILQ_EMPTY(&reconfigure->all))
-		forget(reconfigure, TAILQ_FIRST(&reconfigure->all));
+	for (told = TAILQ_FIRST(&reconfigure->all); told != NULL; told = next) {
+		next = TAILQ_NEXT(told, link);
+		free(told);
+	}
 	free(reconfigure);
 }
 
