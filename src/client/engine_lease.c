@@ -3,8 +3,8 @@
  * A lease from its grant to its end.
  *
  * It is renewed at half of its life or a little before, at the server that gave it; from seven
- * eighths on any server will do; or at the times that the answer has named (R46); between two attempts passes half of what is left to the next of
- * these times.
+ * eighths on any server will do; or at the times that the answer has named (R46). Between two
+ * attempts passes half of what is left to the next of these times.
  */
 #include "client/engine_impl.h"
 

@@ -2,11 +2,13 @@
 #include "client/lookup.h"
 
 #include "client/servers.h"
+#include "common/addr.h"
 
 #include <event2/dns.h>
 #include <event2/event.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 struct cl_lookup {
 	cl_lookup_fn found;
@@ -99,4 +101,15 @@ void cl_lookup_cancel(struct cl_lookup *lookup)
 {
 	if (lookup->request != NULL)
 		evdns_getaddrinfo_cancel(lookup->request);
+}
+
+void cl_lookup_put_last(struct in6_addr *addresses, uint32_t n, const struct in6_addr *last)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!addr_v6_equal(&addresses[i], last))
+			continue;
+		memmove(&addresses[i], &addresses[i + 1], (n - i - 1) * sizeof(*addresses));
+		addresses[n - 1] = *last;
+		return;
+	}
 }

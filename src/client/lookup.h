@@ -19,3 +19,9 @@ struct cl_lookup *cl_lookup_start(
 	struct event_base *base, const char *name, cl_lookup_fn found, void *arg);
 /* Comes to its end sooner; found is still called. */
 void cl_lookup_cancel(struct cl_lookup *lookup);
+
+/*
+ * Moves an address behind the others, where it is among them: a name may stand for several servers, and that one did
+ * not help.
+ */
+void cl_lookup_put_last(struct in6_addr *addresses, uint32_t n, const struct in6_addr *last);

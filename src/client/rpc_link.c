@@ -297,21 +297,6 @@ static void try_next(struct rpc_link *link)
 		fail_step(link, strerrordesc_np(-ret));
 }
 
-/* One that let us in and did not help comes last (params.last). */
-static void put_last(struct rpc_link *link)
-{
-	const struct in6_addr *last = link->params.last;
-
-	for (uint32_t i = 0; last != NULL && i + 1 < link->n_addresses; i++) {
-		struct in6_addr next = link->addresses[i + 1];
-
-		if (!addr_v6_equal(&link->addresses[i], last))
-			continue;
-		link->addresses[i + 1] = link->addresses[i];
-		link->addresses[i] = next;
-	}
-}
-
 static void on_found(void *arg, const struct in6_addr *addresses, uint32_t n, const char *why)
 {
 	struct rpc_link *link = arg;
@@ -319,7 +304,8 @@ static void on_found(void *arg, const struct in6_addr *addresses, uint32_t n, co
 	link->lookup = NULL;
 	memcpy(link->addresses, addresses, n * sizeof(*addresses));
 	link->n_addresses = n;
-	put_last(link);
+	if (link->params.last != NULL)
+		cl_lookup_put_last(link->addresses, n, link->params.last);
 	if (link->is_closing)
 		finish(link, TSP_CLOSE_LOCAL, "closed");
 	else

@@ -121,21 +121,6 @@ static void try_next(struct tsp_link *link)
 		event_del(link->soon);
 }
 
-/* A name may stand for several servers, and this one did not help: the others have their turn. */
-static void put_last(struct tsp_link *link)
-{
-	uint32_t n = link->n_addresses;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (!addr_v6_equal(&link->addresses[i], &link->last))
-			continue;
-		memmove(&link->addresses[i], &link->addresses[i + 1],
-			(n - i - 1) * sizeof(link->addresses[0]));
-		link->addresses[n - 1] = link->last;
-		return;
-	}
-}
-
 static void on_found(void *arg, const struct in6_addr *addresses, uint32_t n, const char *why)
 {
 	struct tsp_link *link = arg;
@@ -144,7 +129,7 @@ static void on_found(void *arg, const struct in6_addr *addresses, uint32_t n, co
 	memcpy(link->addresses, addresses, n * sizeof(*addresses));
 	link->n_addresses = n;
 	if (link->params.last != NULL)
-		put_last(link);
+		cl_lookup_put_last(link->addresses, n, &link->last);
 	if (link->is_closing)
 		finish(link, TSP_CLOSE_LOCAL, "closed");
 	else if (n > 0)
